@@ -1,0 +1,508 @@
+/* trine.h - the public interface of libtrine, and the only promise it makes.
+ *
+ * One engine for the three transformer paradigms: encoder-only (BERT), decoder-only (GPT-2, Llama) and
+ * encoder-decoder (T5). A program that embeds a sentence:
+ *
+ *     trine_model *model; trine_session *session; trine_error err; float v[384];
+ *     if (trine_model_open(&model, "all-MiniLM-L6-v2", NULL, &err)) return fail(err.text);
+ *     if (trine_session_open(&session, model, NULL, &err)) return fail(err.text);
+ *     if (trine_embed(v, 384, session, "A cat sits.", NULL, &err)) return fail(err.text);
+ *     trine_session_close(session); trine_model_close(model);
+ *
+ * Rules that hold for every function here:
+ * - A function that can fail returns a trine_status: 0 (TRINE_OK) or a negative code. Details go into the caller's
+ *   trine_error, which may be NULL. The library never exits, aborts or prints, and keeps no global state.
+ * - Out parameters come first, the error last. On failure out parameters that are pointers are set to NULL.
+ * - Who opens, closes: X_open pairs with X_close, and a result filled by the library is released by its X_clear.
+ *   Close and clear accept NULL. A returned `const T *` is borrowed; its comment says until when.
+ * - An options struct filled with zeros, or NULL in its place, means all defaults.
+ * - A model and a tokenizer are read-only once open and may be shared by threads. A session, and every sequence in
+ *   it, belongs to one thread at a time.
+ * - Text is UTF-8. Bytes that are not valid UTF-8 are read as U+FFFD, one for each maximal invalid part (the practice
+ *   of Unicode 15, section 3.9), and offsets still count bytes of the text as given.
+ */
+#ifndef TRINE_H
+#define TRINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TRINE_VERSION_MAJOR 0
+#define TRINE_VERSION_MINOR 1
+#define TRINE_VERSION_PATCH 0
+
+#if defined(__GNUC__)
+#define TRINE_API __attribute__((visibility("default")))
+#else
+#define TRINE_API
+#endif
+
+/* ---------------------------------------------------------------------------------------------- status and errors */
+
+/* One list makes the enum, the names and the sentences. */
+#define TRINE_STATUS_MAP(X)                                                                          \
+    X(OK, 0, "success")                                                                              \
+    X(ERROR_ARGUMENT, -1, "an argument is out of range or does not suit this model")                 \
+    X(ERROR_MEMORY, -2, "memory ran out or the request would not fit")                               \
+    X(ERROR_IO, -3, "a file could not be read or written")                                           \
+    X(ERROR_NOT_FOUND, -4, "a file, tensor or name does not exist")                                  \
+    X(ERROR_FORMAT, -5, "a file is damaged or is not what it claims to be")                          \
+    X(ERROR_UNSUPPORTED, -6, "the model or file uses something this version does not support")       \
+    X(ERROR_TOO_LONG, -7, "the text is longer than the model or the context takes")                  \
+    X(ERROR_EMPTY, -8, "the text is empty")                                                          \
+    X(ERROR_CANCELLED, -9, "the caller asked to stop")                                               \
+    X(ERROR_NUMERIC, -10, "a computed value is not finite")                                          \
+    X(ERROR_INTERNAL, -11, "an invariant of the library does not hold: please report this")
+
+typedef enum trine_status {
+#define TRINE_STATUS_ENUM(name, value, text) TRINE_##name = value,
+    TRINE_STATUS_MAP(TRINE_STATUS_ENUM)
+#undef TRINE_STATUS_ENUM
+} trine_status;
+
+/* What went wrong: the code that was returned and one line of text, always terminated: what, where, what was expected. */
+typedef struct trine_error {
+    trine_status code;
+    char text[508];
+} trine_error;
+
+/* The library's version, "MAJOR.MINOR.PATCH"; static. */
+TRINE_API const char *trine_version(void);
+/* "TRINE_ERROR_MEMORY" and the like; static; "unknown" for a number that is no status. */
+TRINE_API const char *trine_status_name(trine_status status);
+/* The status as a sentence; static. */
+TRINE_API const char *trine_status_text(trine_status status);
+/* Releases text or bytes that the library returned through a `char **`. NULL is fine. */
+TRINE_API void trine_free(void *memory);
+
+/* ---------------------------------------------------------------------------------------------------- plain values */
+
+/* Element types of tensors and of the cache. The quantised ones are GGUF's block formats. */
+typedef enum trine_dtype {
+    TRINE_DTYPE_DEFAULT = 0, /* in options: let the library choose */
+    TRINE_F32, TRINE_F16, TRINE_BF16,
+    TRINE_Q8_0, TRINE_Q4_0, TRINE_Q4_1, TRINE_Q5_0, TRINE_Q5_1, TRINE_Q4_K, TRINE_Q5_K, TRINE_Q6_K,
+    TRINE_I8, TRINE_U8, TRINE_I16, TRINE_I32, TRINE_I64, TRINE_F64, TRINE_BOOL, /* seen in files; never computed with */
+    TRINE_DTYPE_COUNT
+} trine_dtype;
+
+/* "f32", "q4_k"...; static. NULL when `type` is none of the above. */
+TRINE_API const char *trine_dtype_name(trine_dtype type);
+/* The type called `name` (letter case ignored), or TRINE_DTYPE_DEFAULT when there is none. */
+TRINE_API trine_dtype trine_dtype_from_name(const char *name);
+
+typedef enum trine_paradigm { TRINE_ENCODER = 1, TRINE_DECODER, TRINE_ENCODER_DECODER } trine_paradigm;
+
+/* What sits on top of the last layer. */
+typedef enum trine_head {
+    TRINE_HEAD_NONE,   /* hidden states: embeddings */
+    TRINE_HEAD_LM,     /* next token (decoder, encoder-decoder) */
+    TRINE_HEAD_MLM,    /* masked token */
+    TRINE_HEAD_LABELS, /* one label a text */
+    TRINE_HEAD_TAGS    /* one label a token */
+} trine_head;
+
+/* How one vector is made from the states of a text's tokens. */
+typedef enum trine_pooling { TRINE_POOL_DEFAULT, TRINE_POOL_MEAN, TRINE_POOL_CLS, TRINE_POOL_MAX, TRINE_POOL_LAST } trine_pooling;
+
+/* Which keys a query may see. DEFAULT is what the model was trained with. */
+typedef enum trine_mask { TRINE_MASK_DEFAULT, TRINE_MASK_BIDIRECTIONAL, TRINE_MASK_CAUSAL, TRINE_MASK_PREFIX } trine_mask;
+
+/* A part of a text, in bytes: [start, end). */
+typedef struct trine_span { size_t start, end; } trine_span;
+
+/* A line of progress or a warning from the library; `text` has no newline and lives for the call only. */
+typedef void trine_log_fn(void *user, const char *text);
+
+/* The best kernel level that this processor and operating system run: "scalar", "avx2", "avx512"...; static. */
+TRINE_API const char *trine_cpu_best(void);
+/* The name of level `i`, from "scalar" upwards, or NULL past the last this machine runs; static. */
+TRINE_API const char *trine_cpu_level(int i);
+
+/* ------------------------------------------------------------------------------------------------------- tokenizer */
+
+typedef struct trine_tokenizer trine_tokenizer;
+
+/* Opens the tokenizer of a directory (tokenizer.json, vocab.txt, vocab.json + merges.txt, spiece.model or
+ * tokenizer.model, with tokenizer_config.json and its fellows beside), of one such file, or of a .gguf file. */
+TRINE_API trine_status trine_tokenizer_open(trine_tokenizer **out, const char *path, trine_error *err);
+TRINE_API void trine_tokenizer_close(trine_tokenizer *tokenizer);
+
+typedef struct trine_encode_options {
+    const char *pair;      /* a second text (sentence pair), or NULL */
+    size_t pair_bytes;     /* its length; 0 with `pair` set: up to the terminating zero */
+    bool no_special;       /* true: do not add the special tokens that the model expects around a text */
+    bool no_parse_special; /* true: text that spells a special token, such as "</s>", is only text */
+    int max_tokens;        /* 0: no limit; else cut (longest text first, its end) to this many, special tokens included */
+} trine_encode_options;
+
+/* A text as tokens. Arrays have `n` entries and belong to the encoding. */
+typedef struct trine_encoding {
+    int n;
+    int32_t *ids;
+    int32_t *types;    /* 0 for the first text, 1 for its pair, as the model's template says */
+    trine_span *spans; /* bytes of the original text (of the pair where sequence is 1); empty for added tokens */
+    uint8_t *special;  /* 1 where the token was added around the text and is not in it */
+    int8_t *sequence;  /* 0: from the text, 1: from its pair, -1: added */
+    int n_cut;         /* tokens that max_tokens cut off */
+} trine_encoding;
+
+/* Splits `text` (text_bytes long; 0: up to the terminating zero) into tokens. An empty text gives the special tokens alone.
+ * Release `out` with trine_encoding_clear. */
+TRINE_API trine_status trine_tokenizer_encode(trine_encoding *out, const trine_tokenizer *tokenizer, const char *text,
+                                              size_t text_bytes, const trine_encode_options *options, trine_error *err);
+TRINE_API void trine_encoding_clear(trine_encoding *encoding);
+
+/* The text of `n` ids, terminated by zero, to be released with trine_free. With `skip_special` tokens such as [CLS] leave no
+ * trace. ERROR_ARGUMENT for an id outside the vocabulary. */
+TRINE_API trine_status trine_tokenizer_decode(char **out, const trine_tokenizer *tokenizer, const int32_t *ids, int n,
+                                              bool skip_special, trine_error *err);
+
+/* Number of ids, added tokens included: ids are 0 .. vocab_size - 1. */
+TRINE_API int trine_tokenizer_vocab_size(const trine_tokenizer *tokenizer);
+/* How the vocabulary spells an id ("##ing", "Ġthe", "▁Haus"); borrowed from the tokenizer; NULL outside the vocabulary. */
+TRINE_API const char *trine_tokenizer_token(const trine_tokenizer *tokenizer, int32_t id);
+/* The id spelt `token`, or -1. */
+TRINE_API int32_t trine_tokenizer_id(const trine_tokenizer *tokenizer, const char *token);
+
+typedef enum trine_special {
+    TRINE_TOKEN_BOS, TRINE_TOKEN_EOS, TRINE_TOKEN_PAD, TRINE_TOKEN_UNK, TRINE_TOKEN_CLS, TRINE_TOKEN_SEP, TRINE_TOKEN_MASK
+} trine_special;
+/* The id of a special token, or -1 when this tokenizer has none. */
+TRINE_API int32_t trine_tokenizer_special(const trine_tokenizer *tokenizer, trine_special which);
+/* Whether `id` is a special (control) token. */
+TRINE_API bool trine_tokenizer_is_special(const trine_tokenizer *tokenizer, int32_t id);
+/* "wordpiece", "bpe", "unigram" or "bytes"; static. */
+TRINE_API const char *trine_tokenizer_algorithm(const trine_tokenizer *tokenizer);
+/* The chat template (Jinja text) that came with the tokenizer, or NULL; borrowed. */
+TRINE_API const char *trine_tokenizer_chat_template(const trine_tokenizer *tokenizer);
+
+/* ----------------------------------------------------------------------------------------------------------- model */
+
+typedef struct trine_model trine_model;
+
+typedef struct trine_model_options {
+    const char *cpu;   /* kernel level to use: NULL or "auto" for the best, or a name of trine_cpu_level */
+    trine_log_fn *log; /* NULL: silent */
+    void *log_user;
+} trine_model_options;
+
+/* Opens a directory in the Hugging Face layout or a .gguf file. Weights stay in the mapped file. */
+TRINE_API trine_status trine_model_open(trine_model **out, const char *path, const trine_model_options *options, trine_error *err);
+/* Closes the model; its sessions must be closed before. */
+TRINE_API void trine_model_close(trine_model *model);
+
+typedef struct trine_model_info {
+    const char *family;         /* "bert", "roberta", "distilbert", "gpt2", "llama", "mistral", "qwen2", "qwen3", "t5" */
+    const char *architecture;   /* the class named by the file, "BertForMaskedLM", or "" */
+    const char *container;      /* "safetensors" or "gguf" */
+    const char *path;           /* as opened */
+    trine_paradigm paradigm;
+    trine_head head;
+    int64_t n_parameters;       /* as the checkpoint holds them, shared ones once */
+    size_t weights_bytes;       /* of weights: mapped, and the few that had to be copied */
+    size_t copied_bytes;        /* of these, the copied ones */
+    trine_dtype weights_type;   /* of the most bytes */
+    int n_layers;               /* of the encoder, or of the decoder when there is no encoder */
+    int n_decoder_layers;       /* encoder-decoder: of the decoder; else 0 */
+    int d_model, d_ff, n_heads, n_kv_heads, d_head;
+    int vocab;                  /* rows of the embedding */
+    int max_tokens;             /* positions the model was trained for; 0: no limit of its own (T5) */
+    int window;                 /* sliding window of attention, in tokens; 0: none */
+    int n_labels;               /* HEAD_LABELS, HEAD_TAGS; else 0 */
+    int d_embedding;            /* length of a vector of trine_embed */
+    trine_pooling pooling;      /* as declared by modules.json, or the family's custom */
+    bool normalize;             /* vectors are scaled to length 1 */
+    int32_t bos, eos, pad, decoder_start; /* -1 where the model names none */
+    const char *activation;     /* "gelu", "gelu_new", "relu", "silu" */
+    const char *norm;           /* "layer norm" or "rms norm" */
+    const char *positions;      /* "learned", "rotary", "relative" */
+    bool gated, tied;           /* feed-forward is gated; output layer is the embedding */
+} trine_model_info;
+
+/* Facts about the model; borrowed, lives as long as the model. */
+TRINE_API const trine_model_info *trine_model_get_info(const trine_model *model);
+/* The model's tokenizer, or NULL when none lies beside it; borrowed. */
+TRINE_API const trine_tokenizer *trine_model_get_tokenizer(const trine_model *model);
+/* Name of label `i`, or NULL; borrowed. */
+TRINE_API const char *trine_model_label(const trine_model *model, int i);
+
+typedef struct trine_tensor_info {
+    const char *name; /* as in the file */
+    trine_dtype type;
+    int n_dims;
+    int64_t shape[4]; /* outermost first, as Python shows it */
+    size_t bytes;
+} trine_tensor_info;
+/* Number of tensors in the checkpoint, and facts about tensor `i`; returns false past the last. */
+TRINE_API int trine_model_n_tensors(const trine_model *model);
+TRINE_API bool trine_model_tensor(trine_tensor_info *out, const trine_model *model, int i);
+
+/* --------------------------------------------------------------------------------------------------------- session */
+
+/* What one worker needs to run a model: the arena of its passes and the pages of its key-value cache, both allocated
+ * when the session opens. Nothing is allocated when a token is decoded. */
+typedef struct trine_session trine_session;
+
+typedef struct trine_session_options {
+    int n_threads;          /* 0: one a core */
+    int ctx;                /* tokens a sequence may hold; 0: the model's own limit, or what free memory allows */
+    int source_ctx;         /* encoder-decoder: source tokens; 0: as ctx */
+    int n_sequences;        /* sequences that can be open at a time (beams count); 0: 1 */
+    trine_dtype cache_type; /* f32, f16, bf16, q8_0, q4_0; 0: f16 for large models, f32 where that costs little */
+    int batch_tokens;       /* most tokens computed in one pass; longer input goes in parts; 0: 512 (decoders) */
+    int logit_rows;         /* most rows of logits one pass returns; 0: n_sequences */
+    size_t memory;          /* bytes this session may take; 0: what is free now */
+    trine_mask mask;        /* what a mask does: override it */
+    int prefix;             /* TRINE_MASK_PREFIX: tokens seen by all */
+} trine_session_options;
+
+/* ERROR_MEMORY, with the longest context that would fit, when it would not fit. */
+TRINE_API trine_status trine_session_open(trine_session **out, trine_model *model, const trine_session_options *options, trine_error *err);
+TRINE_API void trine_session_close(trine_session *session);
+
+typedef struct trine_memory {
+    size_t weights_bytes; /* of the model, mapped or copied */
+    size_t cache_bytes;   /* self and cross cache of the session */
+    size_t arena_bytes;   /* temporaries of a pass */
+    size_t arena_peak;    /* of these, the most that was in use so far */
+    int ctx;              /* tokens a sequence may hold */
+    trine_dtype cache_type;
+    int n_threads;
+} trine_memory;
+/* What the session holds. */
+TRINE_API void trine_session_memory(trine_memory *out, const trine_session *session);
+
+/* -------------------------------------------------------------------------------------------------------- sequence */
+
+/* One text in a session: the tokens so far, as keys and values in the cache. Decoders and encoder-decoders. */
+typedef struct trine_sequence trine_sequence;
+
+TRINE_API trine_status trine_sequence_open(trine_sequence **out, trine_session *session, trine_error *err);
+/* A second sequence that continues from the same past; pages are shared until one of them writes. */
+TRINE_API trine_status trine_sequence_fork(trine_sequence **out, const trine_sequence *parent, trine_error *err);
+TRINE_API void trine_sequence_close(trine_sequence *sequence);
+/* Encoder-decoder: reads the source and starts anew; call it before the first feed. */
+TRINE_API trine_status trine_sequence_source(trine_sequence *sequence, const int32_t *ids, int n, trine_error *err);
+/* Appends `n` tokens and computes them. On failure the sequence is as it was. */
+TRINE_API trine_status trine_sequence_feed(trine_sequence *sequence, const int32_t *ids, int n, trine_error *err);
+/* The same for several sequences of one session in one pass: sequence i takes n[i] tokens from ids[i]. */
+TRINE_API trine_status trine_sequences_feed(trine_sequence *const *sequences, const int32_t *const *ids, const int *n,
+                                            int n_sequences, trine_error *err);
+/* Logits after the last token fed, [vocab]; borrowed, valid until the session's next pass; NULL before the first feed. */
+TRINE_API const float *trine_sequence_logits(const trine_sequence *sequence);
+/* Tokens fed so far. */
+TRINE_API int trine_sequence_length(const trine_sequence *sequence);
+/* Forgets all but the first `n` tokens. */
+TRINE_API trine_status trine_sequence_truncate(trine_sequence *sequence, int n, trine_error *err);
+
+/* ------------------------------------------------------------------------------------------------ encoder-only tasks */
+
+typedef enum trine_long { TRINE_LONG_REFUSE, TRINE_LONG_TRUNCATE, TRINE_LONG_CHUNK } trine_long;
+
+typedef struct trine_task_options {
+    const char *pair;           /* second text of a pair (classify), or NULL */
+    const int32_t *ids;         /* raw ids in place of text; no special tokens are added */
+    const int32_t *types;       /* with ids: token types, or NULL for all 0 */
+    int n_ids;
+    trine_long too_long;        /* a text longer than the model: refuse (default), cut its end, or go in parts */
+    int top_k;                  /* fill, classify: most results; 0: 5 for fill, all for classify */
+    trine_pooling pooling;      /* embed: 0: as the model declares */
+    bool no_normalize;          /* embed: leave the vector's length as it is */
+} trine_task_options;
+
+/* The vector of a text into out[out_cap], out_cap >= info.d_embedding. Any family: a decoder's is pooled from its last
+ * layer, an encoder-decoder's from its encoder. CHUNK: the mean of the parts' vectors, weighted by their tokens. */
+TRINE_API trine_status trine_embed(float *out, int out_cap, trine_session *session, const char *text,
+                                   const trine_task_options *options, trine_error *err);
+/* The same for `n` texts in few passes; row i of out [n, info.d_embedding] is the vector of texts[i]. */
+TRINE_API trine_status trine_embed_batch(float *out, trine_session *session, const char *const *texts, int n,
+                                         const trine_task_options *options, trine_error *err);
+
+typedef struct trine_fill_choice {
+    int32_t id;
+    float score;  /* probability */
+    char *token;  /* as text, without the marks of the vocabulary */
+    char *text;   /* the whole text with this mask filled by this token, the others by their best */
+} trine_fill_choice;
+typedef struct trine_fill_result {
+    char *text;    /* all masks filled by their best */
+    int n_masks, n_choices;
+    trine_fill_choice *choices; /* [n_masks, n_choices], best first */
+} trine_fill_result;
+/* Fills every mask token ([MASK], <mask>) of a text. ERROR_ARGUMENT when the text has none. */
+TRINE_API trine_status trine_fill(trine_fill_result *out, trine_session *session, const char *text,
+                                  const trine_task_options *options, trine_error *err);
+TRINE_API void trine_fill_result_clear(trine_fill_result *result);
+
+typedef struct trine_label_score { const char *label; float score; int index; } trine_label_score; /* label: the model's */
+typedef struct trine_labels { int n; trine_label_score *items; } trine_labels;
+/* Labels of a text, or of a text and options->pair, best first. CHUNK: the mean of the parts' probabilities. */
+TRINE_API trine_status trine_classify(trine_labels *out, trine_session *session, const char *text,
+                                      const trine_task_options *options, trine_error *err);
+TRINE_API void trine_labels_clear(trine_labels *labels);
+
+typedef struct trine_entity {
+    char *group;      /* "PER": the label without B- or I- */
+    char *text;       /* the part of the text, verbatim */
+    trine_span span;  /* in bytes */
+    size_t char_start, char_end; /* in Unicode code points */
+    float score;      /* mean probability over its words' first tokens */
+} trine_entity;
+typedef struct trine_entities { int n; trine_entity *items; } trine_entities;
+/* Named entities of a text: labels are read at the first token of each word and B-/I- (or IO) tags are joined. */
+TRINE_API trine_status trine_tag(trine_entities *out, trine_session *session, const char *text,
+                                 const trine_task_options *options, trine_error *err);
+TRINE_API void trine_entities_clear(trine_entities *entities);
+
+/* ------------------------------------------------------------------------------------------------------- generation */
+
+/* Text as it appears, whole characters only; return false to stop (finish is then TRINE_FINISH_CANCELLED). */
+typedef bool trine_text_fn(void *user, const char *text, size_t bytes);
+/* Progress of reading a prompt: tokens done of all; return false to stop. */
+typedef bool trine_progress_fn(void *user, int done, int total);
+
+typedef struct trine_generate_options {
+    int max_tokens;          /* new tokens at most; 0: until the end token or the end of the context */
+    float temperature;       /* 0: greedy */
+    int top_k;               /* 0: off */
+    float top_p;             /* 0 or 1: off */
+    float min_p;             /* 0: off */
+    float repeat_penalty;    /* 0 or 1: off; logits of seen tokens are divided (or multiplied) by it */
+    int repeat_last_n;       /* how far back tokens count as seen; 0: 64; -1: all */
+    float presence_penalty;  /* subtracted once from the logit of a seen token */
+    float frequency_penalty; /* subtracted for each time it was seen */
+    uint64_t seed;           /* the same seed gives the same text on any number of threads */
+    const char *const *stop; /* texts that end the generation; not part of the result */
+    int n_stop;
+    int beam;                /* beams; 0 or 1: none. Beam search ignores the sampling fields */
+    float length_penalty;    /* exponent of the length a beam's score is divided by; 0: 1.0 */
+    bool ignore_eos;         /* go on past the end token */
+    const int32_t *ids;      /* raw ids in place of the prompt text (the source, for encoder-decoders) */
+    int n_ids;
+    const int32_t *decoder_ids; /* encoder-decoder: decoder tokens to begin with in place of the start token */
+    int n_decoder_ids;
+    bool no_special;         /* do not add the special tokens the tokenizer puts around a prompt (chat templates have them) */
+    trine_text_fn *on_text;  /* not called under beam search until the end */
+    trine_progress_fn *on_progress;
+    void *user;
+} trine_generate_options;
+
+typedef enum trine_finish { TRINE_FINISH_EOS, TRINE_FINISH_STOP, TRINE_FINISH_LENGTH, TRINE_FINISH_CANCELLED } trine_finish;
+/* "eos", "stop", "length", "cancelled"; static. */
+TRINE_API const char *trine_finish_name(trine_finish finish);
+
+typedef struct trine_generation {
+    char *text;         /* NULL when the model has no tokenizer */
+    int32_t *tokens;    /* new tokens; the end token is not among them unless ignore_eos */
+    int n_tokens;
+    int n_prompt;       /* tokens of the prompt or source */
+    trine_finish finish;
+    double score;       /* sum of the log probabilities; under beam search divided by length^length_penalty */
+    double prompt_ms;   /* reading the prompt */
+    double first_ms;    /* from the start to the first token */
+    double decode_ms;   /* all tokens after the first */
+    int n_parts;        /* summarize: parts the document was read in; else 1 */
+} trine_generation;
+
+/* Continues `prompt` (decoder) or maps it (encoder-decoder). */
+TRINE_API trine_status trine_generate(trine_generation *out, trine_session *session, const char *prompt,
+                                      const trine_generate_options *options, trine_error *err);
+TRINE_API void trine_generation_clear(trine_generation *generation);
+
+typedef struct trine_message { const char *role, *content; } trine_message;
+/* The conversation as the text the model was trained on, through a chat template: `jinja`, or with NULL the tokenizer's
+ * own. ERROR_UNSUPPORTED names the construct when a template needs more of Jinja than is implemented. */
+TRINE_API trine_status trine_chat_render(char **out, const trine_tokenizer *tokenizer, const char *jinja,
+                                         const trine_message *messages, int n_messages, bool add_generation_prompt, trine_error *err);
+
+typedef struct trine_text_options {
+    const char *prefix;       /* instruction put before the text; NULL: chosen from the task and languages */
+    const char *from, *to;    /* translate: "en", "de", "fr"... */
+    bool whole;               /* summarize: refuse a document longer than the context instead of reading it in parts */
+    trine_generate_options generate;
+} trine_text_options;
+/* Translates: "translate English to German: ..." for T5, a prompt through the chat template for decoders. */
+TRINE_API trine_status trine_translate(trine_generation *out, trine_session *session, const char *text,
+                                       const trine_text_options *options, trine_error *err);
+/* Summarises. A document longer than the context is summarised in parts, then the parts together: out->n_parts says so. */
+TRINE_API trine_status trine_summarize(trine_generation *out, trine_session *session, const char *text,
+                                       const trine_text_options *options, trine_error *err);
+
+/* --------------------------------------------------------------------------------------------------- looking inside */
+
+typedef struct trine_trace_options {
+    const char *text;           /* tokenised with special tokens; or: */
+    const int32_t *ids; int n_ids;
+    const int32_t *types;       /* with ids; or NULL */
+    const int32_t *decoder_ids; int n_decoder_ids; /* encoder-decoder; none: the start token alone */
+    bool hidden, attention, lens; /* beside the logits, which are always written */
+} trine_trace_options;
+
+/* Runs one text and writes what happened inside as F32 safetensors, whole or not at all: "logits" [n, vocab] (a classifier:
+ * [labels], a tagger: [n, labels], no head: [n, d_model]), "hidden.L" [n, d_model] with L = 0 the embedding, "attention.L"
+ * [heads, n, n], and for encoder-decoders the same with "encoder." before and "cross.L" [heads, n, n_source]; "lens.L"
+ * [n, vocab]: the logits that layer would give (nostalgebraist 2020). The session needs batch_tokens >= n, logit_rows >= n. */
+TRINE_API trine_status trine_trace(int *n_tensors, trine_session *session, const char *out_path,
+                                   const trine_trace_options *options, trine_error *err);
+
+/* ------------------------------------------------------------------------------------------------ measuring a model */
+
+typedef enum trine_eval_task {
+    TRINE_EVAL_LM, TRINE_EVAL_MLM, TRINE_EVAL_CLASSIFY, TRINE_EVAL_TAG, TRINE_EVAL_TRANSLATE, TRINE_EVAL_SUMMARIZE
+} trine_eval_task;
+
+typedef struct trine_eval_options {
+    int stride;                /* lm: tokens a window moves by; 0: the whole context (no overlap) */
+    int window;                /* lm: tokens a window; 0: the session's context */
+    const char *text_column, *label_column, *pair_column; /* classify, translate, summarize; NULL: found by the header */
+    const char *prefix, *from, *to;
+    bool reverse;              /* source and target change places */
+    int limit;                 /* examples at most; 0: all */
+    uint64_t seed;             /* mlm: which tokens are masked */
+    trine_long too_long;
+    trine_generate_options generate; /* translate, summarize */
+    trine_progress_fn *on_progress;  /* done and total in examples or windows; total 0 when unknown */
+    void *user;
+} trine_eval_options;
+
+typedef struct trine_eval_result {
+    double perplexity, bits_per_byte;       /* lm */
+    double accuracy, loss;                  /* mlm (loss in nats), classify */
+    double precision, recall, f1;           /* tag: entities as conlleval counts; classify: macro F1 */
+    double bleu, chrf;                      /* translate, as sacrebleu's defaults */
+    double rouge1, rouge2, rougeL;          /* summarize: F-measures, 0 to 1 */
+    int64_t n_tokens;                       /* scored */
+    int64_t n_examples;
+    double seconds;
+} trine_eval_result;
+
+/* Measures a model on a file (plain, .gz or .xz); the task says its form: see the manual of `trine eval`. */
+TRINE_API trine_status trine_eval(trine_eval_result *out, trine_session *session, trine_eval_task task, const char *path,
+                                  const trine_eval_options *options, trine_error *err);
+
+/* -------------------------------------------------------------------------------------------------------- converting */
+
+typedef struct trine_convert_options {
+    const char *container;   /* "gguf" or "safetensors"; NULL: by the name of the output (.gguf, else a directory) */
+    trine_dtype type;        /* f32, f16, bf16 for matrices; 0: as they are, where the container can hold them, else f16 */
+    size_t shard_bytes;      /* safetensors: start a new shard past this; 0: one file */
+    bool overwrite;          /* replace what is there */
+    trine_progress_fn *on_progress; /* tensors done of all */
+    void *user;
+} trine_convert_options;
+
+typedef struct trine_convert_result { int64_t bytes; int n_tensors; int n_files; } trine_convert_result;
+/* Writes the model at `in` with its tokenizer and configuration to `out`; whole or not at all. */
+TRINE_API trine_status trine_convert(trine_convert_result *result, const char *out, const char *in,
+                                     const trine_convert_options *options, trine_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,38 @@
+/* kv_cache.h - keys and values of past tokens, in pages that sequences with a common past share.
+ *
+ * A pool is allocated whole when a session opens and holds pages; a page holds TRINE_KV_PAGE tokens of all layers. A
+ * sequence is a table of page numbers and a length. Fork copies the table and counts references; the first write to a shared
+ * page copies it (copy on write). Nothing here allocates after open: tables have room for the whole context. */
+#ifndef TRINE_BLOCKS_KV_CACHE_H
+#define TRINE_BLOCKS_KV_CACHE_H
+
+#include "blocks/pass.h"
+
+#define TRINE_KV_PAGE 64 /* tokens: a tile of attention's keys is one page */
+
+typedef struct trine_kv_shape {
+    int n_layers, n_kv_heads, d_head;
+    trine_dtype type; /* f32, f16, bf16, q8_0, q4_0 (the last two need d_head % 32 == 0) */
+} trine_kv_shape;
+
+typedef struct trine_kv_pool trine_kv_pool;
+
+/* Bytes a page takes, and of a pool for `n_sequences` of `ctx` tokens each. False on overflow. */
+bool trine_kv_page_bytes(size_t *out, const trine_kv_shape *shape);
+bool trine_kv_pool_bytes(size_t *out, const trine_kv_shape *shape, int ctx, int n_sequences);
+trine_status trine_kv_pool_open(trine_kv_pool **out, const trine_kv_shape *shape, int ctx, int n_sequences, trine_error *err);
+void trine_kv_pool_close(trine_kv_pool *pool);
+
+trine_status trine_kv_open(trine_kv **out, trine_kv_pool *pool, trine_error *err); /* empty */
+trine_status trine_kv_fork(trine_kv **out, const trine_kv *parent, trine_error *err);
+/* kv takes the past of `source` (same pool): what beam search does each step, with no allocation. */
+void trine_kv_assign(trine_kv *kv, const trine_kv *source);
+void trine_kv_close(trine_kv *kv);
+/* Makes room for n more tokens: takes pages, copies a shared last page. ERROR_TOO_LONG past the context. The length is as before. */
+trine_status trine_kv_reserve(trine_kv *kv, int n, trine_error *err);
+/* The tokens reserved and written become part of the past: called once when the whole pass has succeeded. */
+void trine_kv_commit(trine_kv *kv, int n);
+int trine_kv_length(const trine_kv *kv);
+void trine_kv_truncate(trine_kv *kv, int n);
+
+#endif

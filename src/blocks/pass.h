@@ -1,0 +1,71 @@
+/* pass.h - one forward: its memory, its kernels, its threads, and the ragged batch it computes.
+ *
+ * Activations are [n_rows, width], the rows of all sequences one after another; a segment says which rows are whose, so
+ * no padding exists anywhere. The same shape serves an encoder's batch of sentences, a decoder's mixed prefill and step,
+ * and T5's decoder over its cross keys.
+ *
+ * Blocks take a pass and matrices and return matrices from the pass's arena. When the arena is full, or something else
+ * went wrong, the pass is failed: blocks then return at once, and the model reports once, at the end (trine_pass_status).
+ * While the arena is measuring, blocks allocate and compute nothing: this is how the arena is sized, exactly. */
+#ifndef TRINE_BLOCKS_PASS_H
+#define TRINE_BLOCKS_PASS_H
+
+#include "base/arena.h"
+#include "kernels/kernels.h"
+#include "trine.h"
+
+/* Row-major, rows contiguous. `data` is NULL while measuring or after a failure. */
+typedef struct trine_mat { float *data; int rows, cols; } trine_mat;
+
+typedef struct trine_kv trine_kv; /* kv_cache.h: keys and values of one sequence, all layers */
+
+/* The rows of one sequence in this pass. */
+typedef struct trine_segment {
+    int first_row, n_rows;
+    int pos;         /* position of the first of them: tokens already in the cache */
+    int prefix;      /* TRINE_MASK_PREFIX: positions below it are seen by all */
+    trine_kv *self;  /* cache its keys are appended to and read from, or NULL: keys from the pass */
+    trine_kv *cross; /* encoder-decoder: keys of the source */
+} trine_segment;
+
+typedef struct trine_batch {
+    int n_rows, n_segments;
+    const trine_segment *segments;
+    const int32_t *ids;      /* [n_rows] */
+    const int32_t *types;    /* [n_rows] token types, or NULL for all 0 */
+    const int32_t *out_rows; /* [n_out] rows whose logits are wanted, or NULL: all n_rows */
+    int n_out;
+    trine_mask mask;         /* override of every self-attention; DEFAULT: the model's own */
+} trine_batch;
+
+/* Receives copies of what happens inside (trine_trace). Called on the thread of the pass. Return a status that ends the pass. */
+typedef trine_status trine_trace_fn(void *user, const char *name, const float *data, int n_dims, const int64_t *shape);
+typedef struct trine_tracer {
+    trine_trace_fn *put;
+    void *user;
+    const char *prefix; /* "" or "encoder." */
+    bool hidden, attention, lens;
+} trine_tracer;
+
+typedef struct trine_pass {
+    trine_arena *arena;
+    const trine_kernels *kernels;
+    int n_threads;
+    const trine_batch *batch;
+    trine_tracer *tracer; /* NULL unless looking inside */
+    trine_status failed;  /* sticky */
+    trine_error error;
+} trine_pass;
+
+/* True when data is there to compute on: not failed, not measuring. */
+static inline bool trine_pass_computes(const trine_pass *p) { return !p->failed && !p->arena->measuring; }
+/* A matrix from the arena, not cleared. */
+trine_mat trine_mat_new(trine_pass *p, int rows, int cols);
+/* Marks the pass failed (the first failure stays). */
+void trine_pass_fail(trine_pass *p, trine_status code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* What to report at the end: the sticky failure, or ERROR_MEMORY when the arena was full. */
+trine_status trine_pass_status(const trine_pass *p, trine_error *err);
+/* Hands a matrix to the tracer as "<prefix><name>" or "<prefix><name>.<index>" (index < 0: no index). */
+void trine_pass_trace(trine_pass *p, const char *name, int index, trine_mat x);
+
+#endif

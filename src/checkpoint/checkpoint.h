@@ -1,0 +1,44 @@
+/* checkpoint.h - a model on disk as "the tensor called X" and a configuration, whatever the container.
+ *
+ * Both containers answer in the names of Hugging Face: a GGUF file's `blk.0.attn_q.weight` is found as
+ * `model.layers.0.self_attn.q_proj.weight`, and its metadata is given as the config.json that the same model would have.
+ * So model files know one vocabulary of names. What differs in content is said in the configuration: GGUF stores Llama's
+ * q and k rows in pairs, so `"trine_rope_interleaved": true` is added there. */
+#ifndef TRINE_CHECKPOINT_CHECKPOINT_H
+#define TRINE_CHECKPOINT_CHECKPOINT_H
+
+#include <jansson.h>
+
+#include "trine.h"
+
+typedef struct trine_checkpoint trine_checkpoint;
+
+/* A tensor as it lies in the mapped file. Borrowed from the checkpoint. */
+typedef struct trine_tensor {
+    const char *name;      /* Hugging Face name */
+    const char *file_name; /* as in the file (the same in safetensors) */
+    trine_dtype type;
+    int n_dims;
+    int64_t shape[4]; /* outermost first; unused ones are 1 */
+    const void *data; /* any alignment the file has: 8 bytes in safetensors, 32 in GGUF */
+    size_t bytes;
+} trine_tensor;
+
+/* Opens a directory (config.json with model.safetensors or model.safetensors.index.json), a .safetensors file with its
+ * config.json beside, or a .gguf file. Every count, offset and size is checked before use. */
+trine_status trine_checkpoint_open(trine_checkpoint **out, const char *path, trine_error *err);
+void trine_checkpoint_close(trine_checkpoint *c);
+const char *trine_checkpoint_container(const trine_checkpoint *c); /* "safetensors" or "gguf" */
+const json_t *trine_checkpoint_config(const trine_checkpoint *c);  /* borrowed */
+/* NULL when there is no such tensor. */
+const trine_tensor *trine_checkpoint_find(const trine_checkpoint *c, const char *name);
+int trine_checkpoint_n_tensors(const trine_checkpoint *c);
+const trine_tensor *trine_checkpoint_tensor(const trine_checkpoint *c, int i); /* in file order */
+/* A tensor's pages will not be read again (its content was copied). */
+void trine_checkpoint_forget(const trine_checkpoint *c, const trine_tensor *t);
+
+/* Writes tensors as one safetensors file: whole or not at all. Data in host order, `type` must have a safetensors name. */
+trine_status trine_safetensors_write(const char *path, const trine_tensor *tensors, int n_tensors, const char *metadata_json,
+                                     bool overwrite, trine_error *err);
+
+#endif

@@ -1,0 +1,24 @@
+/* gguf.h - the GGUF container itself (versions 2 and 3): key-value metadata and tensors, mapped, with every size checked.
+ * The tokenizer's loader reads a GGUF's vocabulary through this too; it knows nothing of models. */
+#ifndef TRINE_CHECKPOINT_GGUF_H
+#define TRINE_CHECKPOINT_GGUF_H
+
+#include "trine.h"
+
+typedef struct trine_gguf trine_gguf;
+
+trine_status trine_gguf_open(trine_gguf **out, const char *path, trine_error *err);
+void trine_gguf_close(trine_gguf *g);
+
+/* Metadata by key. Each returns false when the key is absent or of another kind. Strings are borrowed, not terminated. */
+typedef struct trine_gguf_string { const char *data; size_t n; } trine_gguf_string;
+bool trine_gguf_get_string(trine_gguf_string *out, const trine_gguf *g, const char *key);
+bool trine_gguf_get_int(int64_t *out, const trine_gguf *g, const char *key);  /* any integer type or bool */
+bool trine_gguf_get_float(double *out, const trine_gguf *g, const char *key); /* f32 or f64 */
+/* Arrays: length, then elements. Elements of string arrays are found in constant time (indexed at open). */
+bool trine_gguf_get_array(size_t *n, const trine_gguf *g, const char *key);
+bool trine_gguf_array_string(trine_gguf_string *out, const trine_gguf *g, const char *key, size_t i);
+bool trine_gguf_array_int(int64_t *out, const trine_gguf *g, const char *key, size_t i);
+bool trine_gguf_array_float(double *out, const trine_gguf *g, const char *key, size_t i);
+
+#endif
