@@ -388,6 +388,9 @@ typedef struct trine_generate_options {
     const int32_t *decoder_ids; /* encoder-decoder: decoder tokens to begin with in place of the start token */
     int n_decoder_ids;
     bool no_special;         /* do not add the special tokens the tokenizer puts around a prompt (chat templates have them) */
+    trine_sequence *sequence; /* decoders, no beams: work in this sequence of the session, kept by the caller. What it holds that
+                               * the prompt begins with is not computed again; afterwards it holds the prompt and the answer
+                               * (a chat reads each turn once). NULL: a sequence of its own */
     trine_text_fn *on_text;  /* not called under beam search until the end */
     trine_progress_fn *on_progress;
     void *user;
