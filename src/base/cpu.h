@@ -22,5 +22,7 @@ const char *trine_cpu_name(trine_cpu level);
 int trine_cpu_cores(void);
 /* Bytes of memory that are free for this process now: MemAvailable, its cgroup's and RLIMIT_AS limits, the smallest. */
 size_t trine_memory_free(void);
+/* The same, with /proc and /sys looked for under `root`: for tests. */
+size_t trine_memory_free_under(const char *root);
 
 #endif

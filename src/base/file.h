@@ -24,6 +24,7 @@ char *trine_path_join(const char *dir, const char *name);
 typedef struct trine_writer {
     int fd;
     char *path, *temporary;
+    bool overwrite;
     unsigned char *buffer;
     size_t buffered;
     uint64_t written; /* bytes so far */
