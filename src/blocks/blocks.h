@@ -37,6 +37,8 @@ void trine_add_positions_in_place(trine_pass *p, trine_mat x, const trine_weight
 /* Layer norm (Ba et al. 2016) and RMS norm (Zhang & Sennrich 2019), statistics in double or compensated. bias may be NULL. */
 trine_mat trine_layer_norm(trine_pass *p, trine_mat x, const float *weight, const float *bias, float eps);
 trine_mat trine_rms_norm(trine_pass *p, trine_mat x, const float *weight, float eps);
+/* The same where x itself becomes the norm: the post-norm residual stream of BERT outlives its layer's temporaries. */
+void trine_layer_norm_in_place(trine_pass *p, trine_mat x, const float *weight, const float *bias, float eps);
 /* RMS norm of each head's d_head values on their own (Qwen 3). */
 void trine_rms_norm_heads_in_place(trine_pass *p, trine_mat x, const float *weight, int d_head, float eps);
 
@@ -55,6 +57,7 @@ typedef struct trine_rope_config {
     float low_freq_factor, high_freq_factor; /* llama3 */
     int original_ctx;           /* llama3, yarn */
     float beta_fast, beta_slow; /* yarn; 0: 32 and 1 */
+    bool no_truncate;           /* yarn: the ramp's ends are not rounded to whole dimensions ("truncate": false) */
     float attention_factor;     /* yarn; 0: 0.1 ln(factor) + 1 */
     bool interleaved;           /* pairs (2i, 2i+1), as GGUF stores Llama; else (i, i + n/2) */
     const float *freq_factors;  /* GGUF's rope_freqs.weight [n_rotated / 2]: divides inv_freq; or NULL */

@@ -2,6 +2,8 @@
 #ifndef TRINE_MODELS_MODEL_H
 #define TRINE_MODELS_MODEL_H
 
+#include <limits.h>
+
 #include "blocks/blocks.h"
 #include "blocks/kv_cache.h"
 #include "checkpoint/checkpoint.h"
@@ -13,7 +15,7 @@ typedef struct trine_family {
     const char *const *model_types; /* config.json "model_type" values, NULL-ended */
     /* Reads configuration and weights: fills m->info, m->weights, m->self_shape. On failure frees what it took. */
     trine_status (*load)(trine_model *m, trine_error *err);
-    void (*unload)(trine_model *m);
+    void (*unload)(trine_model *m); /* frees what load took, m->copies included; fine twice */
     /* Encoder and encoder-decoder: last hidden states [n_rows, d_model] of the batch. */
     trine_mat (*encode)(const trine_model *m, trine_pass *p);
     /* Decoder and encoder-decoder: last hidden states after the final norm; keys go to the segments' caches. */
@@ -33,27 +35,80 @@ struct trine_model {
     trine_kernels kernels;         /* of the chosen CPU level */
     void *weights;                 /* the family's own struct */
     trine_kv_shape self_shape;     /* of the decoder's cache (type is the session's choice); n_layers 0: no cache */
-    char **labels;                 /* [info.n_labels] */
-    void **copies; int n_copies;   /* memory of weights that could not stay in the file */
+    char **labels;                 /* [info.n_labels]; lives in copies, as the weights' struct does */
+    void **copies; int n_copies;   /* memory that a load took; freed by unload */
     trine_log_fn *log; void *log_user;
 };
 
-/* load_weights.c: what families load with. All name the tensor and the shape they expected when they fail. */
-/* A matrix [rows, cols] as it lies in the file. rows or cols < 0: whatever is there. */
-trine_status trine_load_matrix(trine_weight *out, trine_model *m, const char *name, int rows, int cols, trine_error *err);
-/* The same stored transposed ([cols, rows], GPT-2's Conv1D): copied once. */
-trine_status trine_load_matrix_transposed(trine_weight *out, trine_model *m, const char *name, int rows, int cols, trine_error *err);
-/* A vector of n as f32 (borrowed from the file when it is f32 and aligned, else copied). optional: *out NULL when absent. */
-trine_status trine_load_vector(const float **out, trine_model *m, const char *name, int n, bool optional, trine_error *err);
-/* Memory that lives as long as the model and counts in info.copied_bytes; NULL when there is none left. */
-void *trine_model_alloc(trine_model *m, size_t bytes);
-bool trine_model_has(const trine_model *m, const char *name);
+/* Loading is sticky, like a pass: a family reads its fields and tensors one after another, each reader returns at once (0, NULL)
+ * after the first failure, and the end asks l->status. So load functions are tables without error branches, and every
+ * message names the field or tensor, what was found and what was expected. */
+typedef struct trine_loader {
+    trine_model *m;
+    const json_t *config;                   /* the object that fields are read from: config.json, or one inside it */
+    size_t bytes_of_type[TRINE_DTYPE_COUNT]; /* of the tensors loaded so far: for info.weights_type */
+    trine_status status;
+    trine_error *err;
+} trine_loader;
 
-/* config.c: fields of config.json. `fallback` when absent or null; a field of the wrong kind or out of [low, high] is an error that names it. */
-trine_status trine_config_int(int *out, const trine_model *m, const char *key, int fallback, int low, int high, trine_error *err);
-trine_status trine_config_float(float *out, const trine_model *m, const char *key, float fallback, trine_error *err);
-trine_status trine_config_bool(bool *out, const trine_model *m, const char *key, bool fallback, trine_error *err);
-trine_status trine_config_string(const char **out, const trine_model *m, const char *key, const char *fallback, trine_error *err);
+/* Marks the loader failed (the first failure stays); the family's name goes before the text. */
+void trine_load_fail(trine_loader *l, trine_status code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* config.c: fields of config.json. `fallback` when absent or null; a field of another kind or outside [low, high] fails. */
+#define TRINE_REQUIRED INT_MIN /* as the fallback of an integer: a field that must be there */
+#define TRINE_MAX_WIDTH (1 << 24)
+int trine_read_int(trine_loader *l, const char *key, int fallback, int low, int high);
+float trine_read_float(trine_loader *l, const char *key, float fallback, double low, double high);
+bool trine_read_bool(trine_loader *l, const char *key, bool fallback);
+const char *trine_read_string(trine_loader *l, const char *key, const char *fallback); /* borrowed from the configuration */
+bool trine_config_has(const trine_loader *l, const char *key);                          /* there and not null */
+/* A token id: null is -1, a list gives its first. */
+int32_t trine_read_token(trine_loader *l, const char *key, int32_t absent);
+/* Layers: 1 or more, and no more than the file has tensors. */
+int trine_read_layers(trine_loader *l, const char *key, int fallback);
+/* An activation by its field; its name goes into info.activation. */
+trine_activation trine_read_activation(trine_loader *l, const char *key, const char *fallback);
+/* bos, eos and pad; fallbacks are the family's own where the file says nothing. */
+void trine_read_tokens(trine_loader *l, int32_t bos, int32_t eos, int32_t pad);
+/* info.n_labels and the labels' names from id2label ("LABEL_0"... where it does not name them). */
+void trine_read_labels(trine_loader *l, int n_labels);
+/* What sits on top, by the first of "architectures" and the ends of class names that this family knows. Without architectures: the
+ * last entry's head. A class that is not listed fails, and the text lists those that are. */
+typedef struct trine_architecture { const char *suffix; trine_head head; } trine_architecture;
+trine_head trine_read_head(trine_loader *l, const trine_architecture *known, trine_head unnamed);
+/* Fails when a field says the weights are of a kind no family here reads: quantization_config, experts. */
+void trine_refuse_config(trine_loader *l);
+
+/* load_weights.c: tensors by name (a printf format). Each is counted in info.n_parameters, weights_bytes and weights_type: load a
+ * shared one once. */
+bool trine_load_has(const trine_loader *l, const char *name, ...) __attribute__((format(printf, 2, 3)));
+/* A matrix [rows, cols] as it lies in the file. rows or cols < 0: whatever is there. */
+trine_weight trine_load_matrix(trine_loader *l, int rows, int cols, const char *name, ...) __attribute__((format(printf, 4, 5)));
+/* The same stored transposed, [cols, rows] (GPT-2's Conv1D): copied once. */
+trine_weight trine_load_transposed(trine_loader *l, int rows, int cols, const char *name, ...) __attribute__((format(printf, 4, 5)));
+/* A vector of n as f32: borrowed from the file when it is aligned f32 there, else copied. */
+const float *trine_load_vector(trine_loader *l, int n, const char *name, ...) __attribute__((format(printf, 3, 4)));
+/* A small matrix as f32, rows contiguous. */
+const float *trine_load_table(trine_loader *l, int rows, int cols, const char *name, ...) __attribute__((format(printf, 4, 5)));
+/* NAME.weight with NAME.bias: there must be one, there may be one, or it is not looked for. */
+typedef enum trine_bias { TRINE_BIAS_NONE, TRINE_BIAS_OPTIONAL, TRINE_BIAS_REQUIRED } trine_bias;
+trine_weight trine_load_linear(trine_loader *l, int rows, int cols, trine_bias bias, const char *name, ...) __attribute__((format(printf, 5, 6)));
+/* The output layer: the tensor `name` where the file has one of its own, else the embedding (info.tied says which). A copy of the
+ * embedding under both names counts as tied. */
+trine_weight trine_load_output(trine_loader *l, const trine_weight *embedding, const char *name);
+/* Rows [first, first + n) of a matrix: a view (fused projections). */
+trine_weight trine_weight_rows(const trine_weight *w, int first, int n);
+/* Zeroed memory for n things that lives as long as the model; fails the loader when there is none. */
+void *trine_load_alloc(trine_loader *l, size_t n, size_t size);
+
+/* Begins and ends a family's load. Ending fills the sums of m->info; after a failure it frees m->copies and m->weights is NULL. */
+trine_loader trine_load_begin(trine_model *m, trine_error *err);
+trine_status trine_load_end(trine_loader *l);
+/* Frees all of m->copies (weights, labels, copied tensors) and forgets them: the unload of most families. */
+void trine_model_free_copies(trine_model *m);
+
+/* look.c: what a model shows after layer `layer` (0: the embedding): "hidden.L", and "lens.L", the logits of `normed`. */
+void trine_model_look(const trine_model *m, trine_pass *p, int layer, trine_mat normed);
 
 /* families.c: the family of a configuration (by model_type, then architectures), or NULL with what is supported in err. */
 const trine_family *trine_family_find(const json_t *config, trine_error *err);
