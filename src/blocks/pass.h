@@ -59,6 +59,8 @@ typedef struct trine_pass {
 
 /* True when data is there to compute on: not failed, not measuring. */
 static inline bool trine_pass_computes(const trine_pass *p) { return !p->failed && !p->arena->measuring; }
+/* Memory of the pass, not cleared; NULL while measuring, and when the arena is full, which fails the pass. */
+void *trine_pass_alloc(trine_pass *p, size_t n, size_t size);
 /* A matrix from the arena, not cleared. */
 trine_mat trine_mat_new(trine_pass *p, int rows, int cols);
 /* Marks the pass failed (the first failure stays). */
@@ -67,5 +69,7 @@ void trine_pass_fail(trine_pass *p, trine_status code, const char *format, ...) 
 trine_status trine_pass_status(const trine_pass *p, trine_error *err);
 /* Hands a matrix to the tracer as "<prefix><name>" or "<prefix><name>.<index>" (index < 0: no index). */
 void trine_pass_trace(trine_pass *p, const char *name, int index, trine_mat x);
+/* The same for any number of dimensions. */
+void trine_pass_put(trine_pass *p, const char *name, int index, const float *data, int n_dims, const int64_t *shape);
 
 #endif

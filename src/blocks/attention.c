@@ -1,0 +1,281 @@
+/* attention.c - softmax(Q K^T scale + bias, masked) V for a ragged batch: who computes which tile.
+ *
+ * A task is (segment, kv head, tile of queries, chunk of keys). Long inputs have tiles of queries enough, and one chunk. A
+ * step of decoding has one query a sequence: its keys are cut into chunks, each chunk gives a softmax of its own, and a second
+ * loop merges them. The cut depends on the batch, never on the number of threads. */
+#include <math.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "blocks/attention.h"
+#include "blocks/rows.h"
+
+enum {
+    SPLIT_ROWS = 16,   /* most rows of a batch whose keys are cut into chunks */
+    SPLIT_SEGMENT = 4, /* most rows of such a segment: more have tiles enough */
+    CHUNKS = 16,       /* most chunks of a row */
+    CHUNK_TILES = 4,   /* least tiles of a chunk */
+    BUCKETS = 4096,    /* limits of a relative bias; T5 has 32 and 128 */
+    DISTANCE = 1 << 20,
+};
+
+/* How one segment is cut. */
+typedef struct cut {
+    int first_task, n_query_tiles, n_chunks, first_partial;
+} cut;
+
+static int ceil_divide(int a, int b) { return (a + b - 1) / b; }
+
+/* Chunk c of n over the tiles [begin, end). */
+static void chunk_tiles(int *begin, int *end, int c, int n)
+{
+    const int size = ceil_divide(*end - *begin, n), stop = *end;
+    *begin = trine_min_int(*begin + c * size, stop);
+    *end = trine_min_int(*begin + size, stop);
+}
+
+/* Fills cuts [n_segments]; returns the number of tasks. *partial_rows: rows that are merged afterwards. */
+static int cut_batch(cut *cuts, int *partial_rows, const trine_attention_job *job)
+{
+    int n_tasks = 0, rows = 0;
+    for (int s = 0; s < job->batch->n_segments; s++) {
+        const trine_segment *segment = &job->batch->segments[s];
+        cut *c = &cuts[s];
+        *c = (cut) { n_tasks, ceil_divide(segment->n_rows, job->tile_queries), 1, rows };
+        if (segment->n_rows <= SPLIT_SEGMENT && segment->n_rows <= job->tile_queries && rows + segment->n_rows <= SPLIT_ROWS) {
+            const trine_attention_keys keys = trine_attention_keys_of(job, segment);
+            int begin, end;
+            trine_attention_tiles(&begin, &end, &keys, job->cross ? 0 : segment->pos - keys.base, segment->n_rows);
+            c->n_chunks = trine_max_int(1, trine_min_int(CHUNKS, (end - begin) / CHUNK_TILES));
+            if (c->n_chunks > 1) rows += segment->n_rows;
+        }
+        n_tasks += c->n_query_tiles * c->n_chunks * job->spec->n_kv_heads;
+    }
+    *partial_rows = rows;
+    return n_tasks;
+}
+
+static int find_segment(const cut *cuts, int n, int task)
+{
+    int low = 0, high = n - 1;
+    while (low < high) {
+        const int middle = (low + high + 1) / 2;
+        if (cuts[middle].first_task <= task)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+/* A partial is d_head sums of values, the largest score and the sum of exponentials; [row][head][CHUNKS]. */
+static size_t partial_size(const trine_attention_spec *spec) { return trine_round_up((size_t)spec->d_head + 2, 16); }
+
+static float *partial_at(float *partials, const trine_attention_spec *spec, int row, int head, int chunk)
+{
+    return partials + (((size_t)row * (size_t)spec->n_heads + (size_t)head) * CHUNKS + (size_t)chunk) * partial_size(spec);
+}
+
+static void run_task(trine_mat out, const trine_attention_job *job, const cut *cuts, float *partials, float *scratch, int task)
+{
+    const trine_attention_spec *spec = job->spec;
+    const int index = find_segment(cuts, job->batch->n_segments, task);
+    const trine_segment *segment = &job->batch->segments[index];
+    const cut *c = &cuts[index];
+    const int rest = task - c->first_task, chunk = rest % c->n_chunks, kv_head = rest / c->n_chunks % spec->n_kv_heads;
+    const int first = rest / c->n_chunks / spec->n_kv_heads * job->tile_queries;
+    const int n = trine_min_int(job->tile_queries, segment->n_rows - first);
+    const trine_attention_keys keys = trine_attention_keys_of(job, segment);
+    const trine_attention_scratch s = trine_attention_scratch_at(scratch, job);
+    const size_t d = (size_t)spec->d_head;
+    int begin, end;
+    trine_attention_tiles(&begin, &end, &keys, job->cross ? first : segment->pos - keys.base + first, n);
+    chunk_tiles(&begin, &end, chunk, c->n_chunks);
+    trine_attention_tile(job, &s, segment, kv_head, first, n, begin, end);
+    for (int i = 0; i < n; i++)
+        for (int g = 0; g < job->group; g++) {
+            const int r = i * job->group + g, head = kv_head * job->group + g;
+            const float *from = s.out + (size_t)r * d;
+            if (c->n_chunks > 1) {
+                float *to = partial_at(partials, spec, c->first_partial + i, head, chunk);
+                memcpy(to, from, d * sizeof *to);
+                to[d] = s.max[r];
+                to[d + 1] = s.sum[r];
+            } else {
+                float *to = out.data + (size_t)(segment->first_row + first + i) * (size_t)out.cols + (size_t)head * d;
+                memcpy(to, from, d * sizeof *to);
+                job->kernels->scale(to, 1.0f / s.sum[r], d);
+            }
+        }
+}
+
+/* One row and head from its chunks. */
+static void merge(float *to, const float *chunks, int n_chunks, size_t size, size_t d)
+{
+    float max = -INFINITY, sum = 0;
+    for (int c = 0; c < n_chunks; c++) max = chunks[(size_t)c * size + d] > max ? chunks[(size_t)c * size + d] : max;
+    memset(to, 0, d * sizeof *to);
+    for (int c = 0; c < n_chunks; c++) {
+        const float *from = chunks + (size_t)c * size;
+        const float weight = expf(from[d] - max);
+        sum += from[d + 1] * weight;
+        for (size_t i = 0; i < d; i++) to[i] += from[i] * weight;
+    }
+    for (size_t i = 0; i < d; i++) to[i] /= sum;
+}
+
+/* Appends the pass's keys and values to the segments' caches. `cache` picks which. */
+static void append(trine_pass *p, int layer, trine_mat k, trine_mat v, bool cross, float *scratch, size_t stride)
+{
+    const trine_batch *batch = p->batch;
+    for (int s = 0; s < batch->n_segments; s++) {
+        const trine_segment *segment = &batch->segments[s];
+        trine_kv *kv = cross ? segment->cross : segment->self;
+        if (!kv) continue;
+        const trine_kv_shape *shape = trine_kv_get_shape(kv);
+        const size_t at = (size_t)segment->first_row * (size_t)k.cols, d = (size_t)shape->d_head;
+        const bool large = p->n_threads > 1 && (double)segment->n_rows * k.cols > TRINE_ROWS_SMALL / 16;
+#pragma omp parallel for schedule(static) num_threads(p->n_threads) if (large)
+        for (int h = 0; h < shape->n_kv_heads; h++)
+            trine_kv_write(kv, p->kernels, layer, h, segment->pos, segment->n_rows, k.data + at + (size_t)h * d,
+                           v.data + at + (size_t)h * d, (size_t)k.cols, scratch + (size_t)trine_thread() * stride);
+    }
+}
+
+/* Whether a cache takes what the pass brings. */
+static bool cache_fits(trine_pass *p, const trine_kv *kv, int layer, int n_kv_heads, int d_head, int needed)
+{
+    const trine_kv_shape *shape = trine_kv_get_shape(kv);
+    if (layer < 0 || layer >= shape->n_layers || shape->n_kv_heads != n_kv_heads || shape->d_head != d_head) {
+        trine_pass_fail(p, TRINE_ERROR_INTERNAL, "attention: layer %d with %d heads of %d, the cache has %d layers, %d heads of %d",
+                        layer, n_kv_heads, d_head, shape->n_layers, shape->n_kv_heads, shape->d_head);
+    } else if (needed > trine_kv_reserved(kv)) {
+        trine_pass_fail(p, TRINE_ERROR_INTERNAL, "attention: %d tokens, the cache has room reserved for %d", needed,
+                        trine_kv_reserved(kv));
+    }
+    return !p->failed;
+}
+
+/* Shapes that a correct model never gets wrong, checked because the next line would read past the end. */
+static void check(trine_pass *p, const trine_attention_job *job)
+{
+    const trine_attention_spec *spec = job->spec;
+    const trine_relative_bias *bias = spec->bias;
+    if (p->failed) return;
+    if (spec->n_heads < 1 || spec->n_kv_heads < 1 || spec->d_head < 1 || spec->n_heads % spec->n_kv_heads ||
+        (int64_t)spec->n_heads * spec->d_head != job->q.cols ||
+        (!job->cross && ((int64_t)spec->n_kv_heads * spec->d_head != job->k.cols || job->v.cols != job->k.cols ||
+                         job->k.rows != job->q.rows || job->v.rows != job->q.rows))) {
+        trine_pass_fail(p, TRINE_ERROR_INTERNAL, "attention: q [%d, %d], k [%d, %d], v [%d, %d] for %d heads, %d kv heads of %d",
+                        job->q.rows, job->q.cols, job->k.rows, job->k.cols, job->v.rows, job->v.cols, spec->n_heads,
+                        spec->n_kv_heads, spec->d_head);
+        return;
+    }
+    if (bias && !job->cross) {
+        const int side = bias->bidirectional ? bias->n_buckets / 2 : bias->n_buckets;
+        if (bias->n_heads != spec->n_heads || bias->n_buckets > BUCKETS || bias->max_distance > DISTANCE || side < 2 ||
+            bias->max_distance <= side / 2)
+            trine_pass_fail(p, TRINE_ERROR_UNSUPPORTED,
+                            "attention: a relative bias of %d buckets, distance %d, %d heads; expected 4 to %d buckets, a distance "
+                            "from half of them to %d, %d heads",
+                            bias->n_buckets, bias->max_distance, bias->n_heads, BUCKETS, DISTANCE, spec->n_heads);
+    }
+    if (!trine_pass_computes(p)) return;
+    for (int s = 0; s < job->batch->n_segments && !p->failed; s++) {
+        const trine_segment *segment = &job->batch->segments[s];
+        if (job->cross) {
+            if (!segment->cross || !trine_kv_length(segment->cross))
+                trine_pass_fail(p, TRINE_ERROR_INTERNAL, "attention: segment %d has no source to attend to", s);
+            else
+                cache_fits(p, segment->cross, spec->layer, spec->n_kv_heads, spec->d_head, trine_kv_length(segment->cross));
+        } else if (segment->self) {
+            cache_fits(p, segment->self, spec->layer, spec->n_kv_heads, spec->d_head, segment->pos + segment->n_rows);
+        }
+    }
+}
+
+static trine_mat attention(trine_pass *p, trine_attention_job *job, const char *name)
+{
+    const trine_attention_spec *spec = job->spec;
+    const trine_relative_bias *bias = job->cross ? NULL : spec->bias;
+    const int n_threads = trine_max_int(1, p->n_threads), n_rows = job->q.rows;
+    trine_mat out = trine_mat_new(p, n_rows, job->q.cols);
+    check(p, job);
+    if (p->failed) return out;
+    job->group = spec->n_heads / spec->n_kv_heads;
+    job->tile_queries = trine_max_int(1, TRINE_QUERY_ROWS / job->group);
+
+    /* Sizes follow from the number of rows alone, so that a pass measured with the most rows has room for every other. */
+    const size_t mark = trine_arena_mark(p->arena), stride = trine_attention_scratch_size(job);
+    float *scratch = trine_pass_alloc(p, stride * (size_t)n_threads, sizeof(float));
+    cut *cuts = trine_pass_alloc(p, (size_t)trine_max_int(n_rows, p->batch->n_segments), sizeof *cuts);
+    float *partials = trine_pass_alloc(p, (size_t)trine_min_int(n_rows, SPLIT_ROWS) * (size_t)spec->n_heads * CHUNKS,
+                                       partial_size(spec) * sizeof(float));
+    uint16_t *bucket = bias ? trine_pass_alloc(p, (size_t)bias->max_distance + 1, sizeof *bucket) : NULL;
+    if (!trine_pass_computes(p)) goto done;
+
+    if (bias) trine_relative_buckets(bucket, bias);
+    job->bucket = bucket;
+    if (!job->cross) append(p, spec->layer, job->k, job->v, false, scratch, stride);
+    int partial_rows;
+    const int n_tasks = cut_batch(cuts, &partial_rows, job);
+    double work = 0;
+    for (int s = 0; s < p->batch->n_segments; s++) {
+        const trine_attention_keys keys = trine_attention_keys_of(job, &p->batch->segments[s]);
+        work += (double)p->batch->segments[s].n_rows * keys.n * job->q.cols;
+    }
+    const bool large = n_threads > 1 && n_tasks > 1 && work > TRINE_ROWS_SMALL / 4;
+    /* Backwards: the last tiles of a causal mask see the most keys, and long tasks are better begun first. */
+#pragma omp parallel for schedule(dynamic) num_threads(n_threads) if (large)
+    for (int t = 0; t < n_tasks; t++)
+        run_task(out, job, cuts, partials, scratch + (size_t)trine_thread() * stride, n_tasks - 1 - t);
+    for (int s = 0; partial_rows && s < p->batch->n_segments; s++) {
+        const trine_segment *segment = &p->batch->segments[s];
+        if (cuts[s].n_chunks == 1) continue;
+        for (int i = 0; i < segment->n_rows; i++)
+            for (int h = 0; h < spec->n_heads; h++)
+                merge(out.data + (size_t)(segment->first_row + i) * (size_t)out.cols + (size_t)h * (size_t)spec->d_head,
+                      partial_at(partials, spec, cuts[s].first_partial + i, h, 0), cuts[s].n_chunks, partial_size(spec),
+                      (size_t)spec->d_head);
+    }
+    if (p->tracer && p->tracer->attention && p->batch->n_segments == 1) trine_attention_trace(p, job, scratch, name);
+done:
+    trine_arena_release(p->arena, mark);
+    return out;
+}
+
+trine_mat trine_self_attention(trine_pass *p, trine_mat q, trine_mat k, trine_mat v, const trine_attention_spec *spec)
+{
+    trine_attention_job job = { .kernels = p->kernels, .spec = spec, .batch = p->batch, .q = q, .k = k, .v = v };
+    return attention(p, &job, "attention");
+}
+
+trine_mat trine_cross_attention(trine_pass *p, trine_mat q, const trine_attention_spec *spec)
+{
+    trine_attention_job job = { .kernels = p->kernels, .spec = spec, .batch = p->batch, .q = q, .cross = true };
+    return attention(p, &job, "cross");
+}
+
+void trine_cross_append(trine_pass *p, int layer, trine_mat k, trine_mat v)
+{
+    /* A head is no wider than the row it lies in, so this holds TRINE_KV_PAGE of any. */
+    const size_t mark = trine_arena_mark(p->arena), stride = (size_t)TRINE_KV_PAGE * (size_t)k.cols;
+    float *scratch = trine_pass_alloc(p, stride * (size_t)trine_max_int(1, p->n_threads), sizeof(float));
+    if (!p->failed && (k.rows != v.rows || k.cols != v.cols || k.rows != p->batch->n_rows))
+        trine_pass_fail(p, TRINE_ERROR_INTERNAL, "cross attention: keys [%d, %d], values [%d, %d] of %d rows", k.rows, k.cols,
+                        v.rows, v.cols, p->batch->n_rows);
+    if (trine_pass_computes(p)) {
+        for (int s = 0; s < p->batch->n_segments && !p->failed; s++) {
+            const trine_segment *segment = &p->batch->segments[s];
+            if (!segment->cross) continue;
+            const trine_kv_shape *shape = trine_kv_get_shape(segment->cross);
+            if ((int64_t)shape->n_kv_heads * shape->d_head != k.cols)
+                trine_pass_fail(p, TRINE_ERROR_INTERNAL, "cross attention: keys [%d, %d], the cache has %d heads of %d", k.rows,
+                                k.cols, shape->n_kv_heads, shape->d_head);
+            else
+                cache_fits(p, segment->cross, layer, shape->n_kv_heads, shape->d_head, segment->pos + segment->n_rows);
+        }
+        if (!p->failed) append(p, layer, k, v, true, scratch, stride);
+    }
+    trine_arena_release(p->arena, mark);
+}

@@ -1,0 +1,76 @@
+/* attention.h - attention from the inside: one tile of queries against one tile of keys.
+ *
+ * A tile of queries is up to TRINE_QUERY_ROWS rows: some tokens times the query heads that share one kv head, so that
+ * grouped heads load their keys once. A tile of keys is a page. Nothing larger than a tile of scores is ever stored. */
+#ifndef TRINE_BLOCKS_ATTENTION_H
+#define TRINE_BLOCKS_ATTENTION_H
+
+#include "blocks/blocks.h"
+#include "blocks/kv_cache.h"
+
+#define TRINE_QUERY_ROWS 64
+
+/* One call of attention, the same for all its segments. */
+typedef struct trine_attention_job {
+    const trine_kernels *kernels;
+    const trine_attention_spec *spec;
+    const trine_batch *batch;
+    trine_mat q, k, v; /* k, v: of the pass; data NULL in cross attention */
+    bool cross;
+    int group;              /* query heads a kv head */
+    int tile_queries;       /* tokens a tile of queries */
+    const uint16_t *bucket; /* [max_distance + 1] of the relative bias, by distance; or NULL */
+} trine_attention_job;
+
+/* The keys one segment sees, by index: key j has position base + j. */
+typedef struct trine_attention_keys {
+    const trine_kv *kv; /* where they are, or NULL: in the pass, from row `first_row` on */
+    int first_row;
+    int n, base;
+    /* A query at index t sees keys [0, prefix), and those up to t when causal (of these the last `window`, 0: all), else all n. */
+    int prefix, window;
+    bool causal;
+} trine_attention_keys;
+
+trine_attention_keys trine_attention_keys_of(const trine_attention_job *job, const trine_segment *segment);
+
+/* Tiles of keys that some query of [first, first + n) sees: [*begin, *end). */
+void trine_attention_tiles(int *begin, int *end, const trine_attention_keys *keys, int first, int n);
+
+/* What a thread works with. */
+typedef struct trine_attention_scratch {
+    float *q, *scores, *out; /* [rows, d_head], [rows, TRINE_KV_PAGE], [rows, d_head] */
+    float *max, *sum;        /* [rows] running softmax */
+    float *keys, *values;    /* [d_head, TRINE_KV_PAGE] and [TRINE_KV_PAGE, d_head]: a tile unpacked */
+    float *bias;             /* [group, TRINE_KV_PAGE + tile_queries]: by distance */
+} trine_attention_scratch;
+/* Floats of it. */
+size_t trine_attention_scratch_size(const trine_attention_job *job);
+trine_attention_scratch trine_attention_scratch_at(float *memory, const trine_attention_job *job);
+
+/* Queries [first, first + n) of a segment, all heads of one kv head, times scale, into s->q. */
+void trine_attention_load_queries(const trine_attention_job *job, const trine_attention_scratch *s, const trine_segment *segment,
+                                  int kv_head, int first, int n);
+/* Their scores with one tile of keys into s->scores: bias added, keys that are not to be seen -INFINITY. Returns the number of
+ * keys, 0 when no query sees any. */
+int trine_attention_scores(const trine_attention_job *job, const trine_attention_scratch *s, const trine_attention_keys *keys,
+                           int query_index, int kv_head, int n, int tile);
+/* softmax(scores) V over tiles [begin, end): s->out not yet divided by s->sum. */
+void trine_attention_tile(const trine_attention_job *job, const trine_attention_scratch *s, const trine_segment *segment,
+                          int kv_head, int first, int n, int begin, int end);
+
+/* Gives the tracer the weights of the batch's only segment as "<name>.<layer>" [n_heads, n_queries, n_keys]. The one place
+ * where something n x n exists: memory of its own, not the arena's, because no plan should count on it. */
+void trine_attention_trace(trine_pass *p, const trine_attention_job *job, float *scratch, const char *name);
+
+/* bucket[i] for a distance of i, 0 .. max_distance; beyond it the last holds. The side of the key is not in it. */
+void trine_relative_buckets(uint16_t *bucket, const trine_relative_bias *bias);
+/* The bucket of a key `distance` after the query (before it when negative). */
+static inline int trine_relative_bucket(const uint16_t *bucket, const trine_relative_bias *bias, int64_t distance)
+{
+    const int64_t away = distance < 0 ? -distance : bias->bidirectional ? distance : 0;
+    const int side = bias->bidirectional && distance > 0 ? bias->n_buckets / 2 : 0;
+    return side + bucket[away < bias->max_distance ? away : bias->max_distance];
+}
+
+#endif

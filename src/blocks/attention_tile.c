@@ -1,0 +1,223 @@
+/* attention_tile.c - one tile of queries against tiles of keys, with a running softmax.
+ *
+ * Milakov & Gimelshein 2018, algorithm 3, by tiles as in Dao et al. 2022: keep the largest score m so far, the sum l of
+ * exp(score - m) and the values weighted by it; a larger m scales what was summed by exp(m_old - m_new). */
+#include <math.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "blocks/attention.h"
+
+enum { PAGE = TRINE_KV_PAGE };
+
+trine_attention_keys trine_attention_keys_of(const trine_attention_job *job, const trine_segment *segment)
+{
+    trine_attention_keys keys = { .first_row = segment->first_row };
+    if (job->cross) {
+        keys.kv = segment->cross;
+        keys.n = trine_kv_length(segment->cross);
+        return keys;
+    }
+    keys.kv = segment->self;
+    keys.base = segment->self ? 0 : segment->pos;
+    keys.n = segment->pos + segment->n_rows - keys.base;
+    trine_mask mask = job->batch->mask;
+    if (mask == TRINE_MASK_DEFAULT) mask = job->spec->causal ? TRINE_MASK_CAUSAL : TRINE_MASK_BIDIRECTIONAL;
+    keys.causal = mask != TRINE_MASK_BIDIRECTIONAL;
+    if (keys.causal) keys.window = trine_max_int(0, job->spec->window);
+    if (mask == TRINE_MASK_PREFIX) keys.prefix = trine_max_int(0, trine_min_int(segment->prefix - keys.base, keys.n));
+    return keys;
+}
+
+/* Keys [*low, *high) that a query at index t sees beside the prefix. */
+static void visible(int *low, int *high, const trine_attention_keys *keys, int t)
+{
+    *low = keys->causal && keys->window && t >= keys->window ? t - keys->window + 1 : 0;
+    *high = keys->causal ? trine_min_int(t + 1, keys->n) : keys->n;
+}
+
+void trine_attention_tiles(int *begin, int *end, const trine_attention_keys *keys, int first, int n)
+{
+    int low, high, unused;
+    visible(&low, &unused, keys, first);
+    visible(&unused, &high, keys, first + n - 1);
+    *begin = keys->prefix > 0 ? 0 : low / PAGE;
+    *end = (trine_max_int(high, keys->prefix) + PAGE - 1) / PAGE;
+}
+
+/* ---- scratch ---- */
+
+static size_t scratch_rows(const trine_attention_job *job) { return (size_t)job->tile_queries * (size_t)job->group; }
+
+static size_t padded(size_t n) { return trine_round_up(n, 16); }
+
+size_t trine_attention_scratch_size(const trine_attention_job *job)
+{
+    const size_t rows = scratch_rows(job), d = (size_t)job->spec->d_head;
+    return 2 * padded(rows * d) + padded(rows * PAGE) + 2 * padded(rows) + 2 * padded(d * PAGE) +
+           padded((size_t)job->group * (size_t)(PAGE + job->tile_queries));
+}
+
+trine_attention_scratch trine_attention_scratch_at(float *memory, const trine_attention_job *job)
+{
+    const size_t rows = scratch_rows(job), d = (size_t)job->spec->d_head;
+    trine_attention_scratch s;
+    s.q = memory;
+    s.out = s.q + padded(rows * d);
+    s.scores = s.out + padded(rows * d);
+    s.max = s.scores + padded(rows * PAGE);
+    s.sum = s.max + padded(rows);
+    s.keys = s.sum + padded(rows);
+    s.values = s.keys + padded(d * PAGE);
+    s.bias = s.values + padded(d * PAGE);
+    return s;
+}
+
+/* ---- loading ---- */
+
+void trine_attention_load_queries(const trine_attention_job *job, const trine_attention_scratch *s, const trine_segment *segment,
+                                  int kv_head, int first, int n)
+{
+    const size_t wide = (size_t)job->group * (size_t)job->spec->d_head, cols = (size_t)job->q.cols;
+    for (int i = 0; i < n; i++) {
+        const float *from = job->q.data + (size_t)(segment->first_row + first + i) * cols + (size_t)kv_head * wide;
+        float *to = s->q + (size_t)i * wide;
+        memcpy(to, from, wide * sizeof *to);
+        if (job->spec->scale != 1.0f) job->kernels->scale(to, job->spec->scale, wide);
+    }
+}
+
+/* Keys of a tile as a panel [d_head][PAGE]. */
+static const float *load_keys(const trine_attention_job *job, const trine_attention_scratch *s, const trine_attention_keys *keys,
+                              int kv_head, int tile, int n)
+{
+    const size_t d = (size_t)job->spec->d_head;
+    if (!keys->kv) {
+        const float *rows = job->k.data + (size_t)(keys->first_row + tile * PAGE) * (size_t)job->k.cols + (size_t)kv_head * d;
+        job->kernels->transpose(s->keys, PAGE, rows, (size_t)job->k.cols, n, (int)d);
+        return s->keys;
+    }
+    const trine_dtype type = trine_kv_get_shape(keys->kv)->type;
+    const void *lies = trine_kv_get_tile(keys->kv, job->spec->layer, kv_head, tile).keys;
+    if (type == TRINE_F32) return lies;
+    if (trine_kv_keys_transposed(type)) {
+        job->kernels->unpack[type](s->keys, lies, d * PAGE);
+    } else {
+        job->kernels->unpack[type](s->values, lies, (size_t)n * d);
+        job->kernels->transpose(s->keys, PAGE, s->values, d, n, (int)d);
+    }
+    return s->keys;
+}
+
+/* Values of a tile, rows *stride floats apart. */
+static const float *load_values(size_t *stride, const trine_attention_job *job, const trine_attention_scratch *s,
+                                const trine_attention_keys *keys, int kv_head, int tile, int n)
+{
+    const size_t d = (size_t)job->spec->d_head;
+    if (!keys->kv) {
+        *stride = (size_t)job->v.cols;
+        return job->v.data + (size_t)(keys->first_row + tile * PAGE) * *stride + (size_t)kv_head * d;
+    }
+    const trine_dtype type = trine_kv_get_shape(keys->kv)->type;
+    const void *lies = trine_kv_get_tile(keys->kv, job->spec->layer, kv_head, tile).values;
+    *stride = d;
+    if (type == TRINE_F32) return lies;
+    job->kernels->unpack[type](s->values, lies, (size_t)n * d);
+    return s->values;
+}
+
+/* ---- scores ---- */
+
+/* The bias of a tile depends on key - query only: one row of it a head, shifted by one from query to query. Element x of a
+ * row is for distance (first key - last query) + x. */
+static void load_bias(const trine_attention_job *job, const trine_attention_scratch *s, int kv_head, int64_t nearest, int n)
+{
+    const trine_relative_bias *bias = job->spec->bias;
+    const size_t wide = (size_t)(PAGE + job->tile_queries);
+    for (int x = 0; x < n; x++) {
+        const size_t at = (size_t)trine_relative_bucket(job->bucket, bias, nearest + x) * (size_t)bias->n_heads +
+                          (size_t)kv_head * (size_t)job->group;
+        for (int g = 0; g < job->group; g++) s->bias[(size_t)g * wide + (size_t)x] = bias->table[at + (size_t)g];
+    }
+}
+
+/* Scores of keys [k0, k0 + n) that a query at index t must not see become -INFINITY. Returns whether any is left. */
+static bool apply_mask(float *scores, const trine_attention_keys *keys, int t, int k0, int n)
+{
+    int low, high;
+    visible(&low, &high, keys, t);
+    if (low <= k0 && high >= k0 + n) return true;
+    bool any = false;
+    for (int j = 0; j < n; j++) {
+        const int key = k0 + j;
+        if (key < keys->prefix || (key >= low && key < high))
+            any = true;
+        else
+            scores[j] = -INFINITY;
+    }
+    return any;
+}
+
+int trine_attention_scores(const trine_attention_job *job, const trine_attention_scratch *s, const trine_attention_keys *keys,
+                           int query_index, int kv_head, int n, int tile)
+{
+    const size_t d = (size_t)job->spec->d_head;
+    const int k0 = tile * PAGE, n_keys = trine_min_int(PAGE, keys->n - k0), width = job->kernels->panel_cols;
+    const float *panel = load_keys(job, s, keys, kv_head, tile, n_keys);
+    for (int j = 0; j < n_keys; j += width)
+        job->kernels->gemm_panel(s->scores + j, PAGE, s->q, d, n * job->group, panel + j, PAGE, trine_min_int(width, n_keys - j), d,
+                                 NULL, false);
+    if (job->bucket) load_bias(job, s, kv_head, (int64_t)k0 - (query_index + n - 1), n_keys + n - 1);
+    bool any = false;
+    for (int i = 0; i < n; i++)
+        for (int g = 0; g < job->group; g++) {
+            float *scores = s->scores + (size_t)(i * job->group + g) * PAGE;
+            if (job->bucket)
+                job->kernels->add(scores, s->bias + (size_t)g * (size_t)(PAGE + job->tile_queries) + (size_t)(n - 1 - i),
+                                  (size_t)n_keys);
+            if (apply_mask(scores, keys, query_index + i, k0, n_keys)) any = true;
+        }
+    return any ? n_keys : 0;
+}
+
+void trine_attention_tile(const trine_attention_job *job, const trine_attention_scratch *s, const trine_segment *segment,
+                          int kv_head, int first, int n, int begin, int end)
+{
+    const trine_kernels *kernels = job->kernels;
+    const trine_attention_keys keys = trine_attention_keys_of(job, segment);
+    const size_t d = (size_t)job->spec->d_head;
+    const int rows = n * job->group, width = kernels->panel_cols;
+    const int query_index = job->cross ? first : segment->pos - keys.base + first;
+
+    trine_attention_load_queries(job, s, segment, kv_head, first, n);
+    memset(s->out, 0, (size_t)rows * d * sizeof *s->out);
+    for (int r = 0; r < rows; r++) {
+        s->max[r] = -INFINITY;
+        s->sum[r] = 0;
+    }
+    for (int tile = begin; tile < end; tile++) {
+        const int n_keys = trine_attention_scores(job, s, &keys, query_index, kv_head, n, tile);
+        if (!n_keys) continue;
+        for (int r = 0; r < rows; r++) {
+            float *scores = s->scores + (size_t)r * PAGE;
+            const float seen = kernels->max(scores, (size_t)n_keys), max = seen > s->max[r] ? seen : s->max[r];
+            if (max == -INFINITY) { /* this query sees nothing yet: -INFINITY - -INFINITY is not a number */
+                memset(scores, 0, (size_t)n_keys * sizeof *scores);
+                continue;
+            }
+            const float sum = kernels->exp_sum(scores, max, (size_t)n_keys);
+            if (max != s->max[r]) {
+                const float fade = expf(s->max[r] - max);
+                s->sum[r] *= fade;
+                if (fade != 0) kernels->scale(s->out + (size_t)r * d, fade, d);
+                s->max[r] = max;
+            }
+            s->sum[r] += sum;
+        }
+        size_t stride;
+        const float *values = load_values(&stride, job, s, &keys, kv_head, tile, n_keys);
+        for (int c = 0; c < (int)d; c += width)
+            kernels->gemm_panel(s->out + c, d, s->scores, PAGE, rows, values + c, stride, trine_min_int(width, (int)d - c),
+                                (size_t)n_keys, NULL, true);
+    }
+}

@@ -1,0 +1,63 @@
+/* embedding.c - tokens become vectors, and learned positions are added to them. */
+#include "base/size.h"
+#include "blocks/rows.h"
+
+/* Whether rows of `table` can be unpacked; *row_bytes is how far apart they lie. */
+static bool table_is_fine(trine_pass *p, size_t *row_bytes, const trine_weight *table)
+{
+    const trine_dtype_info *type = trine_dtype_get(table->type);
+    if (p->failed) return false;
+    if (type && type->computes && trine_dtype_bytes(row_bytes, table->type, (size_t)table->cols)) return true;
+    trine_pass_fail(p, TRINE_ERROR_INTERNAL, "embedding: a table [%d, %d] of type %s", table->rows, table->cols,
+                    type ? type->name : "unknown");
+    return false;
+}
+
+trine_mat trine_embedding(trine_pass *p, const trine_weight *table, const int32_t *ids)
+{
+    const int n_rows = p->batch->n_rows;
+    trine_mat y = trine_mat_new(p, n_rows, table->cols);
+    size_t row_bytes;
+    if (!ids) ids = p->batch->ids;
+    if (!table_is_fine(p, &row_bytes, table) || !trine_pass_computes(p)) return y;
+    for (int i = 0; i < n_rows; i++)
+        if (ids[i] < 0 || ids[i] >= table->rows) {
+            trine_pass_fail(
+                p, TRINE_ERROR_ARGUMENT,
+                "embedding: id %d at position %d is outside the vocabulary of %d; does the tokenizer belong to this model?",
+                (int)ids[i], i, table->rows);
+            return y;
+        }
+    TRINE_FOR_ROWS(p, y, 1,
+                   p->kernels->unpack[table->type](row, (const unsigned char *)table->data + (size_t)ids[r] * row_bytes, n))
+    return y;
+}
+
+void trine_add_positions_in_place(trine_pass *p, trine_mat x, const trine_weight *table, int offset)
+{
+    size_t row_bytes;
+    const size_t mark = trine_arena_mark(p->arena);
+    float *position = trine_pass_alloc(p, (size_t)table->cols, sizeof(float));
+    if (table_is_fine(p, &row_bytes, table) && table->cols != x.cols)
+        trine_pass_fail(p, TRINE_ERROR_INTERNAL, "positions: a table [%d, %d] for x [%d, %d]", table->rows, table->cols, x.rows,
+                        x.cols);
+    if (!trine_pass_computes(p)) {
+        trine_arena_release(p->arena, mark);
+        return;
+    }
+    for (int s = 0; s < p->batch->n_segments; s++) {
+        const trine_segment *segment = &p->batch->segments[s];
+        const int64_t last = (int64_t)segment->pos + segment->n_rows - 1 + offset;
+        if (segment->pos < 0 || last >= table->rows) {
+            trine_pass_fail(p, TRINE_ERROR_TOO_LONG, "positions: the text needs position %lld, the model has %d",
+                            (long long)(last - offset + 1), table->rows - offset);
+            break;
+        }
+        for (int i = 0; i < segment->n_rows; i++) {
+            const size_t at = (size_t)(segment->pos + i + offset);
+            p->kernels->unpack[table->type](position, (const unsigned char *)table->data + at * row_bytes, (size_t)table->cols);
+            p->kernels->add(x.data + (size_t)(segment->first_row + i) * (size_t)x.cols, position, (size_t)x.cols);
+        }
+    }
+    trine_arena_release(p->arena, mark);
+}

@@ -1,0 +1,55 @@
+/* feed_forward.c - activations and the position-wise feed-forward network (Vaswani et al. 2017, sec. 3.3). */
+#include <string.h>
+
+#include "blocks/linear.h"
+#include "blocks/rows.h"
+
+/* The kernels' list of maps is the blocks' list of activations. */
+_Static_assert((int)TRINE_RELU == (int)TRINE_MAP_RELU && (int)TRINE_GELU_QUICK == (int)TRINE_MAP_GELU_QUICK &&
+                   (int)TRINE_SILU == (int)TRINE_MAP_SILU && (int)TRINE_GELU == (int)TRINE_MAP_GELU &&
+                   (int)TRINE_GELU_TANH == (int)TRINE_MAP_GELU_TANH && (int)TRINE_TANH == (int)TRINE_MAP_TANH,
+               "activations and maps are numbered alike");
+
+void trine_activate_in_place(trine_pass *p, trine_mat x, trine_activation kind)
+{
+    if (!trine_pass_computes(p)) return;
+    trine_map_fn *map = p->kernels->map[kind];
+    TRINE_FOR_ROWS(p, x, 16, map(row, n))
+}
+
+bool trine_activation_from_name(trine_activation *out, const char *name)
+{
+    static const struct {
+        const char *name;
+        trine_activation kind;
+    } names[] = {
+        { "relu", TRINE_RELU },           { "gelu", TRINE_GELU },
+        { "gelu_python", TRINE_GELU },    { "gelu_new", TRINE_GELU_TANH },
+        { "gelu_fast", TRINE_GELU_TANH }, { "gelu_pytorch_tanh", TRINE_GELU_TANH },
+        { "silu", TRINE_SILU },           { "swish", TRINE_SILU },
+        { "tanh", TRINE_TANH },           { "quick_gelu", TRINE_GELU_QUICK },
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(name, names[i].name)) {
+            *out = names[i].kind;
+            return true;
+        }
+    return false;
+}
+
+trine_mat trine_feed_forward(trine_pass *p, trine_mat x, const trine_feed_forward_weights *w)
+{
+    trine_mat y = trine_mat_new(p, x.rows, w->down.rows);
+    const size_t mark = trine_arena_mark(p->arena);
+    trine_mat h = trine_linear(p, x, &w->up);
+    if (w->gate.data) {
+        trine_mat gate = trine_linear(p, x, &w->gate);
+        trine_activate_in_place(p, gate, w->activation);
+        trine_multiply_in_place(p, h, gate);
+    } else {
+        trine_activate_in_place(p, h, w->activation);
+    }
+    trine_linear_into(p, y, h, &w->down);
+    trine_arena_release(p->arena, mark);
+    return y;
+}

@@ -1,0 +1,292 @@
+/* kv_cache.c - the pages of past keys and values, who holds them, and how tokens lie in them.
+ *
+ *     page    [layer][kv head] tiles, so that attention of one head reads a page's keys in one stretch, then its values
+ *     tile    keys [d_head][64] or [64][d_head], padded to 64 bytes | values [64][d_head], padded
+ *
+ * All memory is taken at open: the pages, one page table a sequence, and a stack of free page numbers. The system gives the
+ * pages real memory when they are first written. There are as many pages as entries in all tables together, and a
+ * shared page fills several entries, so a page taken within the context is always there. */
+#include "blocks/kv_cache.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "base/status.h"
+
+struct trine_kv {
+    trine_kv_pool *pool;
+    int *pages;  /* [pool->pages_a_sequence] */
+    int n_pages; /* taken: at least what `length` needs */
+    int length;
+    bool open;
+};
+
+struct trine_kv_pool {
+    trine_kv_shape shape;
+    int ctx, n_sequences, n_pages, pages_a_sequence;
+    size_t keys_bytes, tile_bytes, page_bytes; /* keys_bytes: of the keys of a tile, with padding */
+    unsigned char *memory;
+    int *references; /* [n_pages] table entries that name the page */
+    int *free_pages; /* [n_pages] a stack */
+    int n_free;
+    int *tables; /* [n_sequences * pages_a_sequence] */
+    trine_kv *sequences;
+};
+
+static int pages_for(int n_tokens) { return n_tokens / TRINE_KV_PAGE + (n_tokens % TRINE_KV_PAGE != 0); }
+
+static bool tile_sizes(size_t *keys_bytes, size_t *tile_bytes, size_t *page_bytes, const trine_kv_shape *s)
+{
+    size_t elements, bytes, tiles;
+    if (s->n_layers < 1 || s->n_kv_heads < 1 || s->d_head < 1) return false;
+    if (!trine_mul_size(&elements, TRINE_KV_PAGE, (size_t)s->d_head) || !trine_dtype_bytes(&bytes, s->type, elements) ||
+        bytes > SIZE_MAX / 4)
+        return false;
+    *keys_bytes = trine_round_up(bytes, 64);
+    *tile_bytes = 2 * *keys_bytes;
+    return trine_mul_size(&tiles, (size_t)s->n_layers, (size_t)s->n_kv_heads) && trine_mul_size(page_bytes, tiles, *tile_bytes);
+}
+
+bool trine_kv_page_bytes(size_t *out, const trine_kv_shape *shape)
+{
+    size_t keys, tile;
+    return tile_sizes(&keys, &tile, out, shape);
+}
+
+/* Pages, and what is kept about them and the sequences. */
+static bool pool_sizes(size_t *pages_bytes, size_t *all_bytes, int *n_pages, const trine_kv_shape *shape, int ctx, int n_sequences)
+{
+    size_t page, count, book;
+    if (ctx < 1 || n_sequences < 1 || !trine_kv_page_bytes(&page, shape)) return false;
+    if (!trine_mul_size(&count, (size_t)pages_for(ctx), (size_t)n_sequences) || count > INT_MAX / 4) return false;
+    if (!trine_mul_size(pages_bytes, count, page)) return false;
+    book = sizeof(trine_kv_pool) + (size_t)n_sequences * sizeof(trine_kv) + 3 * count * sizeof(int);
+    *n_pages = (int)count;
+    return trine_add_size(all_bytes, *pages_bytes, book);
+}
+
+bool trine_kv_pool_bytes(size_t *out, const trine_kv_shape *shape, int ctx, int n_sequences)
+{
+    size_t pages;
+    int n;
+    return pool_sizes(&pages, out, &n, shape, ctx, n_sequences);
+}
+
+trine_status trine_kv_pool_open(trine_kv_pool **out, const trine_kv_shape *shape, int ctx, int n_sequences, trine_error *err)
+{
+    const trine_dtype_info *type = trine_dtype_get(shape->type);
+    size_t pages_bytes, all_bytes;
+    int n_pages;
+    *out = NULL;
+    switch (shape->type) {
+    case TRINE_F32:
+    case TRINE_F16:
+    case TRINE_BF16:
+    case TRINE_Q8_0:
+    case TRINE_Q4_0: break;
+    default:
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "cache: type %s, expected f32, f16, bf16, q8_0 or q4_0",
+                          type ? type->name : "unknown");
+    }
+    if (shape->d_head % type->block)
+        return trine_fail(
+            err, TRINE_ERROR_ARGUMENT,
+            "cache: type %s needs heads of a multiple of %d, this model's have %d: choose f16 (or bf16, f32) as the cache type",
+            type->name, type->block, shape->d_head);
+    if (!pool_sizes(&pages_bytes, &all_bytes, &n_pages, shape, ctx, n_sequences))
+        return trine_fail(err, TRINE_ERROR_ARGUMENT,
+                          "cache: %d sequences of %d tokens, %d layers, %d heads of %d are none or more than can be addressed; "
+                          "choose a smaller context",
+                          n_sequences, ctx, shape->n_layers, shape->n_kv_heads, shape->d_head);
+
+    trine_kv_pool *pool = calloc(1, sizeof *pool);
+    if (!pool) goto fail;
+    pool->shape = *shape;
+    pool->ctx = ctx;
+    pool->n_sequences = n_sequences;
+    pool->n_pages = n_pages;
+    pool->pages_a_sequence = pages_for(ctx);
+    tile_sizes(&pool->keys_bytes, &pool->tile_bytes, &pool->page_bytes, shape);
+    pool->references = calloc((size_t)n_pages, sizeof *pool->references);
+    pool->free_pages = calloc((size_t)n_pages, sizeof *pool->free_pages);
+    pool->tables = calloc((size_t)n_pages, sizeof *pool->tables);
+    pool->sequences = calloc((size_t)n_sequences, sizeof *pool->sequences);
+    pool->memory = aligned_alloc(64, pages_bytes);
+    if (!pool->references || !pool->free_pages || !pool->tables || !pool->sequences || !pool->memory) goto fail;
+    for (int i = 0; i < n_pages; i++) pool->free_pages[i] = n_pages - 1 - i; /* page 0 is taken first */
+    pool->n_free = n_pages;
+    for (int i = 0; i < n_sequences; i++) pool->sequences[i].pages = pool->tables + (size_t)i * (size_t)pool->pages_a_sequence;
+    *out = pool;
+    return TRINE_OK;
+
+fail:
+    trine_kv_pool_close(pool);
+    return trine_fail(err, TRINE_ERROR_MEMORY,
+                      "cache: no memory for %zu MiB (%d sequences of %d tokens in %s); choose a smaller context, fewer sequences "
+                      "or a smaller cache type",
+                      all_bytes >> 20, n_sequences, ctx, type->name);
+}
+
+void trine_kv_pool_close(trine_kv_pool *pool)
+{
+    if (!pool) return;
+    free(pool->references);
+    free(pool->free_pages);
+    free(pool->tables);
+    free(pool->sequences);
+    free(pool->memory);
+    free(pool);
+}
+
+/* ---- who holds which page ---- */
+
+static unsigned char *page_memory(const trine_kv_pool *pool, int page) { return pool->memory + (size_t)page * pool->page_bytes; }
+
+/* A free page, or -1. */
+static int take_page(trine_kv_pool *pool)
+{
+    if (!pool->n_free) return -1;
+    const int page = pool->free_pages[--pool->n_free];
+    pool->references[page] = 1;
+    return page;
+}
+
+static void drop_page(trine_kv_pool *pool, int page)
+{
+    if (--pool->references[page] == 0) pool->free_pages[pool->n_free++] = page;
+}
+
+/* Keeps the first n pages of the table. */
+static void keep_pages(trine_kv *kv, int n)
+{
+    while (kv->n_pages > n) drop_page(kv->pool, kv->pages[--kv->n_pages]);
+}
+
+trine_status trine_kv_open(trine_kv **out, trine_kv_pool *pool, trine_error *err)
+{
+    *out = NULL;
+    for (int i = 0; i < pool->n_sequences; i++) {
+        trine_kv *kv = &pool->sequences[i];
+        if (kv->open) continue;
+        kv->pool = pool;
+        kv->n_pages = kv->length = 0;
+        kv->open = true;
+        *out = kv;
+        return TRINE_OK;
+    }
+    return trine_fail(err, TRINE_ERROR_MEMORY,
+                      "cache: all %d sequences are open; close one, or open the session for more (n_sequences)", pool->n_sequences);
+}
+
+trine_status trine_kv_fork(trine_kv **out, const trine_kv *parent, trine_error *err)
+{
+    const trine_status status = trine_kv_open(out, parent->pool, err);
+    if (!status) trine_kv_assign(*out, parent);
+    return status;
+}
+
+void trine_kv_assign(trine_kv *kv, const trine_kv *source)
+{
+    if (kv == source) return;
+    const int n = pages_for(source->length);
+    /* The new references first: the two may share pages that nobody else holds. */
+    for (int i = 0; i < n; i++) kv->pool->references[source->pages[i]]++;
+    keep_pages(kv, 0);
+    if (n) memcpy(kv->pages, source->pages, (size_t)n * sizeof *kv->pages);
+    kv->n_pages = n;
+    kv->length = source->length;
+}
+
+void trine_kv_close(trine_kv *kv)
+{
+    if (!kv) return;
+    keep_pages(kv, 0);
+    kv->length = 0;
+    kv->open = false;
+}
+
+trine_status trine_kv_reserve(trine_kv *kv, int n, trine_error *err)
+{
+    trine_kv_pool *pool = kv->pool;
+    if (n < 0 || n > pool->ctx - kv->length)
+        return trine_fail(
+            err, TRINE_ERROR_TOO_LONG,
+            "cache: %d tokens more than the %d there do not fit the context of %d; open the session with a larger one", n,
+            kv->length, pool->ctx);
+    const int before = kv->n_pages, needed = pages_for(kv->length + n), last = kv->length / TRINE_KV_PAGE;
+    while (kv->n_pages < needed) {
+        const int page = take_page(pool);
+        if (page < 0) goto none;
+        kv->pages[kv->n_pages++] = page;
+    }
+    /* The first new token goes into a page that others see the beginning of: they keep it, this sequence gets a copy. */
+    if (n && kv->length % TRINE_KV_PAGE && pool->references[kv->pages[last]] > 1) {
+        const int copy = take_page(pool);
+        if (copy < 0) goto none;
+        memcpy(page_memory(pool, copy), page_memory(pool, kv->pages[last]), pool->page_bytes);
+        drop_page(pool, kv->pages[last]);
+        kv->pages[last] = copy;
+    }
+    return TRINE_OK;
+
+none:
+    keep_pages(kv, before);
+    return trine_fail(err, TRINE_ERROR_INTERNAL, "cache: all %d pages are taken", pool->n_pages);
+}
+
+void trine_kv_commit(trine_kv *kv, int n) { kv->length = trine_min_int(kv->length + n, kv->n_pages * TRINE_KV_PAGE); }
+
+int trine_kv_length(const trine_kv *kv) { return kv->length; }
+
+int trine_kv_reserved(const trine_kv *kv) { return kv->n_pages * TRINE_KV_PAGE; }
+
+void trine_kv_truncate(trine_kv *kv, int n)
+{
+    kv->length = trine_max_int(0, trine_min_int(kv->length, n));
+    keep_pages(kv, pages_for(kv->length));
+}
+
+/* ---- how tokens lie in a page ---- */
+
+const trine_kv_shape *trine_kv_get_shape(const trine_kv *kv) { return &kv->pool->shape; }
+
+bool trine_kv_keys_transposed(trine_dtype type) { return trine_dtype_get(type)->block == 1; }
+
+trine_kv_tile trine_kv_get_tile(const trine_kv *kv, int layer, int head, int page)
+{
+    const trine_kv_pool *pool = kv->pool;
+    unsigned char *keys =
+        page_memory(pool, kv->pages[page]) + ((size_t)layer * (size_t)pool->shape.n_kv_heads + (size_t)head) * pool->tile_bytes;
+    return (trine_kv_tile) { keys, keys + pool->keys_bytes };
+}
+
+void trine_kv_write(trine_kv *kv, const trine_kernels *kernels, int layer, int head, int pos, int n, const float *k, const float *v,
+                    size_t stride, float *scratch)
+{
+    const trine_dtype type = kv->pool->shape.type;
+    const trine_dtype_info *info = trine_dtype_get(type);
+    const size_t d = (size_t)kv->pool->shape.d_head, row_bytes = d / (size_t)info->block * (size_t)info->block_bytes;
+    trine_pack_fn *pack = kernels->pack[type];
+    while (n > 0) {
+        const int slot = pos % TRINE_KV_PAGE, take = trine_min_int(n, TRINE_KV_PAGE - slot);
+        const trine_kv_tile tile = trine_kv_get_tile(kv, layer, head, pos / TRINE_KV_PAGE);
+        if (trine_kv_keys_transposed(type)) {
+            const size_t size = (size_t)info->block_bytes;
+            kernels->transpose(scratch, (size_t)take, k, stride, take, (int)d);
+            for (size_t i = 0; i < d; i++)
+                pack((unsigned char *)tile.keys + (i * TRINE_KV_PAGE + (size_t)slot) * size, scratch + i * (size_t)take,
+                     (size_t)take);
+        } else {
+            for (int i = 0; i < take; i++)
+                pack((unsigned char *)tile.keys + (size_t)(slot + i) * row_bytes, k + (size_t)i * stride, d);
+        }
+        for (int i = 0; i < take; i++)
+            pack((unsigned char *)tile.values + (size_t)(slot + i) * row_bytes, v + (size_t)i * stride, d);
+        k += (size_t)take * stride;
+        v += (size_t)take * stride;
+        pos += take;
+        n -= take;
+    }
+}

@@ -1,0 +1,34 @@
+/* kernels_ref.c - the whole table in references. */
+#include "kernels/ref/ref.h"
+
+void trine_kernels_ref(trine_kernels *k)
+{
+#define ENTRY(name, type) k->dot_tile[type] = trine_dot_tile_##name##_ref;
+    TRINE_REF_TYPES(ENTRY)
+#undef ENTRY
+    for (int type = 0; type < TRINE_DTYPE_COUNT; type++) {
+        const trine_dtype_info *info = trine_dtype_get((trine_dtype)type);
+        if (!info || !info->computes) continue;
+        k->unpack[type] = info->unpack;
+        k->pack[type] = info->pack;
+    }
+    k->gemm_panel = trine_gemm_panel_ref;
+    k->panel_cols = TRINE_PANEL_REF;
+    k->transpose = trine_transpose_ref;
+    k->layer_norm = trine_layer_norm_ref;
+    k->rms_norm = trine_rms_norm_ref;
+    k->map[TRINE_MAP_RELU] = trine_relu_ref;
+    k->map[TRINE_MAP_GELU] = trine_gelu_ref;
+    k->map[TRINE_MAP_GELU_TANH] = trine_gelu_tanh_ref;
+    k->map[TRINE_MAP_SILU] = trine_silu_ref;
+    k->map[TRINE_MAP_TANH] = trine_tanh_ref;
+    k->map[TRINE_MAP_GELU_QUICK] = trine_gelu_quick_ref;
+    k->add = trine_add_ref;
+    k->multiply = trine_multiply_ref;
+    k->scale = trine_scale_ref;
+    k->max = trine_max_ref;
+    k->exp_sum = trine_exp_sum_ref;
+    k->rope_angles = trine_rope_angles_ref;
+    k->rope_half = trine_rope_half_ref;
+    k->rope_interleaved = trine_rope_interleaved_ref;
+}

@@ -1,0 +1,31 @@
+/* ref.h - the scalar references, declared through the kernels' types. */
+#ifndef TRINE_KERNELS_REF_H
+#define TRINE_KERNELS_REF_H
+
+#include "kernels/kernels.h"
+
+#define TRINE_PANEL_REF 16 /* widest panel of the reference */
+
+/* The types that are computed with. */
+#define TRINE_REF_TYPES(X)                                                                                                         \
+    X(f32, TRINE_F32)                                                                                                              \
+    X(f16, TRINE_F16) X(bf16, TRINE_BF16) X(q8_0, TRINE_Q8_0) X(q4_0, TRINE_Q4_0) X(q4_1, TRINE_Q4_1) X(q5_0, TRINE_Q5_0)          \
+        X(q5_1, TRINE_Q5_1) X(q4_k, TRINE_Q4_K) X(q5_k, TRINE_Q5_K) X(q6_k, TRINE_Q6_K)
+
+#define TRINE_REF_DECLARE(name, type) trine_dot_tile_fn trine_dot_tile_##name##_ref;
+TRINE_REF_TYPES(TRINE_REF_DECLARE)
+#undef TRINE_REF_DECLARE
+trine_gemm_panel_fn trine_gemm_panel_ref;
+trine_transpose_fn trine_transpose_ref;
+
+trine_layer_norm_fn trine_layer_norm_ref;
+trine_rms_norm_fn trine_rms_norm_ref;
+trine_map_fn trine_relu_ref, trine_gelu_ref, trine_gelu_tanh_ref, trine_silu_ref, trine_tanh_ref, trine_gelu_quick_ref;
+trine_combine_fn trine_add_ref, trine_multiply_ref;
+trine_scale_fn trine_scale_ref;
+trine_max_fn trine_max_ref;
+trine_exp_sum_fn trine_exp_sum_ref;
+trine_rope_angles_fn trine_rope_angles_ref;
+trine_rope_turn_fn trine_rope_half_ref, trine_rope_interleaved_ref;
+
+#endif
