@@ -22,22 +22,24 @@ typedef struct trine_family {
     trine_mat (*decode)(const trine_model *m, trine_pass *p);
     /* Encoder-decoder: keys and values of the encoder's states into the segments' cross caches. */
     void (*cross)(const trine_model *m, trine_pass *p, trine_mat states);
-    /* States to what the head gives: logits [n_out, vocab], labels [n_segments, n_labels], tags [n_rows, n_labels]; with no head the
-     * states themselves. Applies batch->out_rows. The tracer's "lens" calls it for each layer's state. */
+    /* States to what the head gives: logits [n_out, vocab], labels [n_segments, n_labels], tags [n_rows, n_labels]; with no head
+     * the states themselves. Applies batch->out_rows. The tracer's "lens" calls it for each layer's state. */
     trine_mat (*head)(const trine_model *m, trine_pass *p, trine_mat states);
 } trine_family;
 
 struct trine_model {
     const trine_family *family;
     trine_model_info info;
-    trine_checkpoint *checkpoint;  /* owned */
-    trine_tokenizer *tokenizer;    /* owned, or NULL */
-    trine_kernels kernels;         /* of the chosen CPU level */
-    void *weights;                 /* the family's own struct */
-    trine_kv_shape self_shape;     /* of the decoder's cache (type is the session's choice); n_layers 0: no cache */
-    char **labels;                 /* [info.n_labels]; lives in copies, as the weights' struct does */
-    void **copies; int n_copies;   /* memory that a load took; freed by unload */
-    trine_log_fn *log; void *log_user;
+    trine_checkpoint *checkpoint; /* owned */
+    trine_tokenizer *tokenizer;   /* owned, or NULL */
+    trine_kernels kernels;        /* of the chosen CPU level */
+    void *weights;                /* the family's own struct */
+    trine_kv_shape self_shape;    /* of the decoder's cache (type is the session's choice); n_layers 0: no cache */
+    char **labels;                /* [info.n_labels]; lives in copies, as the weights' struct does */
+    void **copies;
+    int n_copies; /* memory that a load took; freed by unload */
+    trine_log_fn *log;
+    void *log_user;
 };
 
 /* Loading is sticky, like a pass: a family reads its fields and tensors one after another, each reader returns at once (0, NULL)
@@ -45,7 +47,7 @@ struct trine_model {
  * message names the field or tensor, what was found and what was expected. */
 typedef struct trine_loader {
     trine_model *m;
-    const json_t *config;                   /* the object that fields are read from: config.json, or one inside it */
+    const json_t *config;                    /* the object that fields are read from: config.json, or one inside it */
     size_t bytes_of_type[TRINE_DTYPE_COUNT]; /* of the tensors loaded so far: for info.weights_type */
     trine_status status;
     trine_error *err;
@@ -61,7 +63,7 @@ int trine_read_int(trine_loader *l, const char *key, int fallback, int low, int 
 float trine_read_float(trine_loader *l, const char *key, float fallback, double low, double high);
 bool trine_read_bool(trine_loader *l, const char *key, bool fallback);
 const char *trine_read_string(trine_loader *l, const char *key, const char *fallback); /* borrowed from the configuration */
-bool trine_config_has(const trine_loader *l, const char *key);                          /* there and not null */
+bool trine_config_has(const trine_loader *l, const char *key);                         /* there and not null */
 /* A token id: null is -1, a list gives its first. */
 int32_t trine_read_token(trine_loader *l, const char *key, int32_t absent);
 /* Layers: 1 or more, and no more than the file has tensors. */
@@ -74,7 +76,10 @@ void trine_read_tokens(trine_loader *l, int32_t bos, int32_t eos, int32_t pad);
 void trine_read_labels(trine_loader *l, int n_labels);
 /* What sits on top, by the first of "architectures" and the ends of class names that this family knows. Without architectures: the
  * last entry's head. A class that is not listed fails, and the text lists those that are. */
-typedef struct trine_architecture { const char *suffix; trine_head head; } trine_architecture;
+typedef struct trine_architecture {
+    const char *suffix;
+    trine_head head;
+} trine_architecture;
 trine_head trine_read_head(trine_loader *l, const trine_architecture *known, trine_head unnamed);
 /* Fails when a field says the weights are of a kind no family here reads: quantization_config, experts. */
 void trine_refuse_config(trine_loader *l);
@@ -85,14 +90,16 @@ bool trine_load_has(const trine_loader *l, const char *name, ...) __attribute__(
 /* A matrix [rows, cols] as it lies in the file. rows or cols < 0: whatever is there. */
 trine_weight trine_load_matrix(trine_loader *l, int rows, int cols, const char *name, ...) __attribute__((format(printf, 4, 5)));
 /* The same stored transposed, [cols, rows] (GPT-2's Conv1D): copied once. */
-trine_weight trine_load_transposed(trine_loader *l, int rows, int cols, const char *name, ...) __attribute__((format(printf, 4, 5)));
+trine_weight trine_load_transposed(trine_loader *l, int rows, int cols, const char *name, ...)
+    __attribute__((format(printf, 4, 5)));
 /* A vector of n as f32: borrowed from the file when it is aligned f32 there, else copied. */
 const float *trine_load_vector(trine_loader *l, int n, const char *name, ...) __attribute__((format(printf, 3, 4)));
 /* A small matrix as f32, rows contiguous. */
 const float *trine_load_table(trine_loader *l, int rows, int cols, const char *name, ...) __attribute__((format(printf, 4, 5)));
 /* NAME.weight with NAME.bias: there must be one, there may be one, or it is not looked for. */
 typedef enum trine_bias { TRINE_BIAS_NONE, TRINE_BIAS_OPTIONAL, TRINE_BIAS_REQUIRED } trine_bias;
-trine_weight trine_load_linear(trine_loader *l, int rows, int cols, trine_bias bias, const char *name, ...) __attribute__((format(printf, 5, 6)));
+trine_weight trine_load_linear(trine_loader *l, int rows, int cols, trine_bias bias, const char *name, ...)
+    __attribute__((format(printf, 5, 6)));
 /* The output layer: the tensor `name` where the file has one of its own, else the embedding (info.tied says which). A copy of the
  * embedding under both names counts as tied. */
 trine_weight trine_load_output(trine_loader *l, const trine_weight *embedding, const char *name);
@@ -107,12 +114,14 @@ trine_status trine_load_end(trine_loader *l);
 /* Frees all of m->copies (weights, labels, copied tensors) and forgets them: the unload of most families. */
 void trine_model_free_copies(trine_model *m);
 
-/* look.c: what a model shows after layer `layer` (0: the embedding): "hidden.L", and "lens.L", the logits of `normed`. */
-void trine_model_look(const trine_model *m, trine_pass *p, int layer, trine_mat normed);
+/* look.c: what a tracer is shown after layer `layer` (0: the embedding): "hidden.L", the state, and "lens.L", what the head gives
+ * for `normed` (the state through the final norm, where the family has one). */
+void trine_model_look(const trine_model *m, trine_pass *p, int layer, trine_mat state, trine_mat normed);
 
 /* families.c: the family of a configuration (by model_type, then architectures), or NULL with what is supported in err. */
 const trine_family *trine_family_find(const json_t *config, trine_error *err);
 
-extern const trine_family trine_family_bert, trine_family_roberta, trine_family_distilbert, trine_family_gpt2, trine_family_llama, trine_family_t5;
+extern const trine_family trine_family_bert, trine_family_roberta, trine_family_distilbert, trine_family_gpt2, trine_family_llama,
+    trine_family_t5;
 
 #endif
