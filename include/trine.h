@@ -239,8 +239,9 @@ typedef struct trine_tensor_info {
     int64_t shape[4]; /* outermost first, as Python shows it */
     size_t bytes;
 } trine_tensor_info;
-/* Number of tensors in the checkpoint, and facts about tensor `i`; returns false past the last. */
+/* Number of tensors in the checkpoint. */
 TRINE_API int trine_model_n_tensors(const trine_model *model);
+/* Facts about tensor `i`, in the order of the file; returns false past the last. */
 TRINE_API bool trine_model_tensor(trine_tensor_info *out, const trine_model *model, int i);
 
 /* --------------------------------------------------------------------------------------------------------- session */
@@ -283,6 +284,7 @@ TRINE_API void trine_session_memory(trine_memory *out, const trine_session *sess
 /* One text in a session: the tokens so far, as keys and values in the cache. Decoders and encoder-decoders. */
 typedef struct trine_sequence trine_sequence;
 
+/* An empty sequence; fails when as many as the session was opened for (n_sequences) are open already. */
 TRINE_API trine_status trine_sequence_open(trine_sequence **out, trine_session *session, trine_error *err);
 /* A second sequence that continues from the same past; pages are shared until one of them writes. */
 TRINE_API trine_status trine_sequence_fork(trine_sequence **out, const trine_sequence *parent, trine_error *err);
