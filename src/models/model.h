@@ -118,6 +118,10 @@ void trine_model_free_copies(trine_model *m);
  * for `normed` (the state through the final norm, where the family has one). */
 void trine_model_look(const trine_model *m, trine_pass *p, int layer, trine_mat state, trine_mat normed);
 
+/* end_ids.c: the tokens that end a text, from generation_config.json, config.json or the family's custom. */
+#define TRINE_MAX_END_IDS 16
+trine_status trine_model_end_ids(int32_t ids[TRINE_MAX_END_IDS], int *n, const trine_model *m, trine_error *err);
+
 /* families.c: the family of a configuration (by model_type, then architectures), or NULL with what is supported in err. */
 const trine_family *trine_family_find(const json_t *config, trine_error *err);
 

@@ -1,0 +1,138 @@
+/* session_pass.c - one pass: the model's parts in the order of its paradigm, over a batch, in an arena.
+ *
+ * The same function runs when a session is sized, on an arena that only counts, and when it works: so what is
+ * counted is what is used. */
+#include "base/status.h"
+#include "generate/session.h"
+
+static trine_mat forward(const trine_model *m, trine_pass *p, trine_pass_kind kind)
+{
+    const trine_family *f = m->family;
+    trine_mat states;
+    if (m->info.paradigm == TRINE_ENCODER || (m->info.paradigm == TRINE_ENCODER_DECODER && kind != TRINE_PASS_HEAD))
+        states = f->encode(m, p);
+    else
+        states = f->decode(m, p);
+    if (kind == TRINE_PASS_SOURCE) f->cross(m, p, states);
+    if (kind == TRINE_PASS_HEAD && p->batch->n_out) states = f->head(m, p, states);
+    return states;
+}
+
+trine_status trine_pass_measure(size_t *bytes, const trine_model *m, const trine_batch *batch, trine_pass_kind kind, int n_threads,
+                                trine_tracer *tracer, trine_error *err)
+{
+    trine_arena counter;
+    trine_arena_measure(&counter);
+    trine_pass p = { .arena = &counter, .kernels = &m->kernels, .n_threads = n_threads, .batch = batch, .tracer = tracer };
+    forward(m, &p, kind);
+    *bytes = counter.peak;
+    return trine_pass_status(&p, err);
+}
+
+trine_status trine_session_run(trine_mat *out, trine_session *s, const trine_batch *batch, trine_pass_kind kind, trine_error *err)
+{
+    trine_status status;
+    if (out) *out = (trine_mat) { 0 };
+    s->n_passes++; /* even if it fails: what the arena held is gone */
+    trine_arena_close(&s->trace_arena);
+    trine_arena *arena = &s->arena;
+    if (s->tracer) {
+        size_t bytes;
+        status = trine_pass_measure(&bytes, s->model, batch, kind, s->options.n_threads, s->tracer, err);
+        if (status) return status;
+        if (bytes > arena->size) {
+            status = trine_arena_open(&s->trace_arena, bytes, err);
+            if (status) return status;
+            arena = &s->trace_arena;
+        }
+    }
+    trine_arena_reset(arena);
+    trine_pass p = {
+        .arena = arena, .kernels = &s->model->kernels, .n_threads = s->options.n_threads, .batch = batch, .tracer = s->tracer
+    };
+    const trine_mat result = forward(s->model, &p, kind);
+    status = trine_pass_status(&p, err);
+    if (!status && out) *out = result;
+    return status;
+}
+
+trine_status trine_check_ids(const trine_model *m, const int32_t *ids, int n, const char *what, trine_error *err)
+{
+    for (int i = 0; i < n; i++)
+        if (ids[i] < 0 || ids[i] >= m->info.vocab)
+            return trine_fail(err, TRINE_ERROR_ARGUMENT, "%s: token %d has id %d, expected 0 to %d", what, i, (int)ids[i],
+                              m->info.vocab - 1);
+    return TRINE_OK;
+}
+
+/* Lays the texts one after another into the session's batch. */
+static trine_status lay_out(trine_batch *batch, trine_session *s, const trine_texts *texts, trine_error *err)
+{
+    const trine_model *m = s->model;
+    const int longest = m->info.paradigm == TRINE_ENCODER_DECODER ? s->options.source_ctx : s->memory.ctx;
+    *batch = (trine_batch) { .segments = s->segments, .ids = s->ids, .mask = s->options.mask };
+    if (texts->n_texts < 1) return trine_fail(err, TRINE_ERROR_EMPTY, "session: no text to read");
+    for (int i = 0; i < texts->n_texts; i++) {
+        const int n = texts->n[i];
+        if (n < 1) return trine_fail(err, TRINE_ERROR_EMPTY, "session: text %d has no tokens", i);
+        if (n > longest)
+            return trine_fail(err, TRINE_ERROR_TOO_LONG, "text %d has %d tokens, and %s takes at most %d here%s", i, n,
+                              m->info.family, longest, longest == m->info.max_tokens ? " (the model's own limit)" : "");
+        if (n > s->rows_cap - batch->n_rows)
+            return trine_fail(err, TRINE_ERROR_TOO_LONG,
+                              "text %d has %d tokens and %d came before it, and one pass takes %d (batch_tokens)", i, n,
+                              batch->n_rows, s->rows_cap);
+        const trine_status status = trine_check_ids(m, texts->ids[i], n, "session", err);
+        if (status) return status;
+        const int32_t *types = texts->types ? texts->types[i] : NULL;
+        for (int t = 0; t < n; t++) {
+            s->ids[batch->n_rows + t] = texts->ids[i][t];
+            s->types[batch->n_rows + t] = types ? types[t] : 0;
+        }
+        if (types) batch->types = s->types;
+        s->segments[i] = (trine_segment) { .first_row = batch->n_rows, .n_rows = n, .prefix = s->options.prefix };
+        batch->n_rows += n;
+    }
+    batch->n_segments = texts->n_texts;
+    return TRINE_OK;
+}
+
+trine_status trine_session_states(trine_mat *out, trine_session *s, const trine_texts *texts, trine_error *err)
+{
+    trine_batch batch;
+    *out = (trine_mat) { 0 };
+    const trine_status status = lay_out(&batch, s, texts, err);
+    return status ? status : trine_session_run(out, s, &batch, TRINE_PASS_STATES, err);
+}
+
+trine_status trine_session_head(trine_mat *out, trine_session *s, const trine_texts *texts, const int32_t *out_rows, int n_out,
+                                trine_error *err)
+{
+    trine_batch batch;
+    *out = (trine_mat) { 0 };
+    if (s->model->info.paradigm == TRINE_ENCODER_DECODER)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "%s is an encoder-decoder: its head stands on a decoder, feed a sequence",
+                          s->model->info.family);
+    const trine_status status = lay_out(&batch, s, texts, err);
+    if (status) return status;
+    batch.out_rows = out_rows;
+    batch.n_out = out_rows ? n_out : batch.n_rows;
+    if (out_rows)
+        for (int i = 0; i < n_out; i++)
+            if (out_rows[i] < 0 || out_rows[i] >= batch.n_rows)
+                return trine_fail(err, TRINE_ERROR_ARGUMENT, "session: row %d is asked of %d", (int)out_rows[i], batch.n_rows);
+    const bool vocabulary = s->model->info.head == TRINE_HEAD_MLM || s->model->info.head == TRINE_HEAD_LM;
+    if (batch.n_out < 1 || (vocabulary && batch.n_out > s->options.logit_rows))
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "session: logits of %d rows are asked, and it was opened for %d (logit_rows)",
+                          batch.n_out, s->options.logit_rows);
+    return trine_session_run(out, s, &batch, TRINE_PASS_HEAD, err);
+}
+
+trine_status trine_session_logits(trine_mat *out, trine_session *s, const int32_t *ids, int n, trine_error *err)
+{
+    *out = (trine_mat) { 0 };
+    if (s->model->info.paradigm != TRINE_DECODER)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "%s is not a decoder: it gives no probability to a text",
+                          s->model->info.family);
+    return trine_session_head(out, s, &(trine_texts) { .n_texts = 1, .ids = &ids, .n = &n }, NULL, 0, err);
+}
