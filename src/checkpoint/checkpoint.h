@@ -2,13 +2,23 @@
  *
  * Both containers answer in the names of Hugging Face: a GGUF file's `blk.0.attn_q.weight` is found as
  * `model.layers.0.self_attn.q_proj.weight`, and its metadata is given as the config.json that the same model would have.
- * So model files know one vocabulary of names. What differs in content is said in the configuration: GGUF stores Llama's
- * q and k rows in pairs, so `"trine_rope_interleaved": true` is added there. */
+ * So model files know one vocabulary of names. A tensor that GGUF has no name for (the head of a masked language model) keeps that
+ * of Hugging Face in files that trine writes, and Llama 3's `rope_freqs.weight` keeps that of GGUF.
+ *
+ * What differs in content is said in the configuration of a GGUF file, by keys that no config.json has:
+ *     "trine_rope_interleaved": true    q and k rows of a head are in pairs (2i, 2i + 1): Llama, Mistral
+ *     "trine_conv1d_transposed": true   GPT-2's Conv1D matrices are [out, in], like every other matrix
+ *     "trine_positions_cut": true       RoBERTa's learned positions start at row 0, not at pad_token_id + 1
+ *     "trine_rope_llama3": {...}        the scaling of the original model; rope_freqs.weight has it, so "rope_scaling" and
+ *                                       "rope_parameters" no longer say it. Only convert reads this key
+ *     "trine_pooling": "mean"           "cls", "last": how one vector is made of a text
+ *     "trine_normalize": true           and whether it is scaled to length 1 */
 #ifndef TRINE_CHECKPOINT_CHECKPOINT_H
 #define TRINE_CHECKPOINT_CHECKPOINT_H
 
 #include <jansson.h>
 
+#include "checkpoint/gguf.h"
 #include "trine.h"
 
 typedef struct trine_checkpoint trine_checkpoint;
@@ -34,11 +44,19 @@ const json_t *trine_checkpoint_config(const trine_checkpoint *c);  /* borrowed *
 const trine_tensor *trine_checkpoint_find(const trine_checkpoint *c, const char *name);
 int trine_checkpoint_n_tensors(const trine_checkpoint *c);
 const trine_tensor *trine_checkpoint_tensor(const trine_checkpoint *c, int i); /* in file order */
+/* Where the model's other files lie (tokenizer, generation_config.json); NULL for GGUF. Borrowed. */
+const char *trine_checkpoint_directory(const trine_checkpoint *c);
+/* The container behind a GGUF checkpoint, or NULL. Borrowed. */
+const trine_gguf *trine_checkpoint_gguf(const trine_checkpoint *c);
 /* A tensor's pages will not be read again (its content was copied). */
 void trine_checkpoint_forget(const trine_checkpoint *c, const trine_tensor *t);
 
 /* Writes tensors as one safetensors file: whole or not at all. Data in host order, `type` must have a safetensors name. */
 trine_status trine_safetensors_write(const char *path, const trine_tensor *tensors, int n_tensors, const char *metadata_json,
                                      bool overwrite, trine_error *err);
+/* The bytes before the data of such a file, from names, types, shapes and sizes alone (data is not looked at): for writers that
+ * stream. Release with free. */
+trine_status trine_safetensors_header(char **out, size_t *n, const trine_tensor *tensors, int n_tensors, const char *metadata_json,
+                                      trine_error *err);
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef TRINE_CHECKPOINT_GGUF_H
 #define TRINE_CHECKPOINT_GGUF_H
 
+#include "base/file.h"
 #include "trine.h"
 
 typedef struct trine_gguf trine_gguf;
@@ -20,5 +21,18 @@ bool trine_gguf_get_array(size_t *n, const trine_gguf *g, const char *key);
 bool trine_gguf_array_string(trine_gguf_string *out, const trine_gguf *g, const char *key, size_t i);
 bool trine_gguf_array_int(int64_t *out, const trine_gguf *g, const char *key, size_t i);
 bool trine_gguf_array_float(double *out, const trine_gguf *g, const char *key, size_t i);
+
+/* Tensors, in file order. Names are borrowed and terminated; shapes are outermost first. */
+typedef struct trine_gguf_tensor {
+    const char *name;
+    trine_dtype type;
+    int n_dims;
+    int64_t shape[4];
+    const void *data;
+    size_t bytes;
+} trine_gguf_tensor;
+int trine_gguf_n_tensors(const trine_gguf *g);
+const trine_gguf_tensor *trine_gguf_tensor_at(const trine_gguf *g, int i); /* NULL past the last */
+const trine_mapping *trine_gguf_mapping(const trine_gguf *g);
 
 #endif
