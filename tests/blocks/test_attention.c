@@ -1,0 +1,503 @@
+/* Attention against a naive one in double that stores n x n: random shapes, masks, windows, grouped heads, biases, head sizes,
+ * ragged batches, cache types, chunked prefill and decode, at every level of this machine. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/size.h"
+#include "blocks/attention.h"
+#include "support/random.h"
+#include "support/run_pass.h"
+
+enum { MAX_SEGMENTS = 6 };
+
+/* One sequence as the naive attention knows it: every key and value so far, as the cache gives them back. */
+typedef struct history {
+    float *k, *v;
+    int n;
+} history;
+
+typedef struct scene {
+    trine_attention_spec spec;
+    trine_batch batch;
+    trine_segment segments[MAX_SEGMENTS];
+    history past[MAX_SEGMENTS];
+    float *q, *k, *v, *out; /* of the pass */
+} scene;
+
+static float *floats(size_t n)
+{
+    float *x = malloc((n ? n : 1) * sizeof *x);
+    assert_non_null(x);
+    return x;
+}
+
+static trine_mat copied(trine_pass *p, const float *data, int rows, int cols)
+{
+    trine_mat m = trine_mat_new(p, rows, cols);
+    if (trine_pass_computes(p)) memcpy(m.data, data, (size_t)rows * (size_t)cols * sizeof *data);
+    return m;
+}
+
+static void self_body(trine_pass *p, void *user)
+{
+    scene *s = user;
+    const int wide = s->spec.n_heads * s->spec.d_head, narrow = s->spec.n_kv_heads * s->spec.d_head, n = s->batch.n_rows;
+    const trine_mat q = copied(p, s->q, n, wide), k = copied(p, s->k, n, narrow), v = copied(p, s->v, n, narrow);
+    const trine_mat out = trine_self_attention(p, q, k, v, &s->spec);
+    if (trine_pass_computes(p)) memcpy(s->out, out.data, (size_t)n * (size_t)wide * sizeof *s->out);
+}
+
+static void cross_body(trine_pass *p, void *user)
+{
+    scene *s = user;
+    const int wide = s->spec.n_heads * s->spec.d_head;
+    const trine_mat out = trine_cross_attention(p, copied(p, s->q, s->batch.n_rows, wide), &s->spec);
+    if (trine_pass_computes(p)) memcpy(s->out, out.data, (size_t)s->batch.n_rows * (size_t)wide * sizeof *s->out);
+}
+
+static void cross_append_body(trine_pass *p, void *user)
+{
+    scene *s = user;
+    const int narrow = s->spec.n_kv_heads * s->spec.d_head, n = s->batch.n_rows;
+    trine_cross_append(p, s->spec.layer, copied(p, s->k, n, narrow), copied(p, s->v, n, narrow));
+}
+
+/* The bucket as transformers writes it, scalar. */
+static int naive_bucket(int relative, const trine_relative_bias *b)
+{
+    int n = b->n_buckets, bucket = 0;
+    if (b->bidirectional) {
+        n /= 2;
+        if (relative > 0) bucket += n;
+        relative = abs(relative);
+    } else {
+        relative = relative > 0 ? 0 : -relative;
+    }
+    const int exact = n / 2;
+    if (relative < exact) return bucket + relative;
+    const int large =
+        exact + (int)(logf((float)relative / (float)exact) / (float)log((double)b->max_distance / exact) * (float)(n - exact));
+    return bucket + (large < n - 1 ? large : n - 1);
+}
+
+static bool naive_sees(const scene *s, const trine_segment *segment, int t, int key, bool cross)
+{
+    trine_mask mask = s->batch.mask;
+    if (cross) return true;
+    if (mask == TRINE_MASK_DEFAULT) mask = s->spec.causal ? TRINE_MASK_CAUSAL : TRINE_MASK_BIDIRECTIONAL;
+    if (mask == TRINE_MASK_BIDIRECTIONAL) return true;
+    if (mask == TRINE_MASK_PREFIX && key < segment->prefix) return true;
+    return key <= t && (!s->spec.window || key > t - s->spec.window);
+}
+
+/* Weights [n_keys] and output [d_head] of one query and head. */
+static void naive_row(double *weights, double *out, const scene *s, int index, int row, int head, bool cross)
+{
+    const trine_segment *segment = &s->segments[index];
+    const history *past = &s->past[index];
+    const int d = s->spec.d_head, kv_head = head / (s->spec.n_heads / s->spec.n_kv_heads), t = segment->pos + row;
+    const size_t narrow = (size_t)(s->spec.n_kv_heads * d);
+    const float *q = s->q + (size_t)(segment->first_row + row) * (size_t)(s->spec.n_heads * d) + (size_t)(head * d);
+    double max = -INFINITY, sum = 0;
+    for (int j = 0; j < past->n; j++) {
+        double score = 0;
+        for (int i = 0; i < d; i++) score += (double)q[i] * (double)past->k[(size_t)j * narrow + (size_t)(kv_head * d + i)];
+        score *= (double)s->spec.scale;
+        if (s->spec.bias && !cross)
+            score += (double)s->spec.bias->table[naive_bucket(j - t, s->spec.bias) * s->spec.n_heads + head];
+        weights[j] = naive_sees(s, segment, t, j, cross) ? score : -INFINITY;
+        if (weights[j] > max) max = weights[j];
+    }
+    for (int j = 0; j < past->n; j++) sum += weights[j] = exp(weights[j] - max);
+    for (int i = 0; i < d; i++) out[i] = 0;
+    for (int j = 0; j < past->n; j++) {
+        weights[j] /= sum;
+        for (int i = 0; i < d; i++) out[i] += weights[j] * (double)past->v[(size_t)j * narrow + (size_t)(kv_head * d + i)];
+    }
+}
+
+static void compare(const scene *s, bool cross)
+{
+    const int d = s->spec.d_head;
+    double *weights = malloc(4096 * sizeof *weights), *out = malloc((size_t)d * sizeof *out);
+    assert_non_null(weights);
+    assert_non_null(out);
+    for (int b = 0; b < s->batch.n_segments; b++) {
+        assert_in_range(s->past[b].n, 1, 4096);
+        for (int r = 0; r < s->segments[b].n_rows; r++)
+            for (int h = 0; h < s->spec.n_heads; h++) {
+                naive_row(weights, out, s, b, r, h, cross);
+                const float *got =
+                    s->out + (size_t)(s->segments[b].first_row + r) * (size_t)(s->spec.n_heads * d) + (size_t)(h * d);
+                for (int i = 0; i < d; i++) /* values are of order 1; scores, too, so exp amplifies nothing */
+                    if (!(fabs((double)got[i] - out[i]) <= 1e-5))
+                        fail_msg("segment %d row %d head %d element %d: %g, expected %g", b, r, h, i, (double)got[i], out[i]);
+            }
+    }
+    free(weights);
+    free(out);
+}
+
+/* What the cache makes of a row: the naive attention works with the same rounded values. */
+static void remember(history *h, const float *k, const float *v, size_t width, int d_head, int n, trine_dtype type)
+{
+    const trine_dtype_info *info = trine_dtype_get(type);
+    unsigned char packed[4096];
+    h->k = realloc(h->k, (size_t)(h->n + n) * width * sizeof(float));
+    h->v = realloc(h->v, (size_t)(h->n + n) * width * sizeof(float));
+    for (int r = 0; r < n; r++)
+        for (size_t head = 0; head < width; head += (size_t)d_head) {
+            const size_t from = (size_t)r * width + head, to = ((size_t)h->n + (size_t)r) * width + head;
+            info->pack(packed, k + from, (size_t)d_head);
+            info->unpack(h->k + to, packed, (size_t)d_head);
+            info->pack(packed, v + from, (size_t)d_head);
+            info->unpack(h->v + to, packed, (size_t)d_head);
+        }
+    h->n += n;
+}
+
+static void make_inputs(scene *s, random_state *r)
+{
+    const size_t wide = (size_t)(s->spec.n_heads * s->spec.d_head), narrow = (size_t)(s->spec.n_kv_heads * s->spec.d_head);
+    const size_t n = (size_t)s->batch.n_rows;
+    s->q = floats(n * wide);
+    s->k = floats(n * narrow);
+    s->v = floats(n * narrow);
+    s->out = floats(n * wide);
+    random_fill(r, s->q, n * wide, 1);
+    random_fill(r, s->k, n * narrow, 1);
+    random_fill(r, s->v, n * narrow, 1);
+}
+
+static void free_inputs(scene *s)
+{
+    free(s->q);
+    free(s->k);
+    free(s->v);
+    free(s->out);
+}
+
+static void forget(scene *s)
+{
+    for (int b = 0; b < MAX_SEGMENTS; b++) {
+        free(s->past[b].k);
+        free(s->past[b].v);
+        s->past[b] = (history) { 0 };
+    }
+}
+
+/* Rows of the batch's segments: how many each has must be set; rows, ids and totals follow. */
+static void lay_out(scene *s, int n_segments)
+{
+    int row = 0;
+    for (int b = 0; b < n_segments; b++) {
+        s->segments[b].first_row = row;
+        row += s->segments[b].n_rows;
+    }
+    s->batch.n_rows = row;
+    s->batch.n_segments = n_segments;
+    s->batch.segments = s->segments;
+}
+
+static void random_spec(scene *s, random_state *r, trine_dtype type, float *table)
+{
+    static const int heads[][2] = { { 1, 1 }, { 4, 4 }, { 4, 2 }, { 6, 1 }, { 9, 3 }, { 3, 3 } };
+    static const int sizes[] = { 1, 2, 5, 8, 12, 17, 32, 33, 64, 80 };
+    static trine_relative_bias bias;
+    const int h = random_int(r, 0, 5), block = trine_dtype_get(type)->block;
+    memset(s, 0, sizeof *s);
+    s->spec.n_heads = heads[h][0];
+    s->spec.n_kv_heads = heads[h][1];
+    s->spec.d_head = block > 1 ? 32 * random_int(r, 1, 2) : sizes[random_int(r, 0, 9)];
+    s->spec.scale = 1 / sqrtf((float)s->spec.d_head);
+    s->spec.causal = random_int(r, 0, 1);
+    s->spec.window = random_int(r, 0, 2) ? 0 : random_int(r, 1, 150);
+    s->batch.mask = (trine_mask)random_int(r, TRINE_MASK_DEFAULT, TRINE_MASK_PREFIX);
+    if (random_int(r, 0, 2) == 0) {
+        bias = (trine_relative_bias) { table, random_int(r, 0, 1) ? 32 : 8, random_int(r, 0, 1) ? 128 : 20, s->spec.n_heads,
+                                       random_int(r, 0, 1) };
+        random_fill(r, table, 32 * 9, 1);
+        s->spec.bias = &bias;
+    }
+}
+
+/* Several passes over the same sequences, each appending some tokens: prefill in chunks, then steps. */
+static void run_cached(random_state *r, trine_cpu level, trine_dtype type)
+{
+    static float table[32 * 9];
+    scene s;
+    trine_kv_pool *pool;
+    trine_error err = { 0 };
+    random_spec(&s, r, type, table);
+    const int n_segments = random_int(r, 1, 4), n_layers = 2;
+    const trine_kv_shape shape = { n_layers, s.spec.n_kv_heads, s.spec.d_head, type };
+    s.spec.layer = random_int(r, 0, n_layers - 1);
+    if (trine_kv_pool_open(&pool, &shape, 700, n_segments, &err)) fail_msg("%s", err.text);
+    for (int b = 0; b < n_segments; b++) {
+        s.segments[b].prefix = random_int(r, 0, 200);
+        assert_int_equal(trine_kv_open(&s.segments[b].self, pool, &err), TRINE_OK);
+    }
+    const int n_passes = random_int(r, 2, 4);
+    for (int pass = 0; pass < n_passes; pass++) {
+        for (int b = 0; b < n_segments; b++) {
+            s.segments[b].pos = trine_kv_length(s.segments[b].self);
+            s.segments[b].n_rows = random_int(r, 0, 1) ? random_int(r, 1, 4) : random_int(r, 1, 150);
+            assert_int_equal(trine_kv_reserve(s.segments[b].self, s.segments[b].n_rows, &err), TRINE_OK);
+        }
+        lay_out(&s, n_segments);
+        make_inputs(&s, r);
+        const size_t narrow = (size_t)(s.spec.n_kv_heads * s.spec.d_head);
+        for (int b = 0; b < n_segments; b++)
+            remember(&s.past[b], s.k + (size_t)s.segments[b].first_row * narrow, s.v + (size_t)s.segments[b].first_row * narrow,
+                     narrow, s.spec.d_head, s.segments[b].n_rows, type);
+        run_pass(&s.batch, level, random_int(r, 1, 3), NULL, self_body, &s);
+        compare(&s, false);
+        for (int b = 0; b < n_segments; b++) trine_kv_commit(s.segments[b].self, s.segments[b].n_rows);
+        free_inputs(&s);
+    }
+    forget(&s);
+    trine_kv_pool_close(pool);
+}
+
+static void run_uncached(random_state *r, trine_cpu level)
+{
+    static float table[32 * 9];
+    scene s;
+    random_spec(&s, r, TRINE_F32, table);
+    const int n_segments = random_int(r, 1, MAX_SEGMENTS);
+    for (int b = 0; b < n_segments; b++) {
+        s.segments[b].n_rows = random_int(r, 1, random_int(r, 0, 1) ? 20 : 200);
+        s.segments[b].prefix = random_int(r, 0, 100);
+    }
+    lay_out(&s, n_segments);
+    make_inputs(&s, r);
+    const size_t narrow = (size_t)(s.spec.n_kv_heads * s.spec.d_head);
+    for (int b = 0; b < n_segments; b++)
+        remember(&s.past[b], s.k + (size_t)s.segments[b].first_row * narrow, s.v + (size_t)s.segments[b].first_row * narrow, narrow,
+                 s.spec.d_head, s.segments[b].n_rows, TRINE_F32);
+    run_pass(&s.batch, level, random_int(r, 1, 3), NULL, self_body, &s);
+    compare(&s, false);
+    free_inputs(&s);
+    forget(&s);
+}
+
+static void run_cross(random_state *r, trine_cpu level, trine_dtype type)
+{
+    static float table[32 * 9];
+    scene s;
+    trine_kv_pool *pool;
+    trine_error err = { 0 };
+    random_spec(&s, r, type, table);
+    const int n_segments = random_int(r, 1, 3);
+    const trine_kv_shape shape = { 1, s.spec.n_kv_heads, s.spec.d_head, type };
+    if (trine_kv_pool_open(&pool, &shape, 600, n_segments, &err)) fail_msg("%s", err.text);
+    for (int b = 0; b < n_segments; b++) {
+        assert_int_equal(trine_kv_open(&s.segments[b].cross, pool, &err), TRINE_OK);
+        s.segments[b].n_rows = random_int(r, 1, random_int(r, 0, 1) ? 30 : 600);
+        assert_int_equal(trine_kv_reserve(s.segments[b].cross, s.segments[b].n_rows, &err), TRINE_OK);
+    }
+    lay_out(&s, n_segments);
+    make_inputs(&s, r);
+    const size_t narrow = (size_t)(s.spec.n_kv_heads * s.spec.d_head);
+    run_pass(&s.batch, level, random_int(r, 1, 3), NULL, cross_append_body, &s);
+    for (int b = 0; b < n_segments; b++) {
+        remember(&s.past[b], s.k + (size_t)s.segments[b].first_row * narrow, s.v + (size_t)s.segments[b].first_row * narrow, narrow,
+                 s.spec.d_head, s.segments[b].n_rows, type);
+        trine_kv_commit(s.segments[b].cross, s.segments[b].n_rows);
+    }
+    free_inputs(&s);
+    for (int b = 0; b < n_segments; b++) {
+        s.segments[b].pos = random_int(r, 0, 9);
+        s.segments[b].n_rows = random_int(r, 1, random_int(r, 0, 1) ? 3 : 80);
+    }
+    lay_out(&s, n_segments);
+    make_inputs(&s, r);
+    run_pass(&s.batch, level, random_int(r, 1, 3), NULL, cross_body, &s);
+    compare(&s, true);
+    free_inputs(&s);
+    forget(&s);
+    trine_kv_pool_close(pool);
+}
+
+static void attention_in_the_pass(void **state)
+{
+    (void)state;
+    random_state r = random_open("attention in the pass");
+    for (int level = 0; level <= (int)trine_cpu_detect(); level++)
+        for (int i = 0; i < 60; i++) run_uncached(&r, (trine_cpu)level);
+}
+
+static void attention_over_a_cache(void **state)
+{
+    (void)state;
+    static const trine_dtype types[] = { TRINE_F32, TRINE_F16, TRINE_BF16, TRINE_Q8_0, TRINE_Q4_0 };
+    random_state r = random_open("attention over a cache");
+    for (int level = 0; level <= (int)trine_cpu_detect(); level++)
+        for (int t = 0; t < 5; t++)
+            for (int i = 0; i < 16; i++) run_cached(&r, (trine_cpu)level, types[t]);
+}
+
+static void attention_to_a_source(void **state)
+{
+    (void)state;
+    static const trine_dtype types[] = { TRINE_F32, TRINE_F16, TRINE_BF16, TRINE_Q8_0, TRINE_Q4_0 };
+    random_state r = random_open("attention to a source");
+    for (int level = 0; level <= (int)trine_cpu_detect(); level++)
+        for (int t = 0; t < 5; t++)
+            for (int i = 0; i < 6; i++) run_cross(&r, (trine_cpu)level, types[t]);
+}
+
+/* The bits do not depend on the number of threads: prefill, and a step whose keys are cut into chunks. */
+static void threads_change_nothing(void **state)
+{
+    (void)state;
+    random_state r = random_open("threads change nothing");
+    static const int steps[] = { 650, 1 };
+    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+        float *first[2] = { NULL, NULL };
+        for (int n_threads = 1; n_threads <= 5; n_threads++) {
+            random_state same = r;
+            scene s = { .spec = { .n_heads = 6, .n_kv_heads = 2, .d_head = 40, .scale = 0.2f, .causal = true } };
+            const trine_kv_shape shape = { 1, 2, 40, TRINE_F16 };
+            trine_kv_pool *pool;
+            assert_int_equal(trine_kv_pool_open(&pool, &shape, 700, 1, NULL), TRINE_OK);
+            assert_int_equal(trine_kv_open(&s.segments[0].self, pool, NULL), TRINE_OK);
+            for (int i = 0; i < 2; i++) {
+                s.segments[0].pos = trine_kv_length(s.segments[0].self);
+                s.segments[0].n_rows = steps[i];
+                lay_out(&s, 1);
+                make_inputs(&s, &same);
+                assert_int_equal(trine_kv_reserve(s.segments[0].self, steps[i], NULL), TRINE_OK);
+                run_pass(&s.batch, (trine_cpu)level, n_threads, NULL, self_body, &s);
+                trine_kv_commit(s.segments[0].self, steps[i]);
+                const size_t bytes = (size_t)steps[i] * 240 * sizeof(float);
+                if (!first[i]) {
+                    first[i] = floats((size_t)steps[i] * 240);
+                    memcpy(first[i], s.out, bytes);
+                }
+                assert_memory_equal(first[i], s.out, bytes);
+                free_inputs(&s);
+            }
+            trine_kv_pool_close(pool);
+        }
+        free(first[0]);
+        free(first[1]);
+    }
+}
+
+/* ---- the explicit weights ---- */
+
+typedef struct picture {
+    char name[64];
+    int64_t shape[3];
+    float *data;
+    int calls;
+} picture;
+
+static trine_status keep_picture(void *user, const char *name, const float *data, int n_dims, const int64_t *shape)
+{
+    picture *kept = user;
+    assert_int_equal(n_dims, 3);
+    snprintf(kept->name, sizeof kept->name, "%s", name);
+    memcpy(kept->shape, shape, sizeof kept->shape);
+    const size_t n = (size_t)(shape[0] * shape[1] * shape[2]);
+    free(kept->data);
+    kept->data = floats(n);
+    memcpy(kept->data, data, n * sizeof *data);
+    kept->calls++;
+    return TRINE_OK;
+}
+
+static void check_picture(const scene *s, const picture *kept, bool cross)
+{
+    const int n = s->past[0].n, rows = s->segments[0].n_rows;
+    double *weights = malloc((size_t)n * sizeof *weights), *out = malloc((size_t)s->spec.d_head * sizeof *out);
+    assert_int_equal(kept->shape[0], s->spec.n_heads);
+    assert_int_equal(kept->shape[1], rows);
+    assert_int_equal(kept->shape[2], n);
+    for (int h = 0; h < s->spec.n_heads; h++)
+        for (int i = 0; i < rows; i++) {
+            naive_row(weights, out, s, 0, i, h, cross);
+            for (int j = 0; j < n; j++)
+                assert_true(fabs((double)kept->data[((size_t)h * (size_t)rows + (size_t)i) * (size_t)n + (size_t)j] - weights[j]) <
+                            1e-5);
+        }
+    free(weights);
+    free(out);
+}
+
+static void traced_weights(void **state)
+{
+    (void)state;
+    random_state r = random_open("traced weights");
+    for (int level = 0; level <= (int)trine_cpu_detect(); level++)
+        for (int round = 0; round < 20; round++) {
+            static float table[32 * 9];
+            picture kept = { .calls = 0 };
+            trine_tracer tracer = { keep_picture, &kept, "encoder.", false, true, false };
+            scene s;
+            random_spec(&s, &r, TRINE_F32, table);
+            s.spec.layer = 3;
+            s.segments[0].n_rows = random_int(&r, 1, 150);
+            s.segments[0].prefix = random_int(&r, 0, 40);
+            lay_out(&s, 1);
+            make_inputs(&s, &r);
+            remember(&s.past[0], s.k, s.v, (size_t)(s.spec.n_kv_heads * s.spec.d_head), s.spec.d_head, s.segments[0].n_rows,
+                     TRINE_F32);
+            run_pass(&s.batch, (trine_cpu)level, 2, &tracer, self_body, &s);
+            compare(&s, false);
+            assert_int_equal(kept.calls, 1);
+            assert_string_equal(kept.name, "encoder.attention.3");
+            check_picture(&s, &kept, false);
+            free(kept.data);
+            free_inputs(&s);
+            forget(&s);
+        }
+}
+
+/* ---- failures ---- */
+
+static void failing_attention(void **state)
+{
+    (void)state;
+    random_state r = random_open("failing attention");
+    scene s = { .spec = { .n_heads = 2, .n_kv_heads = 2, .d_head = 8, .scale = 1, .causal = true } };
+    const trine_kv_shape shape = { 1, 2, 8, TRINE_F32 }, other = { 1, 1, 8, TRINE_F32 };
+    trine_kv_pool *pool, *wrong;
+    s.segments[0].n_rows = 3;
+    lay_out(&s, 1);
+    make_inputs(&s, &r);
+    assert_int_equal(trine_kv_pool_open(&pool, &shape, 64, 1, NULL), TRINE_OK);
+    assert_int_equal(trine_kv_pool_open(&wrong, &other, 64, 1, NULL), TRINE_OK);
+    assert_int_equal(trine_kv_open(&s.segments[0].self, pool, NULL), TRINE_OK);
+    assert_int_equal(run_failing_pass(&s.batch, TRINE_CPU_SCALAR, 1, self_body, &s), TRINE_ERROR_INTERNAL); /* nothing reserved */
+    assert_int_equal(trine_kv_open(&s.segments[0].self, wrong, NULL), TRINE_OK);
+    assert_int_equal(trine_kv_reserve(s.segments[0].self, 3, NULL), TRINE_OK);
+    assert_int_equal(run_failing_pass(&s.batch, TRINE_CPU_SCALAR, 1, self_body, &s), TRINE_ERROR_INTERNAL);  /* heads disagree */
+    assert_int_equal(run_failing_pass(&s.batch, TRINE_CPU_SCALAR, 1, cross_body, &s), TRINE_ERROR_INTERNAL); /* no source */
+    s.segments[0].self = NULL;
+    const float table[64] = { 0 };
+    trine_relative_bias bias = { table, 32, 8, 2, false }; /* the distance lies inside the exact buckets */
+    s.spec.bias = &bias;
+    assert_int_equal(run_failing_pass(&s.batch, TRINE_CPU_SCALAR, 1, self_body, &s), TRINE_ERROR_UNSUPPORTED);
+    s.spec.bias = NULL;
+    s.spec.n_kv_heads = 3;
+    assert_int_equal(run_failing_pass(&s.batch, TRINE_CPU_SCALAR, 1, self_body, &s), TRINE_ERROR_INTERNAL);
+    trine_kv_pool_close(pool);
+    trine_kv_pool_close(wrong);
+    free_inputs(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(attention_in_the_pass),  cmocka_unit_test(attention_over_a_cache), cmocka_unit_test(attention_to_a_source),
+        cmocka_unit_test(threads_change_nothing), cmocka_unit_test(traced_weights),         cmocka_unit_test(failing_attention),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
