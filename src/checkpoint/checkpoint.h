@@ -8,7 +8,8 @@
  * What differs in content is said in the configuration of a GGUF file, by keys that no config.json has:
  *     "trine_rope_interleaved": true    q and k rows of a head are in pairs (2i, 2i + 1): Llama, Mistral
  *     "trine_conv1d_transposed": true   GPT-2's Conv1D matrices are [out, in], like every other matrix
- *     "trine_positions_cut": true       RoBERTa's learned positions start at row 0, not at pad_token_id + 1
+ *     "trine_positions_cut": true       RoBERTa's learned positions start at row 0, not at pad_token_id + 1;
+ *                                       "max_position_embeddings" is the number of rows there are
  *     "trine_rope_llama3": {...}        the scaling of the original model; rope_freqs.weight has it, so "rope_scaling" and
  *                                       "rope_parameters" no longer say it. Only convert reads this key
  *     "trine_pooling": "mean"           "cls", "last": how one vector is made of a text

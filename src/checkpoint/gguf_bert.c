@@ -127,17 +127,12 @@ const trine_gguf_architecture trine_gguf_bert = {
     .to_config = to_config,
     .to_gguf = to_gguf,
 };
-const trine_gguf_architecture trine_gguf_roberta = {
-    .gguf = "bert",
-    .model_type = "roberta",
-    .class_name = "RobertaModel",
-    .prefix = "roberta.",
-    .names = roberta_names,
-    .fields = bert_fields,
-    .positions_cut = true,
-    .to_config = to_config,
-    .to_gguf = to_gguf,
-};
+#define ROBERTA                                                                                                                    \
+    .gguf = "bert", .prefix = "roberta.", .names = roberta_names, .fields = bert_fields, .positions_cut = true,                    \
+    .to_config = to_config, .to_gguf = to_gguf
+const trine_gguf_architecture trine_gguf_roberta = { .model_type = "roberta", .class_name = "RobertaModel", ROBERTA };
+const trine_gguf_architecture trine_gguf_xlm_roberta = { .model_type = "xlm-roberta", .class_name = "XLMRobertaModel", ROBERTA };
+const trine_gguf_architecture trine_gguf_camembert = { .model_type = "camembert", .class_name = "CamembertModel", ROBERTA };
 const trine_gguf_architecture trine_gguf_distilbert = {
     .gguf = "bert",
     .model_type = "distilbert",

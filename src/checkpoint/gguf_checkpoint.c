@@ -30,6 +30,14 @@ static trine_status read_fields(json_t *config, const trine_gguf *g, const trine
     return TRINE_OK;
 }
 
+static const trine_gguf_tensor *find_tensor(const trine_gguf *g, const char *name)
+{
+    for (int i = 0; i < trine_gguf_n_tensors(g); i++) {
+        if (!strcmp(trine_gguf_tensor_at(g, i)->name, name)) return trine_gguf_tensor_at(g, i);
+    }
+    return NULL;
+}
+
 /* What every architecture has: special tokens and the size of the vocabulary. */
 static void read_common(json_t *config, const trine_gguf *g)
 {
@@ -40,10 +48,8 @@ static void read_common(json_t *config, const trine_gguf *g)
     for (int i = 0; i < 3; i++) {
         if (trine_gguf_get_int(&id, g, ids[i][0])) set(config, ids[i][1], json_integer(id));
     }
-    for (int i = 0; i < trine_gguf_n_tensors(g); i++) {
-        const trine_gguf_tensor *t = trine_gguf_tensor_at(g, i);
-        if (!strcmp(t->name, "token_embd.weight")) set(config, "vocab_size", json_integer(t->shape[0]));
-    }
+    const trine_gguf_tensor *embedding = find_tensor(g, "token_embd.weight");
+    if (embedding) set(config, "vocab_size", json_integer(embedding->shape[0]));
 }
 
 /* The configuration the file was made from, when trine wrote it. */
@@ -83,7 +89,11 @@ static trine_status make_config(trine_checkpoint *c, const trine_gguf_architectu
     }
     if (a->rope_interleaved) set(config, "trine_rope_interleaved", json_true());
     if (a->conv1d_transposed) set(config, "trine_conv1d_transposed", json_true());
-    if (a->positions_cut) set(config, "trine_positions_cut", json_true());
+    if (a->positions_cut) {
+        const trine_gguf_tensor *positions = find_tensor(c->gguf, "position_embd.weight");
+        set(config, "trine_positions_cut", json_true());
+        if (positions) set(config, "max_position_embeddings", json_integer(positions->shape[0]));
+    }
     if (trine_gguf_has_tensor(c->gguf, "rope_freqs.weight")) replace_llama3(config);
 
     int64_t pooling;

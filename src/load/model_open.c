@@ -1,0 +1,185 @@
+/* model_open.c - a path becomes a model: checkpoint, family, kernels, tokenizer, and the facts that lie in files around the weights.
+ *
+ * Weights stay in the mapped file and are not read here: a family checks names, types and shapes, which the container's head
+ * says, so opening a model costs neither time nor resident memory. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "checkpoint/json_file.h"
+#include "load/gguf_vocabulary.h"
+#include "load/sentence_transformers.h"
+#include "models/model.h"
+
+static void tell(const trine_model *m, const char *text)
+{
+    if (m->log) m->log(m->log_user, text);
+}
+
+static bool has_file(const char *dir, const char *name)
+{
+    char *path = trine_path_join(dir, name);
+    const bool there = path && trine_file_exists(path);
+    free(path);
+    return there;
+}
+
+/* The tokenizer of a directory, when it has one: a file that is there must be sound. tokenizer_config.json alone is a whole
+ * tokenizer for ByT5 and nothing for the others. */
+static trine_status open_beside(trine_tokenizer **out, const char *dir, trine_error *err)
+{
+    static const char *const names[] = { "tokenizer.json", "vocab.txt",       "vocab.json",
+                                         "spiece.model",   "tokenizer.model", "sentencepiece.bpe.model" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (has_file(dir, names[i])) return trine_tokenizer_open_path(out, dir, err);
+    }
+    if (!has_file(dir, "tokenizer_config.json")) return TRINE_OK;
+    const trine_status status = trine_tokenizer_open_path(out, dir, err);
+    return status == TRINE_ERROR_NOT_FOUND ? TRINE_OK : status;
+}
+
+static trine_status open_tokenizer(trine_model *m, trine_error *err)
+{
+    const char *dir = trine_checkpoint_directory(m->checkpoint);
+    const trine_gguf *g = trine_checkpoint_gguf(m->checkpoint);
+    trine_status status = TRINE_OK;
+    if (g)
+        status = trine_tokenizer_open_gguf(&m->tokenizer, g, m->info.path, err);
+    else
+        status = open_beside(&m->tokenizer, dir, err);
+    if (status) return status;
+    if (!m->tokenizer) {
+        tell(m, "no tokenizer lies beside the model: it takes ids only");
+        return TRINE_OK;
+    }
+    /* Embeddings are often padded past the vocabulary, never the other way round. */
+    const int n = trine_tokenizer_vocab_size(m->tokenizer);
+    if (n <= m->info.vocab) return TRINE_OK;
+    return trine_fail(
+        err, TRINE_ERROR_FORMAT,
+        "'%s': the tokenizer has %d tokens, but the model's embedding has %d rows: the tokenizer does not match its model",
+        m->info.path, n, m->info.vocab);
+}
+
+/* A token's id in generation_config.json: a number or the first of a list; -1 when it says none that the model has. */
+static int32_t token_of(const json_t *config, const char *key, int vocab)
+{
+    const json_t *value = json_object_get(config, key);
+    if (json_is_array(value)) value = json_array_get(value, 0);
+    const json_int_t id = json_is_integer(value) ? json_integer_value(value) : -1;
+    return id >= 0 && id < vocab ? (int32_t)id : -1;
+}
+
+static void fill_token(int32_t *id, int32_t other)
+{
+    if (*id < 0) *id = other;
+}
+
+/* Special tokens that config.json does not name: generation_config.json, then the tokenizer. */
+static trine_status fill_tokens(trine_model *m, trine_error *err)
+{
+    const char *dir = trine_checkpoint_directory(m->checkpoint);
+    json_t *generation = NULL;
+    const trine_status status = dir ? trine_json_file_read_optional(&generation, dir, "generation_config.json", err) : TRINE_OK;
+    if (status) return status;
+    trine_model_info *info = &m->info;
+    fill_token(&info->bos, token_of(generation, "bos_token_id", info->vocab));
+    fill_token(&info->eos, token_of(generation, "eos_token_id", info->vocab));
+    fill_token(&info->pad, token_of(generation, "pad_token_id", info->vocab));
+    if (info->paradigm == TRINE_ENCODER_DECODER)
+        fill_token(&info->decoder_start, token_of(generation, "decoder_start_token_id", info->vocab));
+    json_decref(generation);
+    if (m->tokenizer) {
+        fill_token(&info->bos, trine_tokenizer_special(m->tokenizer, TRINE_TOKEN_BOS));
+        fill_token(&info->eos, trine_tokenizer_special(m->tokenizer, TRINE_TOKEN_EOS));
+        fill_token(&info->pad, trine_tokenizer_special(m->tokenizer, TRINE_TOKEN_PAD));
+    }
+    return TRINE_OK;
+}
+
+/* One vector of a text: modules.json of a directory, or what a GGUF file says. */
+static trine_status fill_pooling(trine_model *m, trine_error *err)
+{
+    const json_t *config = trine_checkpoint_config(m->checkpoint);
+    const char *pooling = json_string_value(json_object_get(config, "trine_pooling"));
+    static const char *const names[] = {
+        [TRINE_POOL_MEAN] = "mean", [TRINE_POOL_CLS] = "cls", [TRINE_POOL_MAX] = "max", [TRINE_POOL_LAST] = "last"
+    };
+    for (int i = 1; pooling && i <= TRINE_POOL_LAST; i++) {
+        if (!strcmp(pooling, names[i])) m->info.pooling = (trine_pooling)i;
+    }
+    if (json_is_true(json_object_get(config, "trine_normalize"))) m->info.normalize = true;
+    const char *dir = trine_checkpoint_directory(m->checkpoint);
+    return dir ? trine_sentence_modules_read(&m->info.pooling, &m->info.normalize, dir, err) : TRINE_OK;
+}
+
+static trine_status open_parts(trine_model *m, const char *path, const trine_model_options *options, trine_error *err)
+{
+    trine_cpu level;
+    trine_status status = trine_cpu_choose(&level, options->cpu, err);
+    if (status) return status;
+    trine_kernels_init(&m->kernels, level);
+    if (!(m->info.path = strdup(path))) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to open '%s'", path);
+    status = trine_checkpoint_open(&m->checkpoint, path, err);
+    if (status) return status;
+    m->family = trine_family_find(trine_checkpoint_config(m->checkpoint), err);
+    if (!m->family) {
+        status = TRINE_ERROR_UNSUPPORTED;
+        return trine_fail_in(err, status, "'%s'", path);
+    }
+    status = m->family->load(m, err);
+    if (status) {
+        m->family = NULL; /* load has freed what it took */
+        return trine_fail_in(err, status, "'%s'", path);
+    }
+    status = open_tokenizer(m, err);
+    if (!status) status = fill_tokens(m, err);
+    return status ? status : fill_pooling(m, err);
+}
+
+trine_status trine_model_open(trine_model **out, const char *path, const trine_model_options *options, trine_error *err)
+{
+    *out = NULL;
+    if (!path || !*path) return trine_fail(err, TRINE_ERROR_ARGUMENT, "no path of a model was given");
+    trine_model *m = calloc(1, sizeof *m);
+    if (!m) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to open '%s'", path);
+    const trine_model_options none = { 0 };
+    if (!options) options = &none;
+    m->log = options->log;
+    m->log_user = options->log_user;
+    const trine_status status = open_parts(m, path, options, err);
+    if (status) {
+        trine_model_close(m);
+        return status;
+    }
+    *out = m;
+    return TRINE_OK;
+}
+
+void trine_model_close(trine_model *m)
+{
+    if (!m) return;
+    if (m->family && m->family->unload) m->family->unload(m);
+    trine_tokenizer_close(m->tokenizer);
+    trine_checkpoint_close(m->checkpoint);
+    free((void *)(uintptr_t)m->info.path);
+    free(m);
+}
+
+const trine_model_info *trine_model_get_info(const trine_model *model) { return &model->info; }
+const trine_tokenizer *trine_model_get_tokenizer(const trine_model *model) { return model->tokenizer; }
+const char *trine_model_label(const trine_model *model, int i)
+{
+    return i >= 0 && i < model->info.n_labels && model->labels ? model->labels[i] : NULL;
+}
+int trine_model_n_tensors(const trine_model *model) { return trine_checkpoint_n_tensors(model->checkpoint); }
+
+bool trine_model_tensor(trine_tensor_info *out, const trine_model *model, int i)
+{
+    const trine_tensor *t = trine_checkpoint_tensor(model->checkpoint, i);
+    if (!t) return false;
+    *out = (trine_tensor_info) { .name = t->file_name, .type = t->type, .n_dims = t->n_dims, .bytes = t->bytes };
+    memcpy(out->shape, t->shape, sizeof out->shape);
+    return true;
+}

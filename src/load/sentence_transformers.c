@@ -1,0 +1,138 @@
+/* sentence_transformers.c - modules.json lists steps: the transformer, a pooling, perhaps a scaling to length 1. */
+#include "load/sentence_transformers.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/buffer.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "checkpoint/json_file.h"
+
+/* Keys of 1_Pooling/config.json, by trine_pooling. */
+static const char *const pooling_keys[] = { [TRINE_POOL_MEAN] = "pooling_mode_mean_tokens",
+                                            [TRINE_POOL_CLS] = "pooling_mode_cls_token",
+                                            [TRINE_POOL_MAX] = "pooling_mode_max_tokens",
+                                            [TRINE_POOL_LAST] = "pooling_mode_lasttoken" };
+enum { N_POOLINGS = sizeof pooling_keys / sizeof *pooling_keys };
+
+/* The part of a class name after its last dot: "Pooling". */
+static const char *last_part(const char *type)
+{
+    const char *dot = strrchr(type, '.');
+    return dot ? dot + 1 : type;
+}
+
+static trine_status read_pooling(trine_pooling *out, const char *dir, const char *module, trine_error *err)
+{
+    if (!*module || strchr(module, '/') || *module == '.')
+        return trine_fail(err, TRINE_ERROR_FORMAT, "'%s/modules.json' names the folder '%s', expected a name without a path", dir,
+                          module);
+    char *folder = trine_path_join(dir, module);
+    if (!folder) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory for a path in '%s'", dir);
+    json_t *config;
+    trine_status status = trine_json_file_read_optional(&config, folder, "config.json", err);
+    const char *name = json_string_value(json_object_get(config, "pooling_mode")); /* newer files have one word */
+    int n_modes = 0;
+    trine_pooling found = TRINE_POOL_DEFAULT;
+    const char *key, *unknown = NULL;
+    json_t *value;
+    json_object_foreach(config, key, value)
+    {
+        if (strncmp(key, "pooling_mode_", 13) || !json_is_true(value)) continue;
+        n_modes++;
+        unknown = key;
+        for (int i = 1; i < N_POOLINGS; i++) {
+            if (strcmp(key, pooling_keys[i])) continue;
+            found = (trine_pooling)i;
+            unknown = NULL;
+        }
+    }
+    static const char *const words[] = {
+        [TRINE_POOL_MEAN] = "mean", [TRINE_POOL_CLS] = "cls", [TRINE_POOL_MAX] = "max", [TRINE_POOL_LAST] = "lasttoken"
+    };
+    if (name && !n_modes) {
+        unknown = name;
+        for (int i = 1; i < N_POOLINGS; i++) {
+            if (strcmp(name, words[i])) continue;
+            found = (trine_pooling)i;
+            unknown = NULL;
+        }
+    }
+    if (!status && unknown)
+        status = trine_fail(err, TRINE_ERROR_UNSUPPORTED,
+                            "'%s/config.json' pools by \"%s\"; supported are mean, cls, max and lasttoken", folder, unknown);
+    else if (!status && n_modes > 1)
+        status = trine_fail(err, TRINE_ERROR_UNSUPPORTED, "'%s/config.json' joins %d poolings, supported is one", folder, n_modes);
+    if (!status && found) *out = found;
+    json_decref(config);
+    free(folder);
+    return status;
+}
+
+trine_status trine_sentence_modules_read(trine_pooling *pooling, bool *normalize, const char *dir, trine_error *err)
+{
+    json_t *modules, *module;
+    size_t i;
+    trine_status status = trine_json_file_read_optional(&modules, dir, "modules.json", err);
+    if (status || !modules) return status;
+    if (!json_is_array(modules)) status = trine_fail(err, TRINE_ERROR_FORMAT, "'%s/modules.json' is not a list of modules", dir);
+    json_array_foreach(modules, i, module)
+    {
+        const char *type = json_string_value(json_object_get(module, "type")),
+                   *path = json_string_value(json_object_get(module, "path"));
+        const char *kind = type ? last_part(type) : "";
+        if (!strcmp(kind, "Transformer")) continue;
+        if (!strcmp(kind, "Normalize"))
+            *normalize = true;
+        else if (!strcmp(kind, "Pooling"))
+            status = read_pooling(pooling, dir, path ? path : "", err);
+        else
+            status = trine_fail(err, TRINE_ERROR_UNSUPPORTED,
+                                "'%s/modules.json' has a module '%s'; supported are Transformer, Pooling and Normalize", dir,
+                                type ? type : "without a type");
+        if (status) break;
+    }
+    json_decref(modules);
+    return status;
+}
+
+static trine_status write_json(const char *dir, const char *name, json_t *json, trine_error *err)
+{
+    char *path = trine_path_join(dir, name), *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
+    trine_writer w;
+    trine_status status = path && text ? trine_writer_open(&w, path, false, err)
+                                       : trine_fail(err, TRINE_ERROR_MEMORY, "no memory to write '%s'", name);
+    if (!status) {
+        trine_writer_write(&w, text, strlen(text));
+        trine_writer_write(&w, "\n", 1);
+        status = trine_writer_commit(&w, err);
+    }
+    free(text);
+    free(path);
+    json_decref(json);
+    return status;
+}
+
+trine_status trine_sentence_modules_write(const char *dir, trine_pooling pooling, bool normalize, int d_model, trine_error *err)
+{
+    json_t *modules = json_pack("[{s:i,s:s,s:s,s:s},{s:i,s:s,s:s,s:s}]", "idx", 0, "name", "0", "path", "", "type",
+                                "sentence_transformers.models.Transformer", "idx", 1, "name", "1", "path", "1_Pooling", "type",
+                                "sentence_transformers.models.Pooling");
+    if (normalize)
+        json_array_append_new(modules, json_pack("{s:i,s:s,s:s,s:s}", "idx", 2, "name", "2", "path", "2_Normalize", "type",
+                                                 "sentence_transformers.models.Normalize"));
+    trine_status status = write_json(dir, "modules.json", modules, err);
+    if (status) return status;
+    json_t *config = json_pack("{s:i}", "word_embedding_dimension", d_model);
+    for (int i = 1; i < N_POOLINGS; i++) json_object_set_new(config, pooling_keys[i], json_boolean(i == (int)pooling));
+    char *folder = trine_path_join(dir, "1_Pooling");
+    if (!folder || mkdir(folder, 0777)) {
+        status = trine_fail(err, folder ? TRINE_ERROR_IO : TRINE_ERROR_MEMORY, "cannot make the folder '1_Pooling' in '%s'", dir);
+        json_decref(config);
+    } else
+        status = write_json(folder, "config.json", config, err);
+    free(folder);
+    return status;
+}

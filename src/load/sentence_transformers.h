@@ -1,0 +1,13 @@
+/* sentence_transformers.h - how the sentence-transformers library says that a text becomes one vector. */
+#ifndef TRINE_LOAD_SENTENCE_TRANSFORMERS_H
+#define TRINE_LOAD_SENTENCE_TRANSFORMERS_H
+
+#include "trine.h"
+
+/* Reads modules.json and the pooling module's configuration in `dir`; what they do not say stays as it is. ERROR_UNSUPPORTED for
+ * a module or a pooling that this version does not compute: a wrong vector would look like a right one. */
+trine_status trine_sentence_modules_read(trine_pooling *pooling, bool *normalize, const char *dir, trine_error *err);
+/* Writes them for a model that pools so: modules.json and 1_Pooling/config.json under `dir`, which exists. */
+trine_status trine_sentence_modules_write(const char *dir, trine_pooling pooling, bool normalize, int d_model, trine_error *err);
+
+#endif
