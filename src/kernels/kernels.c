@@ -5,4 +5,10 @@ void trine_kernels_init(trine_kernels *k, trine_cpu level)
 {
     *k = (trine_kernels) { .level = level };
     trine_kernels_ref(k);
+#if defined(__x86_64__)
+    if (level < TRINE_CPU_AVX2) return;
+    trine_kernels_avx2(k);
+    if (level < TRINE_CPU_AVX512) return;
+    trine_kernels_avx512(k);
+#endif
 }

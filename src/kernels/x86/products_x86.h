@@ -1,0 +1,227 @@
+/* products_x86.h - template: the two products, in registers. Include it after a vector_*.h and unpack_x86.h.
+ *
+ * Dot tile: DOT_X rows of x by 4 rows of W, one vector of sums each, over the length of the rows; the lanes are added at the
+ * end. Quantised rows are unpacked 256 elements at a time into the first cache, where they meet x at once.
+ *
+ * Panel product: up to TILE_ROWS rows of x by two vectors of columns, or half as many rows by four: either way the same
+ * number of sums stays in registers, and each is summed in the order of depth. */
+#ifndef TRINE_KERNELS_PRODUCTS_X86_H
+#define TRINE_KERNELS_PRODUCTS_X86_H
+
+#include "kernels/kernels.h"
+
+#define TRINE_UNROLL _Pragma("GCC unroll 16")
+#define TRINE_INLINE static inline __attribute__((always_inline))
+
+/* ---- few rows ---- */
+
+enum { W_F32, W_F16, W_BF16, CHUNK = 256 };
+
+TRINE_INLINE vf load_w(const unsigned char *w, size_t k, int kind)
+{
+    if (kind == W_F16) return vf_load_f16(w + 2 * k);
+    if (kind == W_BF16) return bf16_vf(w + 2 * k);
+    return vf_load((const float *)(const void *)(w + 4 * k));
+}
+
+TRINE_INLINE vf load_w_n(const unsigned char *w, size_t k, size_t n, int kind)
+{
+    unsigned char rest[4 * LANES] = { 0 };
+    memcpy(rest, w + k * (kind == W_F32 ? 4 : 2), n * (kind == W_F32 ? 4 : 2));
+    return load_w(rest, 0, kind);
+}
+
+/* sums[i][j] += x_i . w_j over n elements; sums of n_x by n_w (constants where this is inlined) vectors. */
+TRINE_INLINE void dot_into(vf sums[DOT_X][TRINE_DOT_TILE], const float *x, size_t x_stride, int n_x, const unsigned char *w,
+                           size_t w_stride, int n_w, size_t n, int kind)
+{
+    size_t k = 0;
+    for (; k + LANES <= n; k += LANES) {
+        vf a[DOT_X];
+        TRINE_UNROLL for (int i = 0; i < n_x; i++) a[i] = vf_load(x + (size_t)i * x_stride + k);
+        TRINE_UNROLL for (int j = 0; j < n_w; j++)
+        {
+            const vf b = load_w(w + (size_t)j * w_stride, k, kind);
+            TRINE_UNROLL for (int i = 0; i < n_x; i++) sums[i][j] = vf_fma(a[i], b, sums[i][j]);
+        }
+    }
+    if (k < n)
+        for (int j = 0; j < n_w; j++) {
+            const vf b = load_w_n(w + (size_t)j * w_stride, k, n - k, kind);
+            for (int i = 0; i < n_x; i++) sums[i][j] = vf_fma(vf_load_n(x + (size_t)i * x_stride + k, n - k), b, sums[i][j]);
+        }
+}
+
+TRINE_INLINE void dot_rows(float *y, size_t y_stride, const float *x, size_t x_stride, int n_x, const unsigned char *w,
+                           size_t w_stride, int n_w, size_t n, int kind, trine_unpack_fn *unpack, size_t chunk_bytes)
+{
+    vf sums[DOT_X][TRINE_DOT_TILE];
+    TRINE_UNROLL for (int i = 0; i < n_x; i++) TRINE_UNROLL for (int j = 0; j < n_w; j++) sums[i][j] = vf_zero();
+    if (!unpack) {
+        dot_into(sums, x, x_stride, n_x, w, w_stride, n_w, n, kind);
+    } else {
+        float plain[TRINE_DOT_TILE][CHUNK];
+        for (size_t k = 0; k < n; k += CHUNK, w += chunk_bytes) {
+            const size_t take = n - k < CHUNK ? n - k : CHUNK;
+            for (int j = 0; j < n_w; j++) unpack(plain[j], w + (size_t)j * w_stride, take);
+            dot_into(sums, x + k, x_stride, n_x, (const unsigned char *)plain, sizeof plain[0], n_w, take, W_F32);
+        }
+    }
+    TRINE_UNROLL for (int i = 0; i < n_x; i++) TRINE_UNROLL for (int j = 0; j < n_w; j++) y[(size_t)i * y_stride + (size_t)j] =
+        vf_sum(sums[i][j]);
+}
+
+/* Rows of x in groups of DOT_X, rows of W all four or one by one. */
+TRINE_INLINE void dot_tile(float *y, size_t y_stride, const float *x, size_t x_stride, int n_x, const void *w, size_t w_stride,
+                           int n_w, size_t n, int kind, trine_unpack_fn *unpack, size_t chunk_bytes)
+{
+    for (int i = 0; i < n_x; i += DOT_X, y += DOT_X * y_stride, x += DOT_X * x_stride) {
+        const int rows = n_x - i < DOT_X ? n_x - i : DOT_X;
+        for (int j = 0; j < n_w; j += n_w == TRINE_DOT_TILE ? TRINE_DOT_TILE : 1) {
+            const unsigned char *row = (const unsigned char *)w + (size_t)j * w_stride;
+#define ROWS(r)                                                                                                                    \
+    if (n_w == TRINE_DOT_TILE)                                                                                                     \
+        dot_rows(y + j, y_stride, x, x_stride, r, row, w_stride, TRINE_DOT_TILE, n, kind, unpack, chunk_bytes);                    \
+    else                                                                                                                           \
+        dot_rows(y + j, y_stride, x, x_stride, r, row, w_stride, 1, n, kind, unpack, chunk_bytes)
+            switch (rows) {
+            case 1: ROWS(1); break;
+            case 2: ROWS(2); break;
+#if defined(TRINE_DOT_X_4)
+            case 3: ROWS(3); break;
+            default: ROWS(4); break;
+#endif
+            }
+#undef ROWS
+        }
+    }
+}
+
+#define TRINE_DOT_PLAIN(name, kind)                                                                                                \
+    static void TRINE_NAME(dot_tile_##name)(float *y, size_t y_stride, const float *x, size_t x_stride, int n_x, const void *w,    \
+                                            size_t w_stride, int n_w, size_t n)                                                    \
+    {                                                                                                                              \
+        dot_tile(y, y_stride, x, x_stride, n_x, w, w_stride, n_w, n, kind, NULL, 0);                                               \
+    }
+TRINE_DOT_PLAIN(f32, W_F32)
+TRINE_DOT_PLAIN(f16, W_F16)
+TRINE_DOT_PLAIN(bf16, W_BF16)
+#undef TRINE_DOT_PLAIN
+
+/* One body for all quantised types: the unpacking is called, and costs more than the call. */
+static __attribute__((noinline)) void dot_unpacked(float *y, size_t y_stride, const float *x, size_t x_stride, int n_x,
+                                                   const void *w, size_t w_stride, int n_w, size_t n, trine_unpack_fn *unpack,
+                                                   size_t chunk_bytes)
+{
+    dot_tile(y, y_stride, x, x_stride, n_x, w, w_stride, n_w, n, W_F32, unpack, chunk_bytes);
+}
+
+#define TRINE_DOT_BLOCKS(name, bytes)                                                                                              \
+    static void TRINE_NAME(dot_tile_##name)(float *y, size_t y_stride, const float *x, size_t x_stride, int n_x, const void *w,    \
+                                            size_t w_stride, int n_w, size_t n)                                                    \
+    {                                                                                                                              \
+        dot_unpacked(y, y_stride, x, x_stride, n_x, w, w_stride, n_w, n, TRINE_NAME(unpack_##name), bytes);                        \
+    }
+/* Bytes of 256 elements. */
+TRINE_DOT_BLOCKS(q8_0, 8 * 34)
+TRINE_DOT_BLOCKS(q4_0, 8 * 18)
+TRINE_DOT_BLOCKS(q4_1, 8 * 20)
+TRINE_DOT_BLOCKS(q5_0, 8 * 22)
+TRINE_DOT_BLOCKS(q5_1, 8 * 24)
+TRINE_DOT_BLOCKS(q4_k, 144)
+TRINE_DOT_BLOCKS(q5_k, 176)
+TRINE_DOT_BLOCKS(q6_k, 210)
+#undef TRINE_DOT_BLOCKS
+
+/* ---- many rows ---- */
+
+/* n_rows by n_vectors (constants where this is inlined) vectors of columns, the last of them `last` wide. */
+TRINE_INLINE void panel_tile(float *y, size_t y_stride, const float *x, size_t x_stride, int n_rows, const float *panel,
+                             size_t panel_stride, int n_vectors, size_t last, size_t depth, const float *bias, bool add)
+{
+    enum { MOST = TILE_ROWS };
+    vf sums[MOST][4];
+    TRINE_UNROLL for (int i = 0; i < n_rows; i++) TRINE_UNROLL for (int v = 0; v < n_vectors; v++) sums[i][v] = vf_zero();
+    const bool whole = last == LANES;
+#define STEP(load_last)                                                                                                            \
+    for (size_t k = 0; k < depth; k++) {                                                                                           \
+        const float *row = panel + k * panel_stride;                                                                               \
+        vf b[4];                                                                                                                   \
+        TRINE_UNROLL for (int v = 0; v < n_vectors - 1; v++) b[v] = vf_load(row + v * LANES);                                      \
+        b[n_vectors - 1] = load_last;                                                                                              \
+        TRINE_UNROLL for (int i = 0; i < n_rows; i++)                                                                              \
+        {                                                                                                                          \
+            const vf a = vf_set(x[(size_t)i * x_stride + k]);                                                                      \
+            TRINE_UNROLL for (int v = 0; v < n_vectors; v++) sums[i][v] = vf_fma(a, b[v], sums[i][v]);                             \
+        }                                                                                                                          \
+    }
+    if (whole)
+        STEP(vf_load(row + (n_vectors - 1) * LANES))
+    else
+        STEP(vf_load_n(row + (n_vectors - 1) * LANES, last))
+#undef STEP
+    TRINE_UNROLL for (int i = 0; i < n_rows; i++)
+    {
+        const float *start = add ? y + (size_t)i * y_stride : bias;
+        float *out = y + (size_t)i * y_stride;
+        TRINE_UNROLL for (int v = 0; v < n_vectors; v++)
+        {
+            const size_t n = v < n_vectors - 1 || whole ? LANES : last, at = (size_t)v * LANES;
+            vf sum = sums[i][v];
+            if (n == LANES) {
+                if (start) sum = vf_add(sum, vf_load(start + at));
+                vf_store(out + at, sum);
+            } else {
+                if (start) sum = vf_add(sum, vf_load_n(start + at, n));
+                vf_store_n(out + at, sum, n);
+            }
+        }
+    }
+}
+
+#define TRINE_ROWS(r, v)                                                                                                           \
+    case r:                                                                                                                        \
+        panel_tile(y, y_stride, x, x_stride, r, panel, panel_stride, v, last, depth, bias, add);                                   \
+        break;
+#define TRINE_ROWS_3(v) TRINE_ROWS(1, v) TRINE_ROWS(2, v) TRINE_ROWS(3, v)
+#define TRINE_ROWS_6(v) TRINE_ROWS_3(v) TRINE_ROWS(4, v) TRINE_ROWS(5, v) TRINE_ROWS(6, v)
+#define TRINE_ROWS_12(v)                                                                                                           \
+    TRINE_ROWS_6(v) TRINE_ROWS(7, v) TRINE_ROWS(8, v) TRINE_ROWS(9, v) TRINE_ROWS(10, v) TRINE_ROWS(11, v) TRINE_ROWS(12, v)
+
+/* A function for each number of vectors, so that a tile's kernel is reached by one jump. */
+#define TRINE_COLUMNS(v, rows)                                                                                                     \
+    static void columns_##v(float *y, size_t y_stride, const float *x, size_t x_stride, int n_rows, const float *panel,            \
+                            size_t panel_stride, size_t last, size_t depth, const float *bias, bool add)                           \
+    {                                                                                                                              \
+        switch (n_rows) {                                                                                                          \
+            rows(v)                                                                                                                \
+        }                                                                                                                          \
+    }
+TRINE_COLUMNS(1, TRINE_ROWS_WIDE)
+TRINE_COLUMNS(2, TRINE_ROWS_WIDE)
+TRINE_COLUMNS(3, TRINE_ROWS_NARROW)
+TRINE_COLUMNS(4, TRINE_ROWS_NARROW)
+
+static void TRINE_NAME(gemm_panel)(float *y, size_t y_stride, const float *x, size_t x_stride, int n_rows, const float *panel,
+                                   size_t panel_stride, int n_cols, size_t depth, const float *bias, bool add)
+{
+    const int narrow = n_rows <= TILE_ROWS / 2, width = narrow ? 4 * LANES : 2 * LANES, height = narrow ? TILE_ROWS / 2 : TILE_ROWS;
+    for (int c = 0; c < n_cols; c += width) {
+        const int cols = n_cols - c < width ? n_cols - c : width, n_vectors = (cols + LANES - 1) / LANES;
+        const size_t last = (size_t)(cols - (n_vectors - 1) * LANES);
+        const float *start = bias ? bias + c : NULL;
+        for (int i = 0; i < n_rows; i += height) {
+            const int rows = n_rows - i < height ? n_rows - i : height;
+            float *out = y + (size_t)i * y_stride + (size_t)c;
+            const float *in = x + (size_t)i * x_stride;
+            switch (n_vectors) {
+            case 1: columns_1(out, y_stride, in, x_stride, rows, panel + c, panel_stride, last, depth, start, add); break;
+            case 2: columns_2(out, y_stride, in, x_stride, rows, panel + c, panel_stride, last, depth, start, add); break;
+            case 3: columns_3(out, y_stride, in, x_stride, rows, panel + c, panel_stride, last, depth, start, add); break;
+            default: columns_4(out, y_stride, in, x_stride, rows, panel + c, panel_stride, last, depth, start, add); break;
+            }
+        }
+    }
+}
+
+#endif

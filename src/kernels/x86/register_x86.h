@@ -1,0 +1,43 @@
+/* register_x86.h - template: what a vector level puts into the table. Include it last. */
+#ifndef TRINE_KERNELS_REGISTER_X86_H
+#define TRINE_KERNELS_REGISTER_X86_H
+
+static void register_all(trine_kernels *k)
+{
+#define QUANT(name, type)                                                                                                          \
+    k->dot_tile[type] = TRINE_NAME(dot_tile_##name);                                                                               \
+    k->unpack[type] = TRINE_NAME(unpack_##name);
+    QUANT(f16, TRINE_F16)
+    QUANT(bf16, TRINE_BF16)
+    QUANT(q8_0, TRINE_Q8_0)
+    QUANT(q4_0, TRINE_Q4_0)
+    QUANT(q4_1, TRINE_Q4_1)
+    QUANT(q5_0, TRINE_Q5_0)
+    QUANT(q5_1, TRINE_Q5_1)
+    QUANT(q4_k, TRINE_Q4_K)
+    QUANT(q5_k, TRINE_Q5_K)
+    QUANT(q6_k, TRINE_Q6_K)
+#undef QUANT
+    k->dot_tile[TRINE_F32] = TRINE_NAME(dot_tile_f32);
+    k->pack[TRINE_F16] = TRINE_NAME(pack_f16);
+    k->pack[TRINE_BF16] = TRINE_NAME(pack_bf16);
+    k->gemm_panel = TRINE_NAME(gemm_panel);
+    k->panel_cols = 4 * LANES;
+    k->layer_norm = TRINE_NAME(layer_norm);
+    k->rms_norm = TRINE_NAME(rms_norm);
+    k->map[TRINE_MAP_RELU] = TRINE_NAME(relu);
+    k->map[TRINE_MAP_GELU] = TRINE_NAME(gelu);
+    k->map[TRINE_MAP_GELU_TANH] = TRINE_NAME(gelu_tanh);
+    k->map[TRINE_MAP_SILU] = TRINE_NAME(silu);
+    k->map[TRINE_MAP_TANH] = TRINE_NAME(tanh);
+    k->map[TRINE_MAP_GELU_QUICK] = TRINE_NAME(gelu_quick);
+    k->add = TRINE_NAME(add);
+    k->multiply = TRINE_NAME(multiply);
+    k->scale = TRINE_NAME(scale);
+    k->max = TRINE_NAME(max);
+    k->exp_sum = TRINE_NAME(exp_sum);
+    k->rope_angles = TRINE_NAME(rope_angles);
+    k->rope_half = TRINE_NAME(rope_half);
+}
+
+#endif
