@@ -24,6 +24,7 @@ typedef struct pair {
     bool is_array;
     size_t n;       /* elements; 1 for a plain value */
     size_t at;      /* where the value, or the first element, lies in the file */
+    size_t end;     /* where the pair ends */
     size_t *starts; /* [n] of a string array: where each lies; owned */
 } pair;
 
@@ -128,6 +129,7 @@ static trine_status read_pairs(trine_gguf *g, cursor *c, uint64_t n, const char 
         if (!take_string(&p->key, c) || !take(&kind, c, 4)) return is_cut(err, path, "its metadata");
         const trine_status status = read_value(p, c, kind, path, err);
         if (status) return status;
+        p->end = c->at;
     }
     if (n) qsort(g->pairs, (size_t)n, sizeof *g->pairs, by_key);
     for (size_t i = 1; i < n; i++) {
@@ -398,6 +400,15 @@ bool trine_gguf_array_float(double *out, const trine_gguf *g, const char *key, s
 {
     const pair *p = find_element(g, key, i);
     return p && float_at(out, g, p, i);
+}
+
+bool trine_gguf_pair_at(trine_gguf_string *key, trine_gguf_string *bytes, const trine_gguf *g, size_t i)
+{
+    if (i >= g->n_pairs) return false;
+    *key = g->pairs[i].key;
+    const char *start = key->data - 8; /* the key's length comes first */
+    *bytes = (trine_gguf_string) { start, (size_t)((const char *)g->file.data + g->pairs[i].end - start) };
+    return true;
 }
 
 int trine_gguf_n_tensors(const trine_gguf *g) { return (int)g->n_tensors; }

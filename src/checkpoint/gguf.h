@@ -22,6 +22,9 @@ bool trine_gguf_array_string(trine_gguf_string *out, const trine_gguf *g, const 
 bool trine_gguf_array_int(int64_t *out, const trine_gguf *g, const char *key, size_t i);
 bool trine_gguf_array_float(double *out, const trine_gguf *g, const char *key, size_t i);
 
+/* Pair `i` as it lies in the file, its key first; false past the last. For a writer that passes metadata on. */
+bool trine_gguf_pair_at(trine_gguf_string *key, trine_gguf_string *bytes, const trine_gguf *g, size_t i);
+
 /* Tensors, in file order. Names are borrowed and terminated; shapes are outermost first. */
 typedef struct trine_gguf_tensor {
     const char *name;

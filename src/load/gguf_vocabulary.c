@@ -2,6 +2,7 @@
 #include "load/gguf_vocabulary.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -192,6 +193,17 @@ static int flag(const trine_gguf *g, const char *key)
     return trine_gguf_get_int(&value, g, key) ? value != 0 : -1;
 }
 
+/* Writers pad the vocabulary to the rows of the embedding with unused "[PAD<id>]"; no text has them. */
+static void drop_padding(trine_vocabulary *v)
+{
+    char padding[32];
+    while (v->n_tokens > 1 && v->token_types && v->token_types[v->n_tokens - 1] == 5) {
+        snprintf(padding, sizeof padding, "[PAD%d]", v->n_tokens - 1);
+        if (strcmp(v->tokens[v->n_tokens - 1], padding)) return;
+        v->n_tokens--;
+    }
+}
+
 static trine_status fill(trine_vocabulary *v, holder *h, const trine_gguf *g, const char *path, trine_error *err)
 {
     trine_status status = copy_string(&h->model, g, "tokenizer.ggml.model", path, err);
@@ -214,6 +226,7 @@ static trine_status fill(trine_vocabulary *v, holder *h, const trine_gguf *g, co
     v->scores = h->scores;
     v->token_types = h->types;
     v->charsmap = h->charsmap;
+    drop_padding(v);
     v->chat_template = h->template;
     v->add_bos = flag(g, "tokenizer.ggml.add_bos_token");
     v->add_eos = flag(g, "tokenizer.ggml.add_eos_token");

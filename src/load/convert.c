@@ -1,0 +1,79 @@
+/* convert.c - any container to any: the checks before anything is opened or written. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/status.h"
+#include "load/convert_plan.h"
+#include "quant/quant.h"
+
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t n = strlen(text), n_end = strlen(end);
+    return n >= n_end && !strcmp(text + n - n_end, end);
+}
+
+trine_status trine_convert_progress(const trine_convert_options *options, int done, int total, trine_error *err)
+{
+    if (!options->on_progress || options->on_progress(options->user, done, total)) return TRINE_OK;
+    return trine_fail(err, TRINE_ERROR_CANCELLED, "convert: stopped at tensor %d of %d; nothing was written", done, total);
+}
+
+/* The same file or directory under both names; a file given for the directory it lies in counts too. */
+static bool is_same(const char *in, const char *out)
+{
+    struct stat a, b;
+    if (stat(in, &a) || stat(out, &b)) return false;
+    if (a.st_dev == b.st_dev && a.st_ino == b.st_ino) return true;
+    if (S_ISDIR(a.st_mode) || !S_ISDIR(b.st_mode)) return false;
+    char *dir = strdup(in);
+    if (!dir) return false;
+    char *slash = strrchr(dir, '/');
+    if (slash)
+        slash[slash == dir] = 0;
+    else
+        strcpy(dir, *dir ? "." : "");
+    const bool same = !stat(dir, &a) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+    free(dir);
+    return same;
+}
+
+static trine_status check(bool *to_gguf, const char *out, const char *in, const trine_convert_options *options, trine_error *err)
+{
+    if (!out || !*out || !in || !*in)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "convert: expected the path of a model and one to write");
+    const char *container = options->container;
+    *to_gguf = container ? !strcmp(container, "gguf") : ends_with(out, ".gguf");
+    if (container && !*to_gguf && strcmp(container, "safetensors"))
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "convert: there is no container '%s', expected \"gguf\" or \"safetensors\"",
+                          container);
+    const trine_dtype_info *type = trine_dtype_get(options->type);
+    if (options->type && (!type || !type->pack))
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "convert: cannot write type %s, expected f32, f16 or bf16",
+                          type ? type->name : "unknown");
+    if (type && !*to_gguf && !type->safetensors)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "convert: safetensors cannot hold %s, expected f32, f16 or bf16", type->name);
+    if (is_same(in, out))
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "convert: '%s' is the input itself: choose another name", out);
+    return TRINE_OK;
+}
+
+trine_status trine_convert(trine_convert_result *result, const char *out, const char *in, const trine_convert_options *options,
+                           trine_error *err)
+{
+    const trine_convert_options none = { 0 };
+    trine_convert_result unused;
+    trine_convert_plan plan;
+    bool to_gguf = false;
+    if (!options) options = &none;
+    if (!result) result = &unused;
+    *result = (trine_convert_result) { 0 };
+    trine_status status = check(&to_gguf, out, in, options, err);
+    if (!status) status = trine_convert_plan_make(&plan, in, to_gguf, options->type, err);
+    if (status) return status;
+    status = to_gguf ? trine_convert_to_gguf(result, out, &plan, options, err)
+                     : trine_convert_to_directory(result, out, &plan, options, err);
+    if (status) *result = (trine_convert_result) { 0 };
+    trine_convert_plan_clear(&plan);
+    return status;
+}

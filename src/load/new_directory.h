@@ -1,0 +1,18 @@
+/* new_directory.h - a directory that appears under its name whole or not at all: filled under a temporary name beside it, renamed. */
+#ifndef TRINE_LOAD_NEW_DIRECTORY_H
+#define TRINE_LOAD_NEW_DIRECTORY_H
+
+#include "trine.h"
+
+typedef struct trine_new_directory {
+    char *path, *temporary; /* files go to `temporary` */
+    bool overwrite;
+} trine_new_directory;
+
+/* ERROR_IO when `path` exists and is not to be overwritten, or holds what no model's directory does: nothing else is deleted. */
+trine_status trine_new_directory_open(trine_new_directory *d, const char *path, bool overwrite, trine_error *err);
+/* Renames; on failure the old directory is as it was. Ends it either way. */
+trine_status trine_new_directory_commit(trine_new_directory *d, trine_error *err);
+void trine_new_directory_abandon(trine_new_directory *d); /* removes the temporary directory; fine after commit */
+
+#endif
