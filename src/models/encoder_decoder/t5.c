@@ -245,7 +245,7 @@ static trine_mat encode(const trine_model *m, trine_pass *p)
     trine_tracer *outer = p->tracer, tracer = { 0 };
     if (outer) {
         tracer = *outer;
-        tracer.prefix = "encoder.";
+        if (w->decoder.n_layers) tracer.prefix = "encoder.";
         tracer.lens = false;
         p->tracer = &tracer;
     }
