@@ -9,28 +9,29 @@ trine_status trine_tokenizer_open_path(trine_tokenizer **out, const char *path, 
 
 /* A vocabulary as a GGUF file holds it (tokenizer.ggml.*): plain values, so that this room never sees a container. */
 typedef struct trine_vocabulary {
-    const char *model;    /* "llama" (SentencePiece BPE), "gpt2" (byte-level BPE), "bert" (WordPiece), "t5" (unigram) */
-    const char *pre;      /* "llama-bpe", "qwen2", "smollm", "gpt-2", "default"... or "" */
+    const char *model; /* "llama" (SentencePiece BPE), "gpt2" (byte-level BPE), "bert" (WordPiece), "t5" (unigram) */
+    const char *pre;   /* "llama-bpe", "qwen2", "smollm", "gpt-2", "default"... or "" */
     int n_tokens;
-    const char *const *tokens;   /* [n_tokens] zero-terminated; bytes as stored */
-    const float *scores;         /* [n_tokens] or NULL */
-    const int32_t *token_types;  /* [n_tokens] or NULL: 1 normal 2 unknown 3 control 4 user-defined 5 unused 6 byte */
+    const char *const *tokens;  /* [n_tokens] zero-terminated; bytes as stored */
+    const float *scores;        /* [n_tokens] or NULL */
+    const int32_t *token_types; /* [n_tokens] or NULL: 1 normal 2 unknown 3 control 4 user-defined 5 unused 6 byte */
     int n_merges;
-    const char *const *merges;   /* "a b" */
+    const char *const *merges;                  /* "a b" */
     int32_t bos, eos, pad, unk, cls, sep, mask; /* -1: none */
-    int add_bos, add_eos;        /* 0, 1, or -1: the model's custom */
-    int add_space_prefix;        /* likewise */
+    int add_bos, add_eos;                       /* 0, 1, or -1: the model's custom */
+    int add_space_prefix;                       /* likewise */
     bool remove_extra_whitespaces;
     const unsigned char *charsmap; /* precompiled normaliser, or NULL */
     size_t charsmap_bytes;
-    const char *chat_template;   /* or NULL */
+    const char *chat_template; /* or NULL */
 } trine_vocabulary;
 trine_status trine_tokenizer_open_vocabulary(trine_tokenizer **out, const trine_vocabulary *v, trine_error *err);
 
 /* The tokenizer as Hugging Face's tokenizer.json (version 1.0 of the format), for `convert`; free with trine_free. A
  * tokenizer that was read from tokenizer.json gives the same text back. */
 trine_status trine_tokenizer_to_json(char **out, const trine_tokenizer *tokenizer, trine_error *err);
-/* The tokenizer as a vocabulary of GGUF; strings and arrays borrowed from the tokenizer. ERROR_UNSUPPORTED when GGUF cannot say it. */
+/* The tokenizer as a vocabulary of GGUF; strings and arrays borrowed from the tokenizer. ERROR_UNSUPPORTED when GGUF cannot say it.
+ */
 trine_status trine_tokenizer_to_vocabulary(trine_vocabulary *out, trine_tokenizer *tokenizer, trine_error *err);
 
 #endif
