@@ -20,8 +20,7 @@ typedef struct run {
     const int32_t *begin;    /* [n_begin] what the decoder begins with: the prompt, or start tokens */
     int n_begin;
     int32_t start; /* an encoder-decoder's start token */
-    int32_t ends[TRINE_MAX_END_IDS];
-    int n_ends;
+    int n_ends;    /* of the session's end tokens, those that count: all or none */
     int max_new;
     trine_stream stream;
     double started;
@@ -117,7 +116,7 @@ static trine_status too_long(const char *what, int n, int limit, const char *opt
                       what, n, limit, option);
 }
 
-/* How long the text may become, and what ends it. The last token need not be fed, so it may lie beyond the context. */
+/* How long the text may become. The last token need not be fed, so it may lie beyond the context. */
 static trine_status plan_length(run *r, trine_error *err)
 {
     const trine_session_options *s = &r->session->options;
@@ -131,11 +130,6 @@ static trine_status plan_length(run *r, trine_error *err)
     if (r->o->max_tokens) r->max_new = trine_min_int(r->max_new, r->o->max_tokens);
     r->out->tokens = malloc((size_t)r->max_new * sizeof *r->out->tokens);
     if (!r->out->tokens) return trine_fail(err, TRINE_ERROR_MEMORY, "generate: no memory for %d tokens", r->max_new);
-    if (r->o->ignore_eos) return TRINE_OK;
-    const trine_status status = trine_model_end_ids(r->ends, &r->n_ends, m, err);
-    if (status || r->n_ends || !m->tokenizer) return status;
-    const int32_t eos = trine_tokenizer_special(m->tokenizer, TRINE_TOKEN_EOS);
-    if (eos >= 0) r->ends[r->n_ends++] = eos;
     return TRINE_OK;
 }
 
@@ -180,7 +174,7 @@ static trine_status prefill(run *r, bool *go_on, trine_error *err)
 static bool is_end(const run *r, int32_t id)
 {
     for (int i = 0; i < r->n_ends; i++)
-        if (r->ends[i] == id) return true;
+        if (r->session->ends[i] == id) return true;
     return false;
 }
 
@@ -228,7 +222,7 @@ static trine_status search(run *r, trine_error *err)
     const trine_beam_options options = { .n_beams = r->o->beam,
                                          .max_new = r->max_new,
                                          .length_penalty = r->o->length_penalty != 0 ? r->o->length_penalty : 1,
-                                         .end = r->ends,
+                                         .end = r->session->ends,
                                          .n_end = r->n_ends,
                                          .on_step = r->o->on_progress,
                                          .user = r->o->user,
@@ -277,6 +271,7 @@ trine_status trine_generate(trine_generation *out, trine_session *session, const
     *out = (trine_generation) { .n_parts = 1 };
     if (!session) return trine_fail(err, TRINE_ERROR_ARGUMENT, "generate: no session");
     run r = { .session = session, .o = options ? options : &defaults, .out = out, .started = trine_clock_ms() };
+    r.n_ends = r.o->ignore_eos ? 0 : session->n_ends;
     const trine_status status = run_all(&r, prompt, err);
     if (!r.o->sequence) trine_sequence_close(r.sequence);
     trine_stream_close(&r.stream);

@@ -29,6 +29,7 @@ trine_status trine_session_open(trine_session **out, trine_model *model, const t
         status = trine_fail(err, TRINE_ERROR_MEMORY, "session: no memory for batches of %d tokens", plan.rows_cap);
         goto fail;
     }
+    if ((status = trine_model_end_ids(s->ends, &s->n_ends, model, err))) goto fail;
     if ((status = trine_arena_open(&s->arena, plan.arena_bytes, err))) goto fail;
     const trine_kv_shape shape = trine_session_kv_shape(model, o);
     if (model->info.paradigm != TRINE_ENCODER && (status = trine_kv_pool_open(&s->self, &shape, o->ctx, o->n_sequences, err)))

@@ -16,8 +16,10 @@ struct trine_session {
     trine_segment *segments;         /* [rows_cap] */
     int32_t *ids, *types, *out_rows; /* [rows_cap] */
     int rows_cap;                    /* most rows of any pass */
-    int n_open;                      /* sequences open now */
-    uint64_t n_passes;               /* so far: results of an earlier pass are gone */
+    int32_t ends[TRINE_MAX_END_IDS]; /* [n_ends] tokens that end a text */
+    int n_ends;
+    int n_open;        /* sequences open now */
+    uint64_t n_passes; /* so far: results of an earlier pass are gone */
 };
 
 /* Texts as ids, all run in one pass (or as few as batch_tokens allows when only states are asked). */

@@ -1,68 +1,53 @@
 /* end_ids.c - the tokens that end a text: chat models have several (Llama 3: end of text, end of turn).
  *
- * As transformers does: generation_config.json beside the weights decides where it names any, else config.json. */
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/file.h"
-#include "base/status.h"
+ * As transformers does: generation_config.json beside the weights decides where it names any, else config.json. A GGUF file has
+ * neither: it names one end token, and at most one for the end of a turn under a key of its own. Many name only the end of
+ * text, so there, as in llama.cpp, a special token spelt like the end of a turn is one. */
+#include "checkpoint/gguf.h"
+#include "checkpoint/json_file.h"
 #include "models/model.h"
 
-#define MAX_GENERATION_CONFIG ((size_t)1 << 20)
-
-/* Appends an id, or each of a list; ids that no token of the model has are left out. */
-static void append(int32_t *ids, int *n, const json_t *value, int vocab)
+/* Ids that no token of the model has are left out. */
+static void append_id(int32_t *ids, int *n, int64_t id, int vocab)
 {
-    if (json_is_array(value)) {
-        for (size_t i = 0; i < json_array_size(value); i++) {
-            const json_t *item = json_array_get(value, i);
-            if (json_is_integer(item)) append(ids, n, item, vocab);
-        }
-        return;
-    }
-    const json_int_t id = json_is_integer(value) ? json_integer_value(value) : -1;
     if (id < 0 || id >= vocab || *n == TRINE_MAX_END_IDS) return;
     for (int i = 0; i < *n; i++)
         if (ids[i] == id) return;
     ids[(*n)++] = (int32_t)id;
 }
 
-/* The directory the model lies in; for a .gguf file NULL: it holds everything itself. */
-static char *directory(const trine_model *m)
+/* An id, or each of a list. */
+static void append(int32_t *ids, int *n, const json_t *value, int vocab)
 {
-    if (strcmp(m->info.container, "safetensors") != 0) return NULL;
-    if (trine_is_directory(m->info.path)) return strdup(m->info.path);
-    const char *slash = strrchr(m->info.path, '/');
-    return slash ? strndup(m->info.path, (size_t)(slash - m->info.path)) : strdup(".");
+    if (json_is_integer(value)) append_id(ids, n, json_integer_value(value), vocab);
+    for (size_t i = 0; json_is_array(value) && i < json_array_size(value); i++)
+        if (json_is_integer(json_array_get(value, i))) append_id(ids, n, json_integer_value(json_array_get(value, i)), vocab);
 }
 
-static trine_status read_generation_config(int32_t *ids, int *n, const trine_model *m, trine_error *err)
+static void append_turn_ends(int32_t *ids, int *n, const trine_model *m, const trine_gguf *g)
 {
-    trine_status status = TRINE_OK;
-    char *dir = directory(m), *path = dir ? trine_path_join(dir, "generation_config.json") : NULL, *text = NULL;
-    size_t bytes;
-    if (path && trine_file_exists(path) && !(status = trine_file_read(&text, &bytes, path, MAX_GENERATION_CONFIG, err))) {
-        json_error_t at;
-        json_t *json = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &at);
-        if (json)
-            append(ids, n, json_object_get(json, "eos_token_id"), m->info.vocab);
-        else
-            status = trine_fail(err, TRINE_ERROR_FORMAT, "%s: line %d: %s", path, at.line, at.text);
-        json_decref(json);
+    static const char *const keys[] = { "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id" };
+    static const char *const names[] = { "<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>" };
+    int64_t id;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (trine_gguf_get_int(&id, g, keys[i])) append_id(ids, n, id, m->info.vocab);
+    for (size_t i = 0; m->tokenizer && i < sizeof names / sizeof *names; i++) {
+        id = trine_tokenizer_id(m->tokenizer, names[i]);
+        if (id >= 0 && trine_tokenizer_is_special(m->tokenizer, (int32_t)id)) append_id(ids, n, id, m->info.vocab);
     }
-    free(text);
-    free(path);
-    free(dir);
-    return status;
 }
 
 trine_status trine_model_end_ids(int32_t ids[TRINE_MAX_END_IDS], int *n, const trine_model *m, trine_error *err)
 {
+    const char *dir = trine_checkpoint_directory(m->checkpoint);
+    json_t *generation = NULL;
     *n = 0;
-    const trine_status status = read_generation_config(ids, n, m, err);
+    const trine_status status = dir ? trine_json_file_read_optional(&generation, dir, "generation_config.json", err) : TRINE_OK;
     if (status) return status;
-    if (!*n && m->checkpoint)
-        append(ids, n, json_object_get(trine_checkpoint_config(m->checkpoint), "eos_token_id"), m->info.vocab);
-    if (!*n && m->info.eos >= 0) ids[(*n)++] = m->info.eos;
+    append(ids, n, json_object_get(generation, "eos_token_id"), m->info.vocab);
+    json_decref(generation);
+    if (!*n) append(ids, n, json_object_get(trine_checkpoint_config(m->checkpoint), "eos_token_id"), m->info.vocab);
+    if (!*n) append_id(ids, n, m->info.eos, m->info.vocab);
+    if (trine_checkpoint_gguf(m->checkpoint)) append_turn_ends(ids, n, m, trine_checkpoint_gguf(m->checkpoint));
     return TRINE_OK;
 }
