@@ -20,7 +20,7 @@
 #include "base/size.h"
 
 enum {
-    FEW_ROWS = 16,      /* up to here W streams */
+    FEW_ROWS = 48,      /* up to here W streams */
     DEPTH = 512,        /* columns of W a panel holds; a multiple of every block of quant.h */
     BLOCK_COLS = 256,   /* most rows of W (columns of y) in a block of panels: 512 KiB of them */
     UNPACK_ROWS = 16,   /* rows of W unpacked at a time before they become a panel */

@@ -1,0 +1,349 @@
+/* Products, element types and transposition: every level of this machine against sums in double, over odd sizes, shifted
+ * pointers and outputs between guards. */
+#include <float.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernels/kernels.h"
+#include "support/random.h"
+
+static const trine_dtype TYPES[] = { TRINE_F32,  TRINE_F16,  TRINE_BF16, TRINE_Q8_0, TRINE_Q4_0, TRINE_Q4_1,
+                                     TRINE_Q5_0, TRINE_Q5_1, TRINE_Q4_K, TRINE_Q5_K, TRINE_Q6_K };
+enum { N_TYPES = sizeof TYPES / sizeof *TYPES, GUARD = 16 };
+static const float GUARD_VALUE = -12345.0f;
+
+static void *take(size_t n)
+{
+    void *memory = malloc(n ? n : 1);
+    assert_non_null(memory);
+    return memory;
+}
+
+/* n floats between guards, `shift` floats off alignment. */
+typedef struct guarded {
+    float *memory, *at;
+    size_t n;
+} guarded;
+
+static guarded guard(size_t n, size_t shift)
+{
+    guarded g = { take((n + 2 * GUARD + shift) * sizeof(float)), NULL, n };
+    g.at = g.memory + GUARD + shift;
+    for (size_t i = 0; i < GUARD; i++) g.at[-(ptrdiff_t)i - 1] = g.at[n + i] = GUARD_VALUE;
+    return g;
+}
+
+static void check_guards(const guarded *g)
+{
+    for (size_t i = 0; i < GUARD; i++) assert_true(g->at[-(ptrdiff_t)i - 1] == GUARD_VALUE && g->at[g->n + i] == GUARD_VALUE);
+}
+
+static void fill_f16(unsigned char *at, float value)
+{
+    const uint16_t h = trine_f32_to_f16(value);
+    memcpy(at, &h, sizeof h);
+}
+
+/* n elements of a type: random bits, with scales that are finite (negative ones, zeros and subnormals among them). */
+static void random_elements(random_state *r, unsigned char *out, trine_dtype type, size_t n)
+{
+    const trine_dtype_info *info = trine_dtype_get(type);
+    if (info->block == 1) {
+        for (size_t i = 0; i < n; i++) {
+            const float x = random_int(r, 0, 30) ? random_normal(r) : random_int(r, 0, 1) ? 0.0f : 1e-6f;
+            info->pack(out + i * (size_t)info->block_bytes, &x, 1);
+        }
+        return;
+    }
+    static const float scales[] = { 0.01f, -0.02f, 0.5f, 0.0f, 3e-7f, 1.5f };
+    for (size_t i = 0; i < n; i += (size_t)info->block, out += info->block_bytes) {
+        for (int j = 0; j < info->block_bytes; j++) out[j] = (unsigned char)random_u64(r);
+        if (type == TRINE_Q6_K) {
+            fill_f16(out + 208, scales[random_int(r, 0, 5)]);
+            continue;
+        }
+        fill_f16(out, scales[random_int(r, 0, 5)]);
+        if (type != TRINE_Q8_0 && type != TRINE_Q4_0 && type != TRINE_Q5_0) fill_f16(out + 2, scales[random_int(r, 0, 5)]);
+    }
+}
+
+static size_t bytes_of(trine_dtype type, size_t n)
+{
+    size_t bytes = 0;
+    assert_true(trine_dtype_bytes(&bytes, type, n));
+    return bytes;
+}
+
+/* |y - exact| <= c eps sum |a b|: c covers the few additions that follow the lanes' own. */
+static void close_to(float got, double exact, double size, size_t n, const char *what, int level)
+{
+    const double c = 4 + (double)n / 16;
+    if (!(fabs((double)got - exact) <= c * 0x1p-24 * size + 1e-37))
+        fail_msg("%s at %s, n %zu: %.9g, expected %.9g", what, trine_cpu_name((trine_cpu)level), n, (double)got, exact);
+}
+
+static void run_dot(random_state *r, const trine_kernels *k, trine_dtype type, int n_x, int n_w, size_t n)
+{
+    const size_t shift = (size_t)random_int(r, 0, 3), x_stride = n + (size_t)random_int(r, 0, 3), row = bytes_of(type, n);
+    const size_t w_stride = row + (size_t)random_int(r, 0, 5), y_stride = (size_t)n_w + (size_t)random_int(r, 0, 3);
+    float *x = take(((size_t)n_x * x_stride + shift) * sizeof *x), *plain = take((size_t)n_w * n * sizeof *plain);
+    unsigned char *w = take((size_t)(n_w - 1) * w_stride + row + 1), *odd = w + 1; /* ends with its memory */
+    guarded y = guard((size_t)(n_x - 1) * y_stride + (size_t)n_w, shift);
+    random_fill(r, x, (size_t)n_x * x_stride + shift, 1);
+    for (int j = 0; j < n_w; j++) {
+        random_elements(r, odd + (size_t)j * w_stride, type, n);
+        trine_dtype_get(type)->unpack(plain + (size_t)j * n, odd + (size_t)j * w_stride, n);
+    }
+    for (size_t i = 0; i < y.n; i++) y.at[i] = GUARD_VALUE;
+    k->dot_tile[type](y.at, y_stride, x + shift, x_stride, n_x, odd, w_stride, n_w, n);
+    check_guards(&y);
+    for (int i = 0; i < n_x; i++) {
+        for (int j = 0; j < n_w; j++) {
+            double exact = 0, size = 0;
+            for (size_t e = 0; e < n; e++) {
+                const double term = (double)x[shift + (size_t)i * x_stride + e] * (double)plain[(size_t)j * n + e];
+                exact += term;
+                size += fabs(term);
+            }
+            /* Formats with an offset or a min may sum level and offset apart: the larger terms are those before they cancel. */
+            if (trine_dtype_get(type)->block > 1) size *= 16;
+            close_to(y.at[(size_t)i * y_stride + (size_t)j], exact, size, n, trine_dtype_name(type), (int)k->level);
+        }
+        for (size_t gap = (size_t)n_w; gap < y_stride && i + 1 < n_x; gap++)
+            assert_true(y.at[(size_t)i * y_stride + gap] == GUARD_VALUE);
+    }
+    free(x);
+    free(plain);
+    free(w);
+    free(y.memory);
+}
+
+static void dot_tiles(void **state)
+{
+    (void)state;
+    random_state r = random_open("dot tiles");
+    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+        trine_kernels k;
+        trine_kernels_init(&k, (trine_cpu)level);
+        for (int t = 0; t < N_TYPES; t++) {
+            const size_t block = (size_t)trine_dtype_get(TYPES[t])->block;
+            for (size_t n = 0; n <= 67 * block && n <= 1600; n += block)
+                run_dot(&r, &k, TYPES[t], random_int(&r, 1, TRINE_DOT_TILE), random_int(&r, 1, TRINE_DOT_TILE), n);
+            for (int n_x = 1; n_x <= TRINE_DOT_TILE; n_x++)
+                for (int n_w = 1; n_w <= TRINE_DOT_TILE; n_w++) run_dot(&r, &k, TYPES[t], n_x, n_w, block == 1 ? 577 : 768);
+        }
+    }
+}
+
+/* One element's value does not depend on its neighbours in the tile. */
+static void tiles_agree(void **state)
+{
+    (void)state;
+    random_state r = random_open("tiles agree");
+    enum { N = 768 };
+    static float x[TRINE_DOT_TILE * N], panel[100 * 64];
+    static unsigned char w[TRINE_DOT_TILE * N * 4];
+    random_fill(&r, x, TRINE_DOT_TILE * N, 1);
+    random_fill(&r, panel, 100 * 64, 1);
+    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+        trine_kernels k;
+        trine_kernels_init(&k, (trine_cpu)level);
+        for (int t = 0; t < N_TYPES; t++) {
+            const size_t row = bytes_of(TYPES[t], N);
+            float whole[TRINE_DOT_TILE * TRINE_DOT_TILE], one;
+            random_elements(&r, w, TYPES[t], TRINE_DOT_TILE * N);
+            k.dot_tile[TYPES[t]](whole, TRINE_DOT_TILE, x, N, TRINE_DOT_TILE, w, row, TRINE_DOT_TILE, N);
+            for (int i = 0; i < TRINE_DOT_TILE; i++)
+                for (int j = 0; j < TRINE_DOT_TILE; j++) {
+                    k.dot_tile[TYPES[t]](&one, 1, x + i * N, N, 1, w + (size_t)j * row, row, 1, N);
+                    assert_memory_equal(&one, &whole[i * TRINE_DOT_TILE + j], sizeof one);
+                }
+        }
+        float y[30 * 64], one;
+        const int cols = k.panel_cols;
+        assert_in_range(cols, 1, 64);
+        k.gemm_panel(y, 64, x, 100, 30, panel, 64, cols, 100, NULL, false);
+        for (int i = 0; i < 30; i++)
+            for (int j = 0; j < cols; j++) {
+                k.gemm_panel(&one, 1, x + i * 100, 100, 1, panel + j, 64, 1, 100, NULL, false);
+                assert_memory_equal(&one, &y[i * 64 + j], sizeof one);
+            }
+    }
+}
+
+static void run_panel(random_state *r, const trine_kernels *k, int n_rows, int n_cols, size_t depth, int start)
+{
+    const size_t shift = (size_t)random_int(r, 0, 3), x_stride = depth + (size_t)random_int(r, 0, 3);
+    const size_t stride = (size_t)n_cols + (size_t)random_int(r, 0, 9), y_stride = (size_t)n_cols + (size_t)random_int(r, 0, 3);
+    /* The panel ends with its last column: nothing to the right of it may be read. */
+    float *x = take(((size_t)n_rows * x_stride + shift) * sizeof *x),
+          *panel = take((depth ? (depth - 1) * stride + (size_t)n_cols : 1) * sizeof *panel);
+    float *bias = take((size_t)n_cols * sizeof *bias), *before = take((size_t)n_rows * y_stride * sizeof *before);
+    guarded y = guard((size_t)(n_rows - 1) * y_stride + (size_t)n_cols, shift);
+    random_fill(r, x, (size_t)n_rows * x_stride + shift, 1);
+    random_fill(r, panel, depth ? (depth - 1) * stride + (size_t)n_cols : 1, 1);
+    random_fill(r, bias, (size_t)n_cols, 1);
+    random_fill(r, y.at, y.n, 1);
+    memcpy(before, y.at, y.n * sizeof *before);
+    k->gemm_panel(y.at, y_stride, x + shift, x_stride, n_rows, panel, stride, n_cols, depth, start == 1 ? bias : NULL, start == 2);
+    check_guards(&y);
+    for (int i = 0; i < n_rows; i++) {
+        for (int j = 0; j < n_cols; j++) {
+            const size_t at = (size_t)i * y_stride + (size_t)j;
+            double exact = start == 1 ? (double)bias[j] : start == 2 ? (double)before[at] : 0, size = fabs(exact);
+            for (size_t e = 0; e < depth; e++) {
+                const double term = (double)x[shift + (size_t)i * x_stride + e] * (double)panel[e * stride + (size_t)j];
+                exact += term;
+                size += fabs(term);
+            }
+            close_to(y.at[at], exact, size, 16 * depth, "panel", (int)k->level);
+        }
+        for (size_t gap = (size_t)n_cols; gap < y_stride && i + 1 < n_rows; gap++)
+            assert_memory_equal(&y.at[(size_t)i * y_stride + gap], &before[(size_t)i * y_stride + gap], sizeof(float));
+    }
+    free(x);
+    free(panel);
+    free(bias);
+    free(before);
+    free(y.memory);
+}
+
+static void gemm_panels(void **state)
+{
+    (void)state;
+    random_state r = random_open("gemm panels");
+    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+        trine_kernels k;
+        trine_kernels_init(&k, (trine_cpu)level);
+        for (int n_cols = 1; n_cols <= k.panel_cols; n_cols++)
+            for (int n_rows = 1; n_rows <= 14; n_rows++)
+                run_panel(&r, &k, n_rows, n_cols, (size_t)random_int(&r, 0, 67), random_int(&r, 0, 2));
+        run_panel(&r, &k, 64, k.panel_cols, 512, 2);
+        run_panel(&r, &k, 50, k.panel_cols, 333, 1);
+    }
+}
+
+static void transpositions(void **state)
+{
+    (void)state;
+    random_state r = random_open("transpositions");
+    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+        trine_kernels k;
+        trine_kernels_init(&k, (trine_cpu)level);
+        for (int round = 0; round < 300; round++) {
+            const int rows = random_int(&r, 1, 40), cols = random_int(&r, 1, 67);
+            const size_t in_stride = (size_t)(cols + random_int(&r, 0, 5)), out_stride = (size_t)(rows + random_int(&r, 0, 5));
+            const size_t n_in = (size_t)(rows - 1) * in_stride + (size_t)cols,
+                         n_out = (size_t)(cols - 1) * out_stride + (size_t)rows;
+            unsigned char *memory = take(n_in * 4 + 1), *odd = memory + 1;
+            guarded out = guard(n_out, (size_t)random_int(&r, 0, 3));
+            for (size_t i = 0; i < n_in; i++) memcpy(odd + 4 * i, &(float) { (float)i }, 4);
+            for (size_t i = 0; i < n_out; i++) out.at[i] = GUARD_VALUE;
+            k.transpose(out.at, out_stride, odd, in_stride, rows, cols);
+            check_guards(&out);
+            for (int c = 0; c < cols; c++) {
+                for (int i = 0; i < rows; i++)
+                    assert_true(out.at[(size_t)c * out_stride + (size_t)i] == (float)((size_t)i * in_stride + (size_t)c));
+                for (size_t i = (size_t)rows; i < out_stride && c + 1 < cols; i++)
+                    assert_true(out.at[(size_t)c * out_stride + i] == GUARD_VALUE);
+            }
+            free(memory);
+            free(out.memory);
+        }
+    }
+}
+
+/* Unpacking is exact: bit by bit what the definition in quant/ says. */
+static void unpacking(void **state)
+{
+    (void)state;
+    random_state r = random_open("unpacking");
+    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+        trine_kernels k;
+        trine_kernels_init(&k, (trine_cpu)level);
+        for (int t = 0; t < N_TYPES; t++) {
+            const trine_dtype_info *info = trine_dtype_get(TYPES[t]);
+            for (size_t n = 0; n <= 67 * (size_t)info->block && n <= 2560; n += (size_t)info->block) {
+                const size_t bytes = bytes_of(TYPES[t], n);
+                unsigned char *memory = take(bytes + 1), *odd = memory + 1;
+                float *exact = take(n * sizeof *exact);
+                guarded out = guard(n, (size_t)random_int(&r, 0, 3));
+                random_elements(&r, odd, TYPES[t], n);
+                info->unpack(exact, odd, n);
+                k.unpack[TYPES[t]](out.at, odd, n);
+                check_guards(&out);
+                for (size_t i = 0; i < n; i++)
+                    if (out.at[i] != exact[i]) fail_msg("%s at %s: element %zu", info->name, trine_cpu_name((trine_cpu)level), i);
+                free(memory);
+                free(exact);
+                free(out.memory);
+            }
+        }
+    }
+}
+
+/* Every half and every bfloat16 there is, and f32 of all sizes back to them: ties, subnormals, overflow, infinities. */
+static void sixteen_bits(void **state)
+{
+    (void)state;
+    random_state r = random_open("sixteen bits");
+    static const trine_dtype types[] = { TRINE_F16, TRINE_BF16 };
+    static uint16_t all[65536];
+    static float out[65536], in[65536];
+    static uint16_t packed[65536];
+    for (int i = 0; i < 65536; i++) all[i] = (uint16_t)i;
+    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+        trine_kernels k;
+        trine_kernels_init(&k, (trine_cpu)level);
+        for (int t = 0; t < 2; t++) {
+            k.unpack[types[t]](out, all, 65536);
+            for (int i = 0; i < 65536; i++) {
+                const float expected = t ? trine_bf16_to_f32(all[i]) : trine_f16_to_f32(all[i]);
+                assert_true(isnan(expected) ? isnan(out[i]) : out[i] == expected && signbit(out[i]) == signbit(expected));
+            }
+            for (int i = 0; i < 65536; i++) {
+                const uint32_t bits = (uint32_t)random_u64(&r) & (i % 3 ? 0xFFFFFFFFu : 0xFFFFF000u); /* a third are ties */
+                memcpy(&in[i], &bits, sizeof bits);
+                if (i % 5 == 0) in[i] = random_normal(&r) * powf(2, (float)random_int(&r, -30, 20));
+            }
+            k.pack[types[t]](packed, in, 65533);
+            for (int i = 0; i < 65533; i++) {
+                const uint16_t expected = t ? trine_f32_to_bf16(in[i]) : trine_f32_to_f16(in[i]);
+                if (isnan(in[i]))
+                    assert_true(isnan(t ? trine_bf16_to_f32(packed[i]) : trine_f16_to_f32(packed[i])));
+                else
+                    assert_int_equal(packed[i], expected);
+            }
+        }
+    }
+}
+
+static void complete_tables(void **state)
+{
+    (void)state;
+    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+        trine_kernels k;
+        trine_kernels_init(&k, (trine_cpu)level);
+        for (int t = 0; t < N_TYPES; t++) assert_true(k.dot_tile[TYPES[t]] && k.unpack[TYPES[t]]);
+        for (int m = 0; m < TRINE_MAP_COUNT; m++) assert_true(k.map[m] != NULL);
+        assert_true(k.level == (trine_cpu)level && k.gemm_panel && k.transpose && k.layer_norm && k.rms_norm && k.add &&
+                    k.multiply && k.scale);
+        assert_true(k.max && k.exp_sum && k.rope_angles && k.rope_half && k.rope_interleaved);
+        assert_true(k.dot_tile[TRINE_I32] == NULL && k.unpack[TRINE_I64] == NULL);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(complete_tables), cmocka_unit_test(dot_tiles),      cmocka_unit_test(tiles_agree),
+        cmocka_unit_test(gemm_panels),     cmocka_unit_test(transpositions), cmocka_unit_test(unpacking),
+        cmocka_unit_test(sixteen_bits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
