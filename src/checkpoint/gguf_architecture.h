@@ -8,6 +8,7 @@
 #include "base/buffer.h"
 #include "checkpoint/gguf.h"
 #include "checkpoint/gguf_write.h"
+#include "checkpoint/json_file.h"
 
 /* A tensor without its ".weight" or ".bias"; '*' stands for the layer's number, the same on both sides. T5 has two names for the
  * feed-forward's input, by whether there is a gate beside it. */
@@ -33,7 +34,7 @@ typedef struct trine_gguf_architecture {
     bool conv1d_transposed;  /* Conv1D weights are stored [out, in] */
     bool positions_cut;      /* learned positions are stored from the first that a text uses (RoBERTa: pad + 1) */
     /* What the tables cannot say, in each direction. */
-    trine_status (*to_config)(json_t *config, const trine_gguf *g, trine_error *err);
+    trine_status (*to_config)(trine_json_builder *config, const trine_gguf *g, trine_error *err);
     void (*to_gguf)(trine_gguf_head *h, const json_t *config);
 } trine_gguf_architecture;
 

@@ -4,6 +4,7 @@
  * tokens have no names in GGUF and keep those of Hugging Face. */
 #include <string.h>
 
+#include "base/utf8.h"
 #include "checkpoint/gguf_architecture.h"
 
 /* BERT and RoBERTa differ in the first word and in their heads. */
@@ -75,24 +76,26 @@ static const trine_gguf_field distilbert_fields[] = {
     { NULL, NULL, TRINE_FIELD_INT, false },
 };
 
-static trine_status to_config(json_t *config, const trine_gguf *g, trine_error *err)
+static trine_status to_config(trine_json_builder *config, const trine_gguf *g, trine_error *err)
 {
     (void)err;
-    json_object_set_new(config, "hidden_act", json_string("gelu"));
+    trine_json_put(config, "hidden_act", json_string("gelu"));
     size_t n_labels;
     if (!trine_gguf_get_array(&n_labels, g, "bert.classifier.output_labels") || !n_labels ||
         !trine_gguf_has_tensor(g, "cls.output.weight"))
         return TRINE_OK;
-    json_t *labels = json_object();
+    trine_json_builder labels = { .object = json_object() };
     for (size_t i = 0; i < n_labels; i++) {
         trine_gguf_string label;
         char key[24];
         snprintf(key, sizeof key, "%zu", i);
-        if (trine_gguf_array_string(&label, g, "bert.classifier.output_labels", i))
-            json_object_set_new(labels, key, json_stringn(label.data, label.n));
+        if (trine_gguf_array_string(&label, g, "bert.classifier.output_labels", i) && trine_utf8_valid(label.data, label.n) &&
+            !memchr(label.data, 0, label.n))
+            trine_json_put(&labels, key, json_stringn(label.data, label.n));
     }
-    json_object_set_new(config, "id2label", labels);
-    json_object_set_new(config, "architectures", json_pack("[s]", "BertForSequenceClassification"));
+    config->failed |= labels.failed;
+    trine_json_put(config, "id2label", labels.object);
+    trine_json_put(config, "architectures", json_pack("[s]", "BertForSequenceClassification"));
     return TRINE_OK;
 }
 

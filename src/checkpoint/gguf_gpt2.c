@@ -26,11 +26,11 @@ static const trine_gguf_field fields[] = {
     { NULL, NULL, TRINE_FIELD_INT, false },
 };
 
-static trine_status to_config(json_t *config, const trine_gguf *g, trine_error *err)
+static trine_status to_config(trine_json_builder *config, const trine_gguf *g, trine_error *err)
 {
     (void)err;
-    json_object_set_new(config, "activation_function", json_string("gelu_new"));
-    json_object_set_new(config, "tie_word_embeddings", json_boolean(!trine_gguf_has_tensor(g, "output.weight")));
+    trine_json_put(config, "activation_function", json_string("gelu_new"));
+    trine_json_put(config, "tie_word_embeddings", json_boolean(!trine_gguf_has_tensor(g, "output.weight")));
     return TRINE_OK;
 }
 

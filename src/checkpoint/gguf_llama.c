@@ -40,55 +40,58 @@ static const trine_gguf_field fields[] = {
     { NULL, NULL, TRINE_FIELD_INT, false },
 };
 
-static void set(json_t *config, const char *key, json_t *value) { json_object_set_new(config, key, value); }
-
-static void scaling_to_config(json_t *config, const trine_gguf *g, const char *arch)
+static void scaling_to_config(trine_json_builder *config, const trine_gguf *g, const char *arch)
 {
     trine_gguf_string type;
     char key[64];
     snprintf(key, sizeof key, "%s.rope.scaling.type", arch);
     if (!trine_gguf_get_string(&type, g, key) || (type.n == 4 && !memcmp(type.data, "none", 4))) return;
-    json_t *scaling = json_object();
-    set(scaling, "rope_type", json_stringn(type.data, type.n));
+    const bool yarn = type.n == 4 && !memcmp(type.data, "yarn", 4), linear = type.n == 6 && !memcmp(type.data, "linear", 6);
+    trine_json_builder scaling = { .object = json_object() };
+    trine_json_put(&scaling, "rope_type", json_string(yarn ? "yarn" : linear ? "linear" : "unknown"));
     double value;
     int64_t original;
-    if (trine_gguf_field_float(&value, g, arch, ".rope.scaling.factor")) set(scaling, "factor", json_real(value));
-    const double factor = json_number_value(json_object_get(scaling, "factor"));
+    if (trine_gguf_field_float(&value, g, arch, ".rope.scaling.factor")) trine_json_put(&scaling, "factor", json_real(value));
+    const double factor = json_number_value(json_object_get(scaling.object, "factor"));
     if (trine_gguf_field_int(&original, g, arch, ".rope.scaling.original_context_length"))
-        set(scaling, "original_max_position_embeddings", json_integer(original));
-    if (trine_gguf_field_float(&value, g, arch, ".rope.scaling.yarn_beta_fast")) set(scaling, "beta_fast", json_real(value));
-    if (trine_gguf_field_float(&value, g, arch, ".rope.scaling.yarn_beta_slow")) set(scaling, "beta_slow", json_real(value));
+        trine_json_put(&scaling, "original_max_position_embeddings", json_integer(original));
+    if (trine_gguf_field_float(&value, g, arch, ".rope.scaling.yarn_beta_fast"))
+        trine_json_put(&scaling, "beta_fast", json_real(value));
+    if (trine_gguf_field_float(&value, g, arch, ".rope.scaling.yarn_beta_slow"))
+        trine_json_put(&scaling, "beta_slow", json_real(value));
     /* GGUF's attn_factor multiplies YaRN's own factor, Hugging Face's attention_factor takes its place. */
     if (trine_gguf_field_float(&value, g, arch, ".rope.scaling.attn_factor") && value != 1 && factor > 1)
-        set(scaling, "attention_factor", json_real(value * (0.1 * log(factor) + 1)));
-    set(config, "rope_scaling", scaling);
+        trine_json_put(&scaling, "attention_factor", json_real(value * (0.1 * log(factor) + 1)));
+    config->failed |= scaling.failed;
+    trine_json_put(config, "rope_scaling", scaling.object);
 }
 
-static trine_status to_config(json_t *config, const trine_gguf *g, trine_error *err)
+static trine_status to_config(trine_json_builder *config, const trine_gguf *g, trine_error *err)
 {
-    const char *arch = json_string_value(json_object_get(config, "model_type"));
+    const char *arch = json_string_value(json_object_get(config->object, "model_type"));
     if (!strcmp(arch, "mistral")) arch = "llama";
     int64_t value;
     if (trine_gguf_field_int(&value, g, arch, ".expert_count") && value > 0)
         return trine_fail(err, TRINE_ERROR_UNSUPPORTED,
                           "the model is a mixture of %lld experts (%s.expert_count), which is not supported", (long long)value,
                           arch);
-    set(config, "hidden_act", json_string("silu"));
-    if (!json_object_get(config, "rope_theta")) set(config, "rope_theta", json_real(10000));
-    if (!json_object_get(config, "num_key_value_heads"))
-        set(config, "num_key_value_heads", json_copy(json_object_get(config, "num_attention_heads")));
-    set(config, "tie_word_embeddings", json_boolean(!trine_gguf_has_tensor(g, "output.weight")));
-    const int64_t heads = trine_config_whole(config, "num_attention_heads", 0);
-    const int64_t d_head = trine_config_whole(config, "head_dim", heads ? trine_config_whole(config, "hidden_size", 0) / heads : 0);
+    trine_json_put(config, "hidden_act", json_string("silu"));
+    if (!json_object_get(config->object, "rope_theta")) trine_json_put(config, "rope_theta", json_real(10000));
+    if (!json_object_get(config->object, "num_key_value_heads"))
+        trine_json_put(config, "num_key_value_heads", json_copy(json_object_get(config->object, "num_attention_heads")));
+    trine_json_put(config, "tie_word_embeddings", json_boolean(!trine_gguf_has_tensor(g, "output.weight")));
+    const int64_t heads = trine_config_whole(config->object, "num_attention_heads", 0);
+    const int64_t d_head =
+        trine_config_whole(config->object, "head_dim", heads ? trine_config_whole(config->object, "hidden_size", 0) / heads : 0);
     if (trine_gguf_field_int(&value, g, arch, ".rope.dimension_count") && d_head > 0 && value > 0 && value < d_head)
-        set(config, "partial_rotary_factor", json_real((double)value / (double)d_head));
+        trine_json_put(config, "partial_rotary_factor", json_real((double)value / (double)d_head));
     if (!strcmp(arch, "llama")) {
-        set(config, "attention_bias", json_boolean(trine_gguf_has_tensor(g, "blk.0.attn_q.bias")));
-        set(config, "mlp_bias", json_boolean(trine_gguf_has_tensor(g, "blk.0.ffn_up.bias")));
+        trine_json_put(config, "attention_bias", json_boolean(trine_gguf_has_tensor(g, "blk.0.attn_q.bias")));
+        trine_json_put(config, "mlp_bias", json_boolean(trine_gguf_has_tensor(g, "blk.0.ffn_up.bias")));
     }
     if (trine_gguf_field_int(&value, g, arch, ".attention.sliding_window") && value > 0) {
-        set(config, "sliding_window", json_integer(value));
-        if (strcmp(arch, "llama")) set(config, "use_sliding_window", json_true());
+        trine_json_put(config, "sliding_window", json_integer(value));
+        if (strcmp(arch, "llama")) trine_json_put(config, "use_sliding_window", json_true());
     }
     scaling_to_config(config, g, arch);
     return TRINE_OK;

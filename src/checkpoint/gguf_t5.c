@@ -59,17 +59,18 @@ static const trine_gguf_field fields[] = {
     { NULL, NULL, TRINE_FIELD_INT, false },
 };
 
-static trine_status to_config(json_t *config, const trine_gguf *g, trine_error *err)
+static trine_status to_config(trine_json_builder *config, const trine_gguf *g, trine_error *err)
 {
     (void)err;
     const bool gated = trine_gguf_has_tensor(g, "enc.blk.0.ffn_gate.weight"), tied = !trine_gguf_has_tensor(g, "output.weight");
-    json_object_set_new(config, "feed_forward_proj", json_string(gated ? "gated-gelu" : "relu"));
-    json_object_set_new(config, "tie_word_embeddings", json_boolean(tied));
-    json_object_set_new(config, "is_encoder_decoder", json_true());
-    json_object_set_new(config, "relative_attention_max_distance", json_integer(128)); /* GGUF has no key for it */
-    if (!json_object_get(config, "num_decoder_layers"))
-        json_object_set(config, "num_decoder_layers", json_object_get(config, "num_layers"));
-    if (!json_object_get(config, "decoder_start_token_id")) json_object_set_new(config, "decoder_start_token_id", json_integer(0));
+    trine_json_put(config, "feed_forward_proj", json_string(gated ? "gated-gelu" : "relu"));
+    trine_json_put(config, "tie_word_embeddings", json_boolean(tied));
+    trine_json_put(config, "is_encoder_decoder", json_true());
+    trine_json_put(config, "relative_attention_max_distance", json_integer(128)); /* GGUF has no key for it */
+    if (!json_object_get(config->object, "num_decoder_layers"))
+        trine_json_put(config, "num_decoder_layers", json_incref(json_object_get(config->object, "num_layers")));
+    if (!json_object_get(config->object, "decoder_start_token_id"))
+        trine_json_put(config, "decoder_start_token_id", json_integer(0));
     return TRINE_OK;
 }
 

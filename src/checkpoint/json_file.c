@@ -8,6 +8,29 @@
 
 enum { MOST_BYTES = 64 << 20 }; /* an index of a very large model is a few MiB */
 
+bool trine_json_no_memory(const json_error_t *why)
+{
+    if (json_error_code(why) == json_error_out_of_memory || json_error_code(why) == json_error_unknown) return true;
+    /* jansson may take a failed allocation for an error of the text: ask whether there is any memory. */
+    void *probe = malloc(1 << 16);
+    free(probe);
+    return !probe;
+}
+
+json_t *trine_json_copy(const json_t *json)
+{
+    json_t *copy = json_deep_copy(json);
+    /* json_deep_copy leaves out what it has no memory for. */
+    if (copy && json_equal(json, copy)) return copy;
+    json_decref(copy);
+    return NULL;
+}
+
+void trine_json_put(trine_json_builder *b, const char *key, json_t *value)
+{
+    if (json_object_set_new(b->object, key, value)) b->failed = true;
+}
+
 static trine_status read_json(json_t **out, const char *path, trine_error *err)
 {
     char *text;
@@ -19,8 +42,7 @@ static trine_status read_json(json_t **out, const char *path, trine_error *err)
     json_t *json = json_loadb(text, n, 0, &why);
     free(text);
     if (!json) {
-        if (json_error_code(&why) == json_error_out_of_memory)
-            return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to read '%s'", path);
+        if (trine_json_no_memory(&why)) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to read '%s'", path);
         return trine_fail(err, TRINE_ERROR_FORMAT, "'%s' is not valid JSON: line %d, column %d: %s", path, why.line, why.column,
                           why.text);
     }

@@ -11,4 +11,18 @@ trine_status trine_json_file_read(json_t **out, const char *path, trine_error *e
 /* Like it for "dir/name", but a file that does not exist gives TRINE_OK and NULL. */
 trine_status trine_json_file_read_optional(json_t **out, const char *dir, const char *name, trine_error *err);
 
+/* Whether a text could not be read for want of memory, rather than for what it says. */
+bool trine_json_no_memory(const json_error_t *why);
+
+/* A copy of all that `json` holds, or NULL when memory ran out. */
+json_t *trine_json_copy(const json_t *json);
+
+/* An object made field by field: a failure sticks, so that a chain of puts needs one test at its end. */
+typedef struct trine_json_builder {
+    json_t *object;
+    bool failed; /* memory ran out: a field is missing */
+} trine_json_builder;
+/* Sets a field; takes the reference. NULL marks the builder failed. */
+void trine_json_put(trine_json_builder *b, const char *key, json_t *value);
+
 #endif

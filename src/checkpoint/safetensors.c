@@ -11,6 +11,7 @@
 #include "base/size.h"
 #include "base/status.h"
 #include "checkpoint/checkpoint_build.h"
+#include "checkpoint/json_file.h"
 #include "quant/quant.h"
 
 enum { MOST_HEADER_BYTES = 100000000 }; /* the limit of the reference implementation */
@@ -99,8 +100,7 @@ static trine_status read_header(json_t **out, const trine_mapping *file, size_t 
     json_error_t why;
     *out = json_loadb((const char *)file->data + 8, (size_t)n, JSON_REJECT_DUPLICATES, &why);
     if (!*out) {
-        if (json_error_code(&why) == json_error_out_of_memory)
-            return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to read the header of '%s'", path);
+        if (trine_json_no_memory(&why)) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to read the header of '%s'", path);
         return trine_fail(err, TRINE_ERROR_FORMAT, "'%s': the header is not valid JSON: %s", path, why.text);
     }
     if (!json_is_object(*out)) return trine_fail(err, TRINE_ERROR_FORMAT, "'%s': the header is not a JSON object", path);

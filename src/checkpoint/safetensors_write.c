@@ -6,18 +6,21 @@
 #include "base/file.h"
 #include "base/size.h"
 #include "base/status.h"
+#include "base/utf8.h"
 #include "checkpoint/checkpoint.h"
 #include "quant/quant.h"
 
-/* A name or text as a JSON string. */
-static bool put_json_text(trine_buffer *b, const char *text)
+/* A text as a JSON string. */
+static void put_json_text(trine_buffer *b, const char *text)
 {
     json_t *value = json_string(text);
     char *dumped = value ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
-    if (dumped) trine_buffer_puts(b, dumped);
+    if (dumped)
+        trine_buffer_puts(b, dumped);
+    else
+        b->failed = true;
     free(dumped);
     json_decref(value);
-    return dumped != NULL;
 }
 
 trine_status trine_safetensors_header(char **out, size_t *n, const trine_tensor *tensors, int n_tensors, const char *metadata_json,
@@ -37,10 +40,11 @@ trine_status trine_safetensors_header(char **out, size_t *n, const trine_tensor 
                               info ? info->name : "unknown");
         }
         if (i) trine_buffer_putc(&b, ',');
-        if (!put_json_text(&b, t->name)) {
+        if (!trine_utf8_valid(t->name, strlen(t->name))) {
             trine_buffer_clear(&b);
             return trine_fail(err, TRINE_ERROR_ARGUMENT, "the name of tensor %d is not UTF-8", i);
         }
+        put_json_text(&b, t->name);
         trine_buffer_printf(&b, ":{\"dtype\":\"%s\",\"shape\":[", info->safetensors);
         for (int d = 0; d < t->n_dims; d++) trine_buffer_printf(&b, "%s%lld", d ? "," : "", (long long)t->shape[d]);
         trine_buffer_printf(&b, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)at, (unsigned long long)(at + t->bytes));

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/status.h"
+#include "checkpoint/json_file.h"
 #include "load/convert_plan.h"
 #include "load/gguf_vocabulary.h"
 #include "load/new_directory.h"
@@ -43,12 +44,12 @@ static trine_status write_bytes(output *o, const char *name, const void *bytes, 
     return status;
 }
 
-/* Takes the reference. */
-static trine_status write_json(output *o, const char *name, json_t *json, trine_error *err)
+/* Ends the builder. */
+static trine_status write_json(output *o, const char *name, trine_json_builder *json, trine_error *err)
 {
     /* 15 digits: 1e-05 stays 1e-05. */
-    char *text = json ? json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) : NULL;
-    json_decref(json);
+    char *text = json->object && !json->failed ? json_dumps(json->object, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) : NULL;
+    json_decref(json->object);
     if (!text) return no_memory(o, err);
     const trine_status status = write_bytes(o, name, text, strlen(text), err);
     free(text);
@@ -119,17 +120,19 @@ static trine_status write_shard(output *o, int shard, trine_error *err)
 
 static trine_status write_index(output *o, trine_error *err)
 {
-    json_t *map = json_object();
+    trine_json_builder index = { .object = json_object() }, map = { .object = json_object() };
     size_t total = 0;
-    for (int i = 0, shard = 0; map && i < o->plan->n_tensors; i++) {
+    for (int i = 0, shard = 0; i < o->plan->n_tensors; i++) {
         char name[64];
         if (i == o->shard_ends[shard]) shard++;
         shard_name(name, o, shard);
-        json_object_set_new(map, o->plan->tensors[i].to.name, json_string(name));
+        trine_json_put(&map, o->plan->tensors[i].to.name, json_string(name));
         total += o->plan->tensors[i].to.bytes;
     }
-    return write_json(o, "model.safetensors.index.json",
-                      json_pack("{s:{s:I}, s:o}", "metadata", "total_size", (json_int_t)total, "weight_map", map), err);
+    index.failed = map.failed;
+    trine_json_put(&index, "metadata", json_pack("{s:I}", "total_size", (json_int_t)total));
+    trine_json_put(&index, "weight_map", map.object);
+    return write_json(o, "model.safetensors.index.json", &index, err);
 }
 
 static trine_status write_weights(output *o, trine_error *err)
@@ -145,12 +148,12 @@ static trine_status write_config(output *o, trine_error *err)
 {
     static const char *const names[] = { [TRINE_F32] = "float32", [TRINE_F16] = "float16", [TRINE_BF16] = "bfloat16" };
     const trine_dtype type = trine_convert_plan_type(o->plan);
-    json_t *config = json_deep_copy(o->plan->config);
+    trine_json_builder config = { .object = trine_json_copy(o->plan->config) };
     if (type <= TRINE_BF16) { /* transformers has called it both */
-        json_object_set_new(config, "dtype", json_string(names[type]));
-        if (json_object_get(config, "torch_dtype")) json_object_set_new(config, "torch_dtype", json_string(names[type]));
+        trine_json_put(&config, "dtype", json_string(names[type]));
+        if (json_object_get(config.object, "torch_dtype")) trine_json_put(&config, "torch_dtype", json_string(names[type]));
     }
-    return write_json(o, "config.json", config, err);
+    return write_json(o, "config.json", &config, err);
 }
 
 /* Copies a file when the source has it; 64 MiB are more than any tokenizer. */
@@ -199,11 +202,10 @@ static trine_status copy_fellows(output *o, trine_error *err)
     return status;
 }
 
-static void set_token(json_t *config, const char *key, const trine_tokenizer *tokenizer, trine_special which)
+static void set_token(trine_json_builder *config, const char *key, const trine_tokenizer *tokenizer, trine_special which)
 {
     const char *text = trine_tokenizer_token(tokenizer, trine_tokenizer_special(tokenizer, which));
-    json_t *value = text ? json_string(text) : NULL;
-    if (value) json_object_set_new(config, key, value);
+    if (text) trine_json_put(config, key, json_string(text));
 }
 
 static trine_status write_tokenizer(output *o, const trine_tokenizer *tokenizer, trine_error *err)
@@ -214,22 +216,22 @@ static trine_status write_tokenizer(output *o, const trine_tokenizer *tokenizer,
     status = write_bytes(o, "tokenizer.json", text, strlen(text), err);
     trine_free(text);
     if (status) return status;
-    json_t *config = json_object();
-    json_object_set_new(config, "tokenizer_class", json_string("PreTrainedTokenizerFast"));
-    json_object_set_new(config, "clean_up_tokenization_spaces", json_false());
-    set_token(config, "bos_token", tokenizer, TRINE_TOKEN_BOS);
-    set_token(config, "eos_token", tokenizer, TRINE_TOKEN_EOS);
-    set_token(config, "pad_token", tokenizer, TRINE_TOKEN_PAD);
-    set_token(config, "unk_token", tokenizer, TRINE_TOKEN_UNK);
-    set_token(config, "cls_token", tokenizer, TRINE_TOKEN_CLS);
-    set_token(config, "sep_token", tokenizer, TRINE_TOKEN_SEP);
-    set_token(config, "mask_token", tokenizer, TRINE_TOKEN_MASK);
+    trine_json_builder config = { .object = json_object() };
+    trine_json_put(&config, "tokenizer_class", json_string("PreTrainedTokenizerFast"));
+    trine_json_put(&config, "clean_up_tokenization_spaces", json_false());
+    set_token(&config, "bos_token", tokenizer, TRINE_TOKEN_BOS);
+    set_token(&config, "eos_token", tokenizer, TRINE_TOKEN_EOS);
+    set_token(&config, "pad_token", tokenizer, TRINE_TOKEN_PAD);
+    set_token(&config, "unk_token", tokenizer, TRINE_TOKEN_UNK);
+    set_token(&config, "cls_token", tokenizer, TRINE_TOKEN_CLS);
+    set_token(&config, "sep_token", tokenizer, TRINE_TOKEN_SEP);
+    set_token(&config, "mask_token", tokenizer, TRINE_TOKEN_MASK);
     const int64_t n_positions =
         trine_config_whole(o->plan->config, "max_position_embeddings", trine_config_whole(o->plan->config, "n_positions", 0));
-    if (n_positions > 0) json_object_set_new(config, "model_max_length", json_integer(n_positions));
+    if (n_positions > 0) trine_json_put(&config, "model_max_length", json_integer(n_positions));
     const char *chat = trine_tokenizer_chat_template(tokenizer);
-    if (chat) json_object_set_new(config, "chat_template", json_string(chat));
-    return write_json(o, "tokenizer_config.json", config, err);
+    if (chat) trine_json_put(&config, "chat_template", json_string(chat));
+    return write_json(o, "tokenizer_config.json", &config, err);
 }
 
 /* What a GGUF file holds beside weights and configuration. */
@@ -241,15 +243,15 @@ static trine_status write_fellows(output *o, trine_error *err)
     status = write_tokenizer(o, tokenizer, err);
     trine_tokenizer_close(tokenizer);
     if (status) return status;
-    json_t *generation = json_object();
+    trine_json_builder generation = { .object = json_object() };
     static const char *const keys[] = { "bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id" };
     for (int i = 0; i < 4; i++) {
         const json_t *id = trine_config_value(o->plan->config, NULL, keys[i]);
-        if (id) json_object_set(generation, keys[i], (json_t *)(uintptr_t)id);
+        if (id) trine_json_put(&generation, keys[i], json_incref((json_t *)(uintptr_t)id));
     }
     const bool generates = trine_config_value(o->plan->config, NULL, "eos_token_id") != NULL;
-    if (generates) return write_json(o, "generation_config.json", generation, err);
-    json_decref(generation);
+    if (generates) return write_json(o, "generation_config.json", &generation, err);
+    json_decref(generation.object);
     return TRINE_OK;
 }
 

@@ -1,6 +1,7 @@
 /* convert_plan.c - deciding what a conversion writes. */
 #include "load/convert_plan.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,23 +47,25 @@ static trine_status restore_rope(trine_convert_plan *plan, json_t *scaling, trin
             return trine_fail(err, TRINE_ERROR_UNSUPPORTED,
                               "'%s': the factors of rope_freqs.weight are no scaling that config.json has a name for", plan->in);
     }
-    if (scaling)
-        json_object_set_new(plan->config, json_object_get(plan->config, "rope_parameters") ? "rope_parameters" : "rope_scaling",
-                            scaling);
-    return TRINE_OK;
+    if (!scaling) return TRINE_OK;
+    const char *key = json_object_get(plan->config, "rope_parameters") ? "rope_parameters" : "rope_scaling";
+    return json_object_set_new(plan->config, key, scaling) ? no_memory(plan, err) : TRINE_OK;
 }
 
 /* The configuration without what the GGUF reader added. */
 static trine_status make_config(trine_convert_plan *plan, trine_error *err)
 {
     const json_t *source = trine_checkpoint_config(plan->checkpoint);
-    json_t *config = plan->config = json_deep_copy(source);
+    json_t *config = plan->config = trine_json_copy(source);
     if (!config) return no_memory(plan, err);
     json_t *scaling = json_incref(json_object_get(config, "trine_rope_llama3"));
     if (is_set(config, "trine_positions_cut")) {
         const int64_t pad = trine_config_whole(config, "pad_token_id", 1);
-        json_object_set_new(config, "max_position_embeddings",
-                            json_integer(trine_config_whole(config, "max_position_embeddings", 0) + pad + 1));
+        json_t *n_positions = json_integer(trine_config_whole(config, "max_position_embeddings", 0) + pad + 1);
+        if (json_object_set_new(config, "max_position_embeddings", n_positions)) {
+            json_decref(scaling);
+            return no_memory(plan, err);
+        }
     }
     const char *key;
     json_t *value;
@@ -272,10 +275,12 @@ static trine_status find_architecture(trine_convert_plan *plan, trine_error *err
     plan->architecture = trine_gguf_architecture_of(plan->config);
     if (plan->architecture || !plan->to_gguf) return TRINE_OK;
     const char *type = json_string_value(json_object_get(plan->config, "model_type"));
-    char list[512] = "";
+    char list[256] = "";
+    size_t n = 0;
     for (int i = 0; trine_gguf_architectures[i]; i++) {
         if (i && !strcmp(trine_gguf_architectures[i]->model_type, trine_gguf_architectures[i - 1]->model_type)) continue;
-        strncat(strncat(list, i ? ", " : "", 2), trine_gguf_architectures[i]->model_type, 30);
+        if (n < sizeof list)
+            n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", trine_gguf_architectures[i]->model_type);
     }
     return trine_fail(err, TRINE_ERROR_UNSUPPORTED, "'%s' is of model_type '%s', which cannot be written as GGUF; supported are %s",
                       plan->in, type ? type : "(none)", list);

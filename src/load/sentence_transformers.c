@@ -120,19 +120,27 @@ trine_status trine_sentence_modules_write(const char *dir, trine_pooling pooling
     json_t *modules = json_pack("[{s:i,s:s,s:s,s:s},{s:i,s:s,s:s,s:s}]", "idx", 0, "name", "0", "path", "", "type",
                                 "sentence_transformers.models.Transformer", "idx", 1, "name", "1", "path", "1_Pooling", "type",
                                 "sentence_transformers.models.Pooling");
-    if (normalize)
+    if (modules && normalize &&
         json_array_append_new(modules, json_pack("{s:i,s:s,s:s,s:s}", "idx", 2, "name", "2", "path", "2_Normalize", "type",
-                                                 "sentence_transformers.models.Normalize"));
+                                                 "sentence_transformers.models.Normalize"))) {
+        json_decref(modules);
+        modules = NULL;
+    }
     trine_status status = write_json(dir, "modules.json", modules, err);
     if (status) return status;
-    json_t *config = json_pack("{s:i}", "word_embedding_dimension", d_model);
-    for (int i = 1; i < N_POOLINGS; i++) json_object_set_new(config, pooling_keys[i], json_boolean(i == (int)pooling));
+    trine_json_builder config = { .object = json_object() };
+    trine_json_put(&config, "word_embedding_dimension", json_integer(d_model));
+    for (int i = 1; i < N_POOLINGS; i++) trine_json_put(&config, pooling_keys[i], json_boolean(i == (int)pooling));
+    if (config.failed) {
+        json_decref(config.object);
+        config.object = NULL; /* told as a want of memory */
+    }
     char *folder = trine_path_join(dir, "1_Pooling");
     if (!folder || mkdir(folder, 0777)) {
         status = trine_fail(err, folder ? TRINE_ERROR_IO : TRINE_ERROR_MEMORY, "cannot make the folder '1_Pooling' in '%s'", dir);
-        json_decref(config);
+        json_decref(config.object);
     } else
-        status = write_json(folder, "config.json", config, err);
+        status = write_json(folder, "config.json", config.object, err);
     free(folder);
     return status;
 }
