@@ -111,7 +111,9 @@ static trine_status fill_pooling(trine_model *m, trine_error *err)
     }
     if (json_is_true(json_object_get(config, "trine_normalize"))) m->info.normalize = true;
     const char *dir = trine_checkpoint_directory(m->checkpoint);
-    return dir ? trine_sentence_modules_read(&m->info.pooling, &m->info.normalize, dir, err) : TRINE_OK;
+    if (!dir) return TRINE_OK;
+    const trine_status status = trine_sentence_modules_read(&m->info.pooling, &m->info.normalize, dir, err);
+    return status ? status : trine_sentence_length_read(&m->embed_tokens, dir, err);
 }
 
 static trine_status open_parts(trine_model *m, const char *path, const trine_model_options *options, trine_error *err)

@@ -1,6 +1,7 @@
 /* sentence_transformers.c - modules.json lists steps: the transformer, a pooling, perhaps a scaling to length 1. */
 #include "load/sentence_transformers.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -95,6 +96,18 @@ trine_status trine_sentence_modules_read(trine_pooling *pooling, bool *normalize
         if (status) break;
     }
     json_decref(modules);
+    return status;
+}
+
+trine_status trine_sentence_length_read(int *out, const char *dir, trine_error *err)
+{
+    json_t *config;
+    *out = 0;
+    const trine_status status = trine_json_file_read_optional(&config, dir, "sentence_bert_config.json", err);
+    const json_t *length = json_object_get(config, "max_seq_length");
+    if (json_is_integer(length) && json_integer_value(length) > 0 && json_integer_value(length) < INT_MAX)
+        *out = (int)json_integer_value(length);
+    json_decref(config);
     return status;
 }
 

@@ -7,6 +7,9 @@
 /* Reads modules.json and the pooling module's configuration in `dir`; what they do not say stays as it is. ERROR_UNSUPPORTED for
  * a module or a pooling that this version does not compute: a wrong vector would look like a right one. */
 trine_status trine_sentence_modules_read(trine_pooling *pooling, bool *normalize, const char *dir, trine_error *err);
+/* The longest text, in tokens, that the vectors were trained on (max_seq_length of sentence_bert_config.json): the library cuts texts
+ * there. 0 when no file says so. */
+trine_status trine_sentence_length_read(int *out, const char *dir, trine_error *err);
 /* Writes them for a model that pools so: modules.json and 1_Pooling/config.json under `dir`, which exists. */
 trine_status trine_sentence_modules_write(const char *dir, trine_pooling pooling, bool normalize, int d_model, trine_error *err);
 

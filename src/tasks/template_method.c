@@ -2,10 +2,7 @@
  * immutable sandbox, which refuses append() and update(). */
 #include <string.h>
 
-#include <utf8proc.h>
-
 #include "base/utf8.h"
-#include "tasks/template.h"
 #include "tasks/template_text.h"
 
 static const char *const string_methods[] = { "strip",        "lstrip",     "rstrip", "split",  "rsplit",  "splitlines",
@@ -172,21 +169,17 @@ static bool has_edge(tpl *t, tpl_string s, const tpl_args *args, bool start)
     return false;
 }
 
-/* One character in another case. Python's full mapping differs from utf8proc's simple one where one letter becomes two;
+/* One character in another case. Python's full mapping differs from the simple one where one letter becomes two;
  * of these only the sharp s is a letter that is met in texts. */
 static void put_cased(trine_buffer *b, uint32_t c, bool upper)
 {
     if (upper && c == 0xDF)
         trine_buffer_puts(b, "SS");
     else
-        trine_buffer_put_utf8(b, (uint32_t)(upper ? utf8proc_toupper((utf8proc_int32_t)c) : utf8proc_tolower((utf8proc_int32_t)c)));
+        trine_buffer_put_utf8(b, upper ? trine_tpl_upper(c) : trine_tpl_lower(c));
 }
 
-static bool is_cased(uint32_t c)
-{
-    const utf8proc_category_t k = utf8proc_category((utf8proc_int32_t)c);
-    return k == UTF8PROC_CATEGORY_LU || k == UTF8PROC_CATEGORY_LL || k == UTF8PROC_CATEGORY_LT;
-}
+static bool is_cased(uint32_t c) { return trine_tpl_character(c) & (TPL_UPPER | TPL_LOWER | TPL_TITLE); }
 
 tpl_value trine_tpl_cased(tpl *t, tpl_string s, trine_tpl_case kind)
 {
@@ -210,14 +203,12 @@ static bool all_are(tpl_string s, tpl_string what)
     bool cased = false;
     for (size_t i = 0, taken; i < s.n; i += taken) {
         const uint32_t c = trine_utf8_next(&taken, s.s + i, s.n - i);
-        const utf8proc_category_t k = utf8proc_category((utf8proc_int32_t)c);
-        const bool letter = k == UTF8PROC_CATEGORY_LU || k == UTF8PROC_CATEGORY_LL || k == UTF8PROC_CATEGORY_LT ||
-                            k == UTF8PROC_CATEGORY_LM || k == UTF8PROC_CATEGORY_LO;
-        if (trine_tpl_is(what, "isdigit") && k != UTF8PROC_CATEGORY_ND) return false;
+        const unsigned kind = trine_tpl_character(c);
+        if (trine_tpl_is(what, "isdigit") && !(kind & TPL_DIGIT)) return false;
         if (trine_tpl_is(what, "isspace") && !trine_tpl_is_space(c)) return false;
-        if (trine_tpl_is(what, "isalpha") && !letter) return false;
-        if (trine_tpl_is(what, "isupper") && (k == UTF8PROC_CATEGORY_LL || k == UTF8PROC_CATEGORY_LT)) return false;
-        if (trine_tpl_is(what, "islower") && (k == UTF8PROC_CATEGORY_LU || k == UTF8PROC_CATEGORY_LT)) return false;
+        if (trine_tpl_is(what, "isalpha") && !(kind & TPL_LETTER)) return false;
+        if (trine_tpl_is(what, "isupper") && (kind & (TPL_LOWER | TPL_TITLE))) return false;
+        if (trine_tpl_is(what, "islower") && (kind & (TPL_UPPER | TPL_TITLE))) return false;
         cased |= is_cased(c);
     }
     return s.n && (cased || !(trine_tpl_is(what, "isupper") || trine_tpl_is(what, "islower")));

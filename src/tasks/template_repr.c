@@ -4,10 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <utf8proc.h>
-
 #include "base/utf8.h"
-#include "tasks/template.h"
+#include "tasks/template_text.h"
 
 /* Python's repr of a float: the shortest digits that read back the same, with an exponent below 1e-4 and from 1e16. */
 void trine_tpl_real_text(char out[40], double d)
@@ -27,21 +25,6 @@ void trine_tpl_real_text(char out[40], double d)
     snprintf(out, 40, "%.*f", digits - 1 > exponent ? digits - 1 - exponent : 1, d);
 }
 
-static bool is_printable(uint32_t c)
-{
-    switch (utf8proc_category((utf8proc_int32_t)c)) {
-    case UTF8PROC_CATEGORY_CC:
-    case UTF8PROC_CATEGORY_CF:
-    case UTF8PROC_CATEGORY_CS:
-    case UTF8PROC_CATEGORY_CO:
-    case UTF8PROC_CATEGORY_CN:
-    case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP: return false;
-    case UTF8PROC_CATEGORY_ZS: return c == ' ';
-    default: return true;
-    }
-}
-
 static void repr_string(trine_buffer *out, tpl_string s)
 {
     const bool has_single = s.n && memchr(s.s, '\'', s.n), has_double = s.n && memchr(s.s, '"', s.n);
@@ -57,7 +40,7 @@ static void repr_string(trine_buffer *out, tpl_string s)
             trine_buffer_puts(out, "\\r");
         else if (c == '\t')
             trine_buffer_puts(out, "\\t");
-        else if (is_printable(c))
+        else if (trine_tpl_character(c) & TPL_PRINTABLE)
             trine_buffer_append(out, s.s + i, taken);
         else
             trine_buffer_printf(out, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)c);

@@ -1,10 +1,8 @@
 /* template_test.c - the tests behind "is": x is defined, x is string, n is divisibleby 3. */
 #include <string.h>
 
-#include <utf8proc.h>
-
 #include "base/utf8.h"
-#include "tasks/template.h"
+#include "tasks/template_text.h"
 
 static bool is_whole(tpl_value v) { return v.kind == TPL_INT || v.kind == TPL_BOOL; }
 static int64_t whole(tpl_value v) { return v.kind == TPL_BOOL ? v.as.boolean : v.as.integer; }
@@ -14,9 +12,8 @@ static bool all_case(tpl_string s, bool upper)
 {
     bool some = false;
     for (size_t i = 0, taken; i < s.n; i += taken) {
-        const utf8proc_int32_t c = (utf8proc_int32_t)trine_utf8_next(&taken, s.s + i, s.n - i);
-        const bool is_upper = utf8proc_category(c) == UTF8PROC_CATEGORY_LU || utf8proc_category(c) == UTF8PROC_CATEGORY_LT;
-        const bool is_lower = utf8proc_category(c) == UTF8PROC_CATEGORY_LL;
+        const unsigned kind = trine_tpl_character(trine_utf8_next(&taken, s.s + i, s.n - i));
+        const bool is_upper = kind & (TPL_UPPER | TPL_TITLE), is_lower = kind & TPL_LOWER;
         if (upper ? is_lower : is_upper) return false;
         some |= is_upper || is_lower;
     }

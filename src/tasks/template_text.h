@@ -12,4 +12,10 @@ size_t trine_tpl_text_find(tpl_string s, tpl_string part, size_t from);
 tpl_value trine_tpl_replace(tpl *t, tpl_string s, tpl_string old, tpl_string new, int64_t limit);
 tpl_value trine_tpl_split_lines(tpl *t, tpl_string s, bool keep_ends);
 
+/* template_unicode.c */
+enum { TPL_PRINTABLE = 1, TPL_LETTER = 2, TPL_UPPER = 4, TPL_LOWER = 8, TPL_TITLE = 16, TPL_DIGIT = 32 };
+unsigned trine_tpl_character(uint32_t c); /* which of these it is; a blank is the only white space that repr() shows */
+uint32_t trine_tpl_upper(uint32_t c);
+uint32_t trine_tpl_lower(uint32_t c);
+
 #endif

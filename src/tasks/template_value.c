@@ -336,13 +336,6 @@ size_t trine_tpl_char_offset(tpl_string s, size_t i)
     return at;
 }
 
-bool trine_tpl_is_space(uint32_t c)
-{
-    if (c <= 0x20) return (c >= 9 && c <= 13) || (c >= 0x1c && c <= 0x20);
-    return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
-           c == 0x205F || c == 0x3000;
-}
-
 static bool stripped(uint32_t c, const tpl_string *chars)
 {
     if (!chars) return trine_tpl_is_space(c);

@@ -1,0 +1,55 @@
+/* eval.c - which measurement a task is, and what all have in common. */
+#include "tasks/eval.h"
+
+#include <limits.h>
+
+#include "base/status.h"
+#include "generate/clock.h"
+#include "generate/sampler.h"
+
+trine_status trine_eval_progress(const trine_eval_options *o, int64_t done, int64_t total, trine_error *err)
+{
+    if (!o->on_progress) return TRINE_OK;
+    const int d = done < INT_MAX ? (int)done : INT_MAX, t = total < INT_MAX ? (int)total : INT_MAX;
+    return o->on_progress(o->user, d, t) ? TRINE_OK : trine_fail(err, TRINE_ERROR_CANCELLED, "eval: stopped after %d", d);
+}
+
+trine_status trine_eval_needs_tokenizer(const trine_session *s, trine_error *err)
+{
+    if (s->model->tokenizer) return TRINE_OK;
+    return trine_fail(err, TRINE_ERROR_NOT_FOUND, "eval: there is no tokenizer beside %s", s->model->info.path);
+}
+
+trine_status trine_eval_loss(double *out, const float *logits, int vocab, int32_t id, trine_error *err)
+{
+    const trine_status status = trine_log_sum_exp(out, logits, vocab, err);
+    if (!status) *out -= logits[id];
+    return status;
+}
+
+trine_status trine_eval(trine_eval_result *out, trine_session *s, trine_eval_task task, const char *path,
+                        const trine_eval_options *options, trine_error *err)
+{
+    static const trine_eval_options defaults = { 0 };
+    static trine_eval_fn *const tasks[] = {
+        [TRINE_EVAL_LM] = trine_eval_lm,
+        [TRINE_EVAL_MLM] = trine_eval_mlm,
+        [TRINE_EVAL_CLASSIFY] = trine_eval_classify,
+        [TRINE_EVAL_TAG] = trine_eval_tag,
+        [TRINE_EVAL_TRANSLATE] = trine_eval_translate,
+        [TRINE_EVAL_SUMMARIZE] = trine_eval_summarize,
+    };
+    const trine_eval_options *o = options ? options : &defaults;
+    if (!out || !s || !path) return trine_fail(err, TRINE_ERROR_ARGUMENT, "eval: no %s", !out ? "result" : !s ? "session" : "file");
+    *out = (trine_eval_result) { 0 };
+    if ((unsigned)task >= sizeof tasks / sizeof *tasks) return trine_fail(err, TRINE_ERROR_ARGUMENT, "eval: no task %d", (int)task);
+    if (o->limit < 0) return trine_fail(err, TRINE_ERROR_ARGUMENT, "eval: limit is %d, expected 0 or more", o->limit);
+    const double start = trine_clock_ms();
+    trine_eval_result result = { 0 };
+    trine_status status = trine_eval_needs_tokenizer(s, err);
+    if (!status) status = tasks[task](&result, s, path, o, err);
+    if (status) return status;
+    result.seconds = (trine_clock_ms() - start) / 1000;
+    *out = result;
+    return TRINE_OK;
+}

@@ -1,0 +1,208 @@
+/* task_fill.c - the words a masked language model puts into the gaps of a text (Devlin et al. 2019, sec. 3.1, task 1).
+ *
+ * * Texts are given back with the word spliced into what the user wrote, so that case and spaces stay: a decode of the ids
+ * would lower them. A piece that continues a word ("##s", or one without the mark of a word's beginning) joins what stands
+ * before the gap. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/status.h"
+#include "tasks/task_parts.h"
+
+/* A gap: the row of its mask in a part, the mask in the text, and the best choices. */
+typedef struct gap {
+    int part, row;
+    trine_span span;
+} gap;
+
+typedef struct filling {
+    trine_session *s;
+    const trine_tokenizer *tokenizer; /* NULL with raw ids and no tokenizer */
+    const char *text;                 /* NULL with raw ids */
+    trine_task_parts parts;
+    gap *gaps;
+    int n_gaps, k;
+    trine_fill_choice *choices; /* [n_gaps, k] */
+} filling;
+
+static trine_status find_gaps(filling *f, int32_t mask, trine_error *err)
+{
+    int n = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        n = 0;
+        for (int p = 0; p < f->parts.n; p++) {
+            const trine_task_part *part = &f->parts.items[p];
+            for (int i = 0; i < part->n; i++) {
+                if (part->ids[i] != mask || part->special[i]) continue;
+                if (pass) f->gaps[n] = (gap) { p, i, part->spans ? part->spans[i] : (trine_span) { 0, 0 } };
+                n++;
+            }
+        }
+        if (!n)
+            return trine_fail(err, TRINE_ERROR_ARGUMENT, "fill: the text has no %s to fill",
+                              f->tokenizer ? trine_tokenizer_token(f->tokenizer, mask) : "mask");
+        if (!pass && !(f->gaps = malloc((size_t)n * sizeof *f->gaps)))
+            return trine_fail(err, TRINE_ERROR_MEMORY, "fill: no memory for %d masks", n);
+    }
+    f->n_gaps = n;
+    return TRINE_OK;
+}
+
+/* The k likeliest ids of one row of logits, best first; a tie goes to the lower id. */
+static trine_status choose(trine_fill_choice *out, int k, float *logits, int vocab, trine_error *err)
+{
+    const trine_status status = trine_softmax(logits, vocab, "fill", err);
+    int n = 0;
+    for (int id = 0; id < vocab && !status; id++) {
+        if (n == k && logits[id] <= out[n - 1].score) continue;
+        int at = n < k ? n++ : k - 1;
+        for (; at > 0 && out[at - 1].score < logits[id]; at--) out[at] = out[at - 1];
+        out[at] = (trine_fill_choice) { .id = id, .score = logits[id] };
+    }
+    return status;
+}
+
+/* The gaps of each part, as many rows a pass as the session gives logits for. */
+static trine_status fill_gaps(filling *f, trine_error *err)
+{
+    const int vocab = f->s->model->info.vocab, most = f->s->options.logit_rows;
+    trine_status status = TRINE_OK;
+    for (int first = 0, n; first < f->n_gaps && !status; first += n) {
+        for (n = 1; first + n < f->n_gaps && n < most && f->gaps[first + n].part == f->gaps[first].part;) n++;
+        int32_t *rows = malloc((size_t)n * sizeof *rows);
+        if (!rows) return trine_fail(err, TRINE_ERROR_MEMORY, "fill: no memory for %d masks", n);
+        for (int i = 0; i < n; i++) rows[i] = f->gaps[first + i].row;
+        trine_mat logits;
+        status = trine_task_parts_head(&logits, f->s, &f->parts, f->gaps[first].part, 1, rows, n, err);
+        for (int i = 0; i < n && !status; i++)
+            status = choose(f->choices + (size_t)(first + i) * f->k, f->k, logits.data + (size_t)i * vocab, vocab, err);
+        free(rows);
+    }
+    return status;
+}
+
+static bool begins_with(const char *s, const char *start) { return s && !strncmp(s, start, strlen(start)); }
+
+/* Whether a piece goes on with the word before it, by the marks of the vocabulary's kind. */
+static bool continues_word(const trine_tokenizer *t, int32_t id)
+{
+    const char *token = trine_tokenizer_token(t, id), *algorithm = trine_tokenizer_algorithm(t);
+    if (!strcmp(algorithm, "wordpiece")) return begins_with(token, "##") && token[2];
+    return !begins_with(token, "\xc4\xa0") && !begins_with(token, "\xe2\x96\x81"); /* G with a dot, or a low line: a blank */
+}
+
+/* A token as text without marks: what it decodes to, without blanks around it and without ##. */
+static trine_status token_text(char **out, const trine_tokenizer *t, int32_t id, trine_error *err)
+{
+    if (!t) {
+        *out = calloc(1, 1);
+        return *out ? TRINE_OK : trine_fail(err, TRINE_ERROR_MEMORY, "fill: no memory");
+    }
+    const trine_status status = trine_tokenizer_decode(out, t, &id, 1, false, err);
+    if (status) return status;
+    char *s = *out;
+    size_t from = strspn(s, " "), n = strlen(s);
+    if (begins_with(s + from, "##") && s[from + 2] && !strcmp(trine_tokenizer_algorithm(t), "wordpiece")) from += 2;
+    while (n > from && s[n - 1] == ' ') n--;
+    memmove(s, s + from, n - from);
+    s[n - from] = 0;
+    return TRINE_OK;
+}
+
+/* The text with gap `which` filled by its choice `choice` and the others by their best; which < 0: all by their best. */
+static trine_status fill_text(char **out, const filling *f, int which, int choice, trine_error *err)
+{
+    trine_buffer b = { 0 };
+    size_t done = 0;
+    for (int g = 0; g < f->n_gaps; g++) {
+        const trine_fill_choice *c = &f->choices[(size_t)g * f->k + (g == which ? choice : 0)];
+        trine_span span = f->gaps[g].span; /* a mask token may have taken the blanks around it */
+        while (span.start < span.end && f->text[span.start] == ' ') span.start++;
+        while (span.end > span.start && f->text[span.end - 1] == ' ') span.end--;
+        trine_buffer_append(&b, f->text + done, span.start - done);
+        while (continues_word(f->tokenizer, c->id) && b.n && b.data[b.n - 1] == ' ' && span.start > 0 && strcmp(c->token, ""))
+            b.data[--b.n] = 0;
+        trine_buffer_puts(&b, c->token);
+        done = span.end;
+    }
+    trine_buffer_puts(&b, f->text + done);
+    *out = trine_buffer_take(&b);
+    return *out ? TRINE_OK : trine_fail(err, TRINE_ERROR_MEMORY, "fill: no memory for the text");
+}
+
+/* The same for raw ids: decoded. */
+static trine_status fill_ids(char **out, filling *f, int which, int choice, trine_error *err)
+{
+    const trine_task_part *p = &f->parts.items[0];
+    int32_t *ids = malloc((size_t)p->n * sizeof *ids);
+    if (!ids) return trine_fail(err, TRINE_ERROR_MEMORY, "fill: no memory for the text");
+    memcpy(ids, p->ids, (size_t)p->n * sizeof *ids);
+    for (int g = 0; g < f->n_gaps; g++) ids[f->gaps[g].row] = f->choices[(size_t)g * f->k + (g == which ? choice : 0)].id;
+    const trine_status status = trine_tokenizer_decode(out, f->tokenizer, ids, p->n, true, err);
+    free(ids);
+    return status;
+}
+
+static trine_status write_texts(trine_fill_result *out, filling *f, trine_error *err)
+{
+    trine_status status = TRINE_OK;
+    for (int i = 0; i < f->n_gaps * f->k && !status; i++)
+        status = token_text(&f->choices[i].token, f->tokenizer, f->choices[i].id, err);
+    for (int i = -1; i < f->n_gaps * f->k && !status; i++) {
+        char **text = i < 0 ? &out->text : &f->choices[i].text;
+        const int which = i < 0 ? -1 : i / f->k, choice = i < 0 ? 0 : i % f->k;
+        if (f->text)
+            status = fill_text(text, f, which, choice, err);
+        else if (f->tokenizer)
+            status = fill_ids(text, f, which, choice, err);
+        else if (!(*text = calloc(1, 1)))
+            status = trine_fail(err, TRINE_ERROR_MEMORY, "fill: no memory");
+    }
+    return status;
+}
+
+trine_status trine_fill(trine_fill_result *out, trine_session *s, const char *text, const trine_task_options *options,
+                        trine_error *err)
+{
+    const trine_task_options *o = options ? options : &trine_task_defaults;
+    if (!out || !s) return trine_fail(err, TRINE_ERROR_ARGUMENT, "fill: no %s", s ? "result" : "session");
+    *out = (trine_fill_result) { 0 };
+    if (o->top_k < 0 || o->pair)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "fill: top_k is %d, expected 0 or more, and no pair", o->top_k);
+    trine_status status = trine_task_needs_head(s, "fill", TRINE_HEAD_MLM, err);
+    if (status) return status;
+    const trine_tokenizer *tokenizer = s->model->tokenizer;
+    const int32_t mask = tokenizer ? trine_tokenizer_special(tokenizer, TRINE_TOKEN_MASK) : -1;
+    if (mask < 0)
+        return trine_fail(err, TRINE_ERROR_NOT_FOUND, "fill: %s names no mask token",
+                          tokenizer ? "this tokenizer" : "no tokenizer lies beside the model, which");
+    filling f = { .s = s, .tokenizer = tokenizer, .text = o->ids ? NULL : text };
+    f.k = o->top_k ? o->top_k : 5;
+    if (f.k > s->model->info.vocab) f.k = s->model->info.vocab;
+    status = trine_task_parts_add(&f.parts, s, "fill", text, 0, o, err);
+    if (!status) status = find_gaps(&f, mask, err);
+    if (!status && !(f.choices = calloc((size_t)f.n_gaps * (size_t)f.k, sizeof *f.choices)))
+        status = trine_fail(err, TRINE_ERROR_MEMORY, "fill: no memory for %d masks of %d choices", f.n_gaps, f.k);
+    if (!status) status = fill_gaps(&f, err);
+    if (!status) status = write_texts(out, &f, err);
+    out->n_masks = f.choices ? f.n_gaps : 0;
+    out->n_choices = f.k;
+    out->choices = f.choices;
+    trine_task_parts_clear(&f.parts);
+    free(f.gaps);
+    if (status) trine_fill_result_clear(out);
+    return status;
+}
+
+void trine_fill_result_clear(trine_fill_result *r)
+{
+    if (!r) return;
+    for (int i = 0; i < r->n_masks * r->n_choices; i++) {
+        free(r->choices[i].token);
+        free(r->choices[i].text);
+    }
+    free(r->choices);
+    free(r->text);
+    *r = (trine_fill_result) { 0 };
+}

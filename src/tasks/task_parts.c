@@ -1,0 +1,245 @@
+/* task_parts.c - from text to passes: tokenising, the choice of what happens to a long text, and laying parts into one pass. */
+#include "tasks/task_parts.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "base/status.h"
+
+const trine_task_options trine_task_defaults = { 0 };
+
+int trine_session_text_limit(const trine_session *s)
+{
+    const int longest = s->model->info.paradigm == TRINE_ENCODER_DECODER ? s->options.source_ctx : s->memory.ctx;
+    return trine_min_int(longest, s->rows_cap);
+}
+
+/* Room for a part of n tokens at the end of `parts`, which counts it only when it is complete. */
+static trine_task_part *new_part(trine_task_parts *parts, int n, int index, trine_error *err)
+{
+    if (parts->n == parts->cap) {
+        const int cap = parts->cap ? 2 * parts->cap : 4;
+        trine_task_part *items = realloc(parts->items, (size_t)cap * sizeof *items);
+        if (items) {
+            parts->items = items;
+            parts->cap = cap;
+        }
+    }
+    size_t bytes;
+    void *memory = parts->n < parts->cap && trine_mul_size(&bytes, (size_t)n, sizeof(trine_span) + 2 * sizeof(int32_t) + 2)
+                       ? calloc(1, bytes)
+                       : NULL;
+    if (!memory) {
+        trine_fail(err, TRINE_ERROR_MEMORY, "no memory for a text of %d tokens", n);
+        return NULL;
+    }
+    trine_task_part *p = &parts->items[parts->n];
+    *p = (trine_task_part) { .text = index, .n = n, .n_content = n, .memory = memory };
+    p->spans = memory;
+    p->ids = (int32_t *)(p->spans + n);
+    p->types = p->ids + n;
+    p->special = (uint8_t *)(p->types + n);
+    p->sequence = (int8_t *)(p->special + n);
+    return p;
+}
+
+/* Copies tokens [from, from + n) of an encoding to place `at` of a part. */
+static void put(trine_task_part *p, int at, const trine_encoding *e, int from, int n)
+{
+    memcpy(p->ids + at, e->ids + from, (size_t)n * sizeof *p->ids);
+    memcpy(p->types + at, e->types + from, (size_t)n * sizeof *p->types);
+    memcpy(p->spans + at, e->spans + from, (size_t)n * sizeof *p->spans);
+    memcpy(p->special + at, e->special + from, (size_t)n);
+    memcpy(p->sequence + at, e->sequence + from, (size_t)n);
+}
+
+static trine_status add_raw(trine_task_parts *parts, const trine_session *s, const char *task, const trine_task_options *o,
+                            trine_error *err)
+{
+    const int limit = trine_session_text_limit(s);
+    if (o->n_ids < 1) return trine_fail(err, TRINE_ERROR_EMPTY, "%s: there are no ids", task);
+    if (o->n_ids > limit)
+        return trine_fail(err, TRINE_ERROR_TOO_LONG, "%s: %d ids, and %s takes %d here", task, o->n_ids, s->model->info.family,
+                          limit);
+    trine_task_part *p = new_part(parts, o->n_ids, 0, err);
+    if (!p) return TRINE_ERROR_MEMORY;
+    memcpy(p->ids, o->ids, (size_t)o->n_ids * sizeof *p->ids);
+    if (o->types) memcpy(p->types, o->types, (size_t)o->n_ids * sizeof *p->types);
+    p->spans = NULL;
+    parts->n++;
+    return TRINE_OK;
+}
+
+/* An encoding that is too long, as parts of `limit` tokens: those before the text, a share of it, those after it. */
+static trine_status add_chunks(trine_task_parts *parts, const char *task, const trine_encoding *e, int limit, int index,
+                               trine_error *err)
+{
+    int before = 0, after = 0;
+    while (before < e->n && e->special[before]) before++;
+    while (after < e->n - before && e->special[e->n - 1 - after]) after++;
+    const int room = limit - before - after, content = e->n - before - after;
+    if (room < 1)
+        return trine_fail(err, TRINE_ERROR_TOO_LONG, "%s: %d tokens leave no room for text beside the special ones", task, limit);
+    for (int from = 0; from < content; from += room) {
+        const int n = trine_min_int(room, content - from);
+        trine_task_part *p = new_part(parts, before + n + after, index, err);
+        if (!p) return TRINE_ERROR_MEMORY;
+        put(p, 0, e, 0, before);
+        put(p, before, e, before + from, n);
+        put(p, before + n, e, e->n - after, after);
+        p->n_content = n;
+        parts->n++;
+    }
+    return TRINE_OK;
+}
+
+trine_status trine_task_parts_add(trine_task_parts *parts, const trine_session *s, const char *task, const char *text, int index,
+                                  const trine_task_options *o, trine_error *err)
+{
+    const trine_model *m = s->model;
+    const int most = trine_session_text_limit(s), limit = parts->limit ? trine_min_int(parts->limit, most) : most;
+    if (o->ids) return add_raw(parts, s, task, o, err);
+    if (!text || !*text) return trine_fail(err, TRINE_ERROR_EMPTY, "%s: the text is empty", task);
+    if (!m->tokenizer)
+        return trine_fail(err, TRINE_ERROR_NOT_FOUND, "%s: there is no tokenizer beside %s: give ids in place of text", task,
+                          m->info.path);
+    const trine_encode_options encode = { .pair = o->pair, .max_tokens = o->too_long == TRINE_LONG_TRUNCATE ? limit : 0 };
+    trine_encoding e;
+    trine_status status = trine_tokenizer_encode(&e, m->tokenizer, text, 0, &encode, err);
+    if (status) return status;
+    int n_special = 0;
+    for (int i = 0; i < e.n; i++) n_special += e.special[i];
+    trine_task_part *p = NULL;
+    if (n_special == e.n) {
+        status = trine_fail(err, TRINE_ERROR_EMPTY, "%s: the text is empty: it has no tokens", task);
+    } else if (e.n <= limit) {
+        p = new_part(parts, e.n, index, err);
+        if (p) {
+            put(p, 0, &e, 0, e.n);
+            p->n_content = e.n - n_special;
+            parts->n++;
+        } else {
+            status = TRINE_ERROR_MEMORY;
+        }
+    } else if (o->too_long == TRINE_LONG_CHUNK && !o->pair) {
+        status = add_chunks(parts, task, &e, limit, index, err);
+    } else if (o->too_long == TRINE_LONG_CHUNK) {
+        status = trine_fail(err, TRINE_ERROR_TOO_LONG,
+                            "%s: the pair has %d tokens, %s takes %d, and a pair cannot be taken in parts: cut it (--truncate)",
+                            task, e.n, m->info.family, limit);
+    } else {
+        status = trine_fail(
+            err, TRINE_ERROR_TOO_LONG,
+            "%s: the text has %d tokens, special ones included, and %s takes %d%s: cut its end (--truncate)%s or shorten it", task,
+            e.n, m->info.family, limit,
+            limit == m->info.max_tokens ? ""
+            : limit < most              ? " (the longest it was trained on)"
+                                        : " in this session",
+            o->pair ? "" : ", take it in parts (--chunk)");
+    }
+    trine_encoding_clear(&e);
+    return status;
+}
+
+void trine_task_parts_clear(trine_task_parts *parts)
+{
+    for (int i = 0; i < parts->n; i++) free(parts->items[i].memory);
+    free(parts->items);
+    *parts = (trine_task_parts) { .limit = parts->limit };
+}
+
+int trine_task_parts_in_pass(const trine_task_parts *parts, int first, const trine_session *s)
+{
+    int n = 0;
+    for (int rows = 0; first + n < parts->n && parts->items[first + n].n <= s->rows_cap - rows; n++)
+        rows += parts->items[first + n].n;
+    return n;
+}
+
+/* ---------------------------------------------------------------------------------------------------------------- passes */
+
+typedef struct layout {
+    trine_texts texts;
+    const int32_t **ids, **types;
+    int *n;
+} layout;
+
+static trine_status lay_out(layout *l, const trine_task_parts *parts, int first, int n, trine_error *err)
+{
+    *l = (layout) { .ids = malloc((size_t)n * sizeof *l->ids),
+                    .types = malloc((size_t)n * sizeof *l->types),
+                    .n = malloc((size_t)n * sizeof *l->n) };
+    if (!l->ids || !l->types || !l->n) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to lay %d texts into a pass", n);
+    for (int i = 0; i < n; i++) {
+        l->ids[i] = parts->items[first + i].ids;
+        l->types[i] = parts->items[first + i].types;
+        l->n[i] = parts->items[first + i].n;
+    }
+    l->texts = (trine_texts) { .n_texts = n, .ids = l->ids, .types = l->types, .n = l->n };
+    return TRINE_OK;
+}
+
+static void take_up(layout *l)
+{
+    free(l->ids);
+    free(l->types);
+    free(l->n);
+}
+
+trine_status trine_task_parts_states(trine_mat *out, trine_session *s, const trine_task_parts *parts, int first, int n,
+                                     trine_error *err)
+{
+    layout l;
+    trine_status status = lay_out(&l, parts, first, n, err);
+    if (!status) status = trine_session_states(out, s, &l.texts, err);
+    take_up(&l);
+    return status;
+}
+
+trine_status trine_task_parts_head(trine_mat *out, trine_session *s, const trine_task_parts *parts, int first, int n,
+                                   const int32_t *out_rows, int n_out, trine_error *err)
+{
+    layout l;
+    trine_status status = lay_out(&l, parts, first, n, err);
+    if (!status) status = trine_session_head(out, s, &l.texts, out_rows, n_out, err);
+    take_up(&l);
+    return status;
+}
+
+/* ---------------------------------------------------------------------------------------------------------------- shared */
+
+trine_status trine_task_needs_head(const trine_session *s, const char *task, trine_head head, trine_error *err)
+{
+    static const struct {
+        const char *name, *as;
+    } heads[] = {
+        [TRINE_HEAD_NONE] = { "none: it gives hidden states, for embed", "" },
+        [TRINE_HEAD_LM] = { "a next-token one, for generate", "...ForCausalLM" },
+        [TRINE_HEAD_MLM] = { "a masked-token one, for fill", "...ForMaskedLM" },
+        [TRINE_HEAD_LABELS] = { "a label one, for classify", "...ForSequenceClassification" },
+        [TRINE_HEAD_TAGS] = { "a tag one, for tag", "...ForTokenClassification" },
+    };
+    static const char *const wanted[] = {
+        [TRINE_HEAD_LM] = "next-token", [TRINE_HEAD_MLM] = "masked-token", [TRINE_HEAD_LABELS] = "label", [TRINE_HEAD_TAGS] = "tag"
+    };
+    const trine_head has = s->model->info.head;
+    if (has == head) return TRINE_OK;
+    return trine_fail(err, TRINE_ERROR_ARGUMENT,
+                      "%s: this model has no %s head (its head is %s); it needs a checkpoint of a class %s", task, wanted[head],
+                      heads[has].name, heads[head].as);
+}
+
+trine_status trine_softmax(float *x, int n, const char *task, trine_error *err)
+{
+    double sum = 0;
+    float most = -INFINITY;
+    for (int i = 0; i < n; i++) {
+        if (!isfinite(x[i])) return trine_fail(err, TRINE_ERROR_NUMERIC, "%s: logit %d is not finite", task, i);
+        most = fmaxf(most, x[i]);
+    }
+    for (int i = 0; i < n; i++) sum += exp((double)x[i] - most);
+    for (int i = 0; i < n; i++) x[i] = (float)(exp((double)x[i] - most) / sum);
+    return TRINE_OK;
+}
