@@ -33,11 +33,15 @@ TRINE_INLINE vf load_w_n(const unsigned char *w, size_t k, size_t n, int kind)
 
 /* sums[i][j] += x_i . w_j over n elements; sums of n_x by n_w (constants where this is inlined) vectors. */
 TRINE_INLINE void dot_into(vf sums[DOT_X][TRINE_DOT_TILE], const float *x, size_t x_stride, int n_x, const unsigned char *w,
-                           size_t w_stride, int n_w, size_t n, int kind)
+                           size_t w_stride, int n_w, size_t n, int kind, bool ahead)
 {
+    const size_t size = kind == W_F32 ? 4 : 2;
     size_t k = 0;
     for (; k + LANES <= n; k += LANES) {
         vf a[DOT_X];
+        if (ahead)
+            TRINE_UNROLL for (int j = 0; j < n_w; j++)
+                _mm_prefetch((const char *)w + (size_t)(j + n_w) * w_stride + k * size, _MM_HINT_T0);
         TRINE_UNROLL for (int i = 0; i < n_x; i++) a[i] = vf_load(x + (size_t)i * x_stride + k);
         TRINE_UNROLL for (int j = 0; j < n_w; j++)
         {
@@ -57,14 +61,20 @@ TRINE_INLINE void dot_rows(float *y, size_t y_stride, const float *x, size_t x_s
 {
     vf sums[DOT_X][TRINE_DOT_TILE];
     TRINE_UNROLL for (int i = 0; i < n_x; i++) TRINE_UNROLL for (int j = 0; j < n_w; j++) sums[i][j] = vf_zero();
+    /* Four rows side by side are not a stream that the hardware follows well: ask for the same place of the next four. */
+    const bool ahead = n_w == TRINE_DOT_TILE && n_x == 1;
     if (!unpack) {
-        dot_into(sums, x, x_stride, n_x, w, w_stride, n_w, n, kind);
+        dot_into(sums, x, x_stride, n_x, w, w_stride, n_w, n, kind, ahead);
     } else {
         float plain[TRINE_DOT_TILE][CHUNK];
         for (size_t k = 0; k < n; k += CHUNK, w += chunk_bytes) {
             const size_t take = n - k < CHUNK ? n - k : CHUNK;
-            for (int j = 0; j < n_w; j++) unpack(plain[j], w + (size_t)j * w_stride, take);
-            dot_into(sums, x + k, x_stride, n_x, (const unsigned char *)plain, sizeof plain[0], n_w, take, W_F32);
+            for (int j = 0; j < n_w; j++) {
+                for (size_t at = 0; ahead && at < chunk_bytes; at += 64)
+                    _mm_prefetch((const char *)w + (size_t)(j + n_w) * w_stride + at, _MM_HINT_T0);
+                unpack(plain[j], w + (size_t)j * w_stride, take);
+            }
+            dot_into(sums, x + k, x_stride, n_x, (const unsigned char *)plain, sizeof plain[0], n_w, take, W_F32, false);
         }
     }
     TRINE_UNROLL for (int i = 0; i < n_x; i++) TRINE_UNROLL for (int j = 0; j < n_w; j++) y[(size_t)i * y_stride + (size_t)j] =
@@ -107,31 +117,6 @@ TRINE_DOT_PLAIN(f32, W_F32)
 TRINE_DOT_PLAIN(f16, W_F16)
 TRINE_DOT_PLAIN(bf16, W_BF16)
 #undef TRINE_DOT_PLAIN
-
-/* One body for all quantised types: the unpacking is called, and costs more than the call. */
-static __attribute__((noinline)) void dot_unpacked(float *y, size_t y_stride, const float *x, size_t x_stride, int n_x,
-                                                   const void *w, size_t w_stride, int n_w, size_t n, trine_unpack_fn *unpack,
-                                                   size_t chunk_bytes)
-{
-    dot_tile(y, y_stride, x, x_stride, n_x, w, w_stride, n_w, n, W_F32, unpack, chunk_bytes);
-}
-
-#define TRINE_DOT_BLOCKS(name, bytes)                                                                                              \
-    static void TRINE_NAME(dot_tile_##name)(float *y, size_t y_stride, const float *x, size_t x_stride, int n_x, const void *w,    \
-                                            size_t w_stride, int n_w, size_t n)                                                    \
-    {                                                                                                                              \
-        dot_unpacked(y, y_stride, x, x_stride, n_x, w, w_stride, n_w, n, TRINE_NAME(unpack_##name), bytes);                        \
-    }
-/* Bytes of 256 elements. */
-TRINE_DOT_BLOCKS(q8_0, 8 * 34)
-TRINE_DOT_BLOCKS(q4_0, 8 * 18)
-TRINE_DOT_BLOCKS(q4_1, 8 * 20)
-TRINE_DOT_BLOCKS(q5_0, 8 * 22)
-TRINE_DOT_BLOCKS(q5_1, 8 * 24)
-TRINE_DOT_BLOCKS(q4_k, 144)
-TRINE_DOT_BLOCKS(q5_k, 176)
-TRINE_DOT_BLOCKS(q6_k, 210)
-#undef TRINE_DOT_BLOCKS
 
 /* ---- many rows ---- */
 

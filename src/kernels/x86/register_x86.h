@@ -4,20 +4,18 @@
 
 static void register_all(trine_kernels *k)
 {
-#define QUANT(name, type)                                                                                                          \
-    k->dot_tile[type] = TRINE_NAME(dot_tile_##name);                                                                               \
-    k->unpack[type] = TRINE_NAME(unpack_##name);
-    QUANT(f16, TRINE_F16)
-    QUANT(bf16, TRINE_BF16)
-    QUANT(q8_0, TRINE_Q8_0)
-    QUANT(q4_0, TRINE_Q4_0)
-    QUANT(q4_1, TRINE_Q4_1)
-    QUANT(q5_0, TRINE_Q5_0)
-    QUANT(q5_1, TRINE_Q5_1)
-    QUANT(q4_k, TRINE_Q4_K)
-    QUANT(q5_k, TRINE_Q5_K)
-    QUANT(q6_k, TRINE_Q6_K)
-#undef QUANT
+    k->unpack[TRINE_F16] = TRINE_NAME(unpack_f16);
+    k->unpack[TRINE_BF16] = TRINE_NAME(unpack_bf16);
+    k->unpack[TRINE_Q8_0] = TRINE_NAME(unpack_q8_0);
+    k->unpack[TRINE_Q4_0] = TRINE_NAME(unpack_q4_0);
+    k->unpack[TRINE_Q4_1] = TRINE_NAME(unpack_q4_1);
+    k->unpack[TRINE_Q5_0] = TRINE_NAME(unpack_q5_0);
+    k->unpack[TRINE_Q5_1] = TRINE_NAME(unpack_q5_1);
+    k->unpack[TRINE_Q4_K] = TRINE_NAME(unpack_q4_k);
+    k->unpack[TRINE_Q5_K] = TRINE_NAME(unpack_q5_k);
+    k->unpack[TRINE_Q6_K] = TRINE_NAME(unpack_q6_k);
+    k->dot_tile[TRINE_F16] = TRINE_NAME(dot_tile_f16);
+    k->dot_tile[TRINE_BF16] = TRINE_NAME(dot_tile_bf16);
     k->dot_tile[TRINE_F32] = TRINE_NAME(dot_tile_f32);
     k->pack[TRINE_F16] = TRINE_NAME(pack_f16);
     k->pack[TRINE_BF16] = TRINE_NAME(pack_bf16);
