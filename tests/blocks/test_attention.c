@@ -488,7 +488,7 @@ static void failing_attention(void **state)
     s.spec.bias = &bias;
     assert_int_equal(run_failing_pass(&s.batch, TRINE_CPU_SCALAR, 1, self_body, &s), TRINE_ERROR_UNSUPPORTED);
     s.spec.bias = NULL;
-    s.spec.n_kv_heads = 3;
+    s.spec.n_heads = 1; /* two kv heads for one */
     assert_int_equal(run_failing_pass(&s.batch, TRINE_CPU_SCALAR, 1, self_body, &s), TRINE_ERROR_INTERNAL);
     trine_kv_pool_close(pool);
     trine_kv_pool_close(wrong);

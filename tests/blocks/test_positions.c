@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "blocks/attention.h"
+#include "support/alloc.h"
 #include "support/random.h"
 #include "support/run_pass.h"
 
@@ -76,6 +77,10 @@ static void bad_configurations(void **state)
     trine_error err;
     assert_int_equal(trine_rope_make(&rope, &good, &err), TRINE_OK);
     trine_rope_clear(&rope);
+    alloc_fail_at(1);
+    assert_int_equal(trine_rope_make(&rope, &good, &err), TRINE_ERROR_MEMORY);
+    alloc_fail_at(0);
+    assert_null(rope.inv_freq);
 #define BAD(field, value)                                                                                                          \
     {                                                                                                                              \
         trine_rope_config bad = good;                                                                                              \

@@ -6,13 +6,17 @@
 
 #include <cmocka.h>
 
+#include "support/alloc.h"
+
 static trine_status run(trine_arena *arena, const trine_batch *batch, trine_cpu level, int n_threads, trine_tracer *tracer,
                         run_pass_fn *body, void *user, trine_error *err)
 {
     trine_kernels kernels;
     trine_kernels_init(&kernels, level);
     trine_pass p = { .arena = arena, .kernels = &kernels, .n_threads = n_threads, .batch = batch, .tracer = tracer };
+    const long before = alloc_count();
     body(&p, user);
+    if (!tracer) assert_int_equal(alloc_count(), before); /* a pass allocates nothing */
     return trine_pass_status(&p, err);
 }
 
