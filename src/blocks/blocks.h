@@ -20,13 +20,23 @@ typedef struct trine_weight {
 /* Vaswani et al. 2017: x W^T + b. */
 trine_mat trine_linear(trine_pass *p, trine_mat x, const trine_weight *w);
 
-typedef enum trine_activation { TRINE_RELU, TRINE_GELU, TRINE_GELU_TANH, TRINE_SILU, TRINE_TANH, TRINE_GELU_QUICK } trine_activation;
+typedef enum trine_activation {
+    TRINE_RELU,
+    TRINE_GELU,
+    TRINE_GELU_TANH,
+    TRINE_SILU,
+    TRINE_TANH,
+    TRINE_GELU_QUICK
+} trine_activation;
 void trine_activate_in_place(trine_pass *p, trine_mat x, trine_activation kind);
 /* The kind called `name` in a config.json ("gelu", "gelu_new", "gelu_pytorch_tanh", "silu", "swish", "relu", "tanh"); false when unknown. */
 bool trine_activation_from_name(trine_activation *out, const char *name);
 
 /* Position-wise feed-forward: down(act(up x)), or gated (Shazeer 2020): down(act(gate x) * up x) when gate.data is set. */
-typedef struct trine_feed_forward_weights { trine_weight up, gate, down; trine_activation activation; } trine_feed_forward_weights;
+typedef struct trine_feed_forward_weights {
+    trine_weight up, gate, down;
+    trine_activation activation;
+} trine_feed_forward_weights;
 trine_mat trine_feed_forward(trine_pass *p, trine_mat x, const trine_feed_forward_weights *w);
 
 /* Rows of the embedding table by id (ids outside it fail the pass). Any type; `ids` NULL takes the batch's. */
@@ -52,17 +62,22 @@ typedef enum trine_rope_kind { TRINE_ROPE_PLAIN, TRINE_ROPE_LINEAR, TRINE_ROPE_L
 typedef struct trine_rope_config {
     trine_rope_kind kind;
     float theta;
-    int d_head, n_rotated;      /* n_rotated <= d_head: partial rotary */
-    float factor;               /* linear, llama3, yarn */
+    int d_head, n_rotated;                   /* n_rotated <= d_head: partial rotary */
+    float factor;                            /* linear, llama3, yarn */
     float low_freq_factor, high_freq_factor; /* llama3 */
-    int original_ctx;           /* llama3, yarn */
-    float beta_fast, beta_slow; /* yarn; 0: 32 and 1 */
-    bool no_truncate;           /* yarn: the ramp's ends are not rounded to whole dimensions ("truncate": false) */
-    float attention_factor;     /* yarn; 0: 0.1 ln(factor) + 1 */
-    bool interleaved;           /* pairs (2i, 2i+1), as GGUF stores Llama; else (i, i + n/2) */
-    const float *freq_factors;  /* GGUF's rope_freqs.weight [n_rotated / 2]: divides inv_freq; or NULL */
+    int original_ctx;                        /* llama3, yarn */
+    float beta_fast, beta_slow;              /* yarn; 0: 32 and 1 */
+    bool no_truncate;                        /* yarn: the ramp's ends are not rounded to whole dimensions ("truncate": false) */
+    float attention_factor;                  /* yarn; 0: 0.1 ln(factor) + 1 */
+    bool interleaved;                        /* pairs (2i, 2i+1), as GGUF stores Llama; else (i, i + n/2) */
+    const float *freq_factors;               /* GGUF's rope_freqs.weight [n_rotated / 2]: divides inv_freq; or NULL */
 } trine_rope_config;
-typedef struct trine_rope { float *inv_freq; int n_rotated; float scale; bool interleaved; } trine_rope;
+typedef struct trine_rope {
+    float *inv_freq;
+    int n_rotated;
+    float scale;
+    bool interleaved;
+} trine_rope;
 trine_status trine_rope_make(trine_rope *out, const trine_rope_config *config, trine_error *err);
 void trine_rope_clear(trine_rope *rope);
 /* Turns each head of x [n_rows, n_heads * d_head] by its row's position. */
@@ -70,15 +85,19 @@ void trine_rope_in_place(trine_pass *p, trine_mat x, int d_head, const trine_rop
 
 /* T5's relative position bias (Raffel et al. 2020, sec. 2.1): table [n_buckets, n_heads], computed from its buckets on the
  * fly, never n x n. */
-typedef struct trine_relative_bias { const float *table; int n_buckets, max_distance, n_heads; bool bidirectional; } trine_relative_bias;
+typedef struct trine_relative_bias {
+    const float *table;
+    int n_buckets, max_distance, n_heads;
+    bool bidirectional;
+} trine_relative_bias;
 
 /* softmax(Q K^T scale + bias, masked) V, tiled with a running softmax (Milakov & Gimelshein 2018; Dao et al. 2022). */
 typedef struct trine_attention_spec {
-    int layer;        /* index in the cache, and of the traced weights */
+    int layer; /* index in the cache, and of the traced weights */
     int n_heads, n_kv_heads, d_head;
-    float scale;      /* 1 / sqrt(d_head), or 1 in T5 */
-    bool causal;      /* the model's own mask; the batch may override it */
-    int window;       /* causal: a query sees its own and the window - 1 keys before; 0: all */
+    float scale;                     /* 1 / sqrt(d_head), or 1 in T5 */
+    bool causal;                     /* the model's own mask; the batch may override it */
+    int window;                      /* causal: a query sees its own and the window - 1 keys before; 0: all */
     const trine_relative_bias *bias; /* or NULL */
 } trine_attention_spec;
 /* q [n_rows, n_heads * d_head], k and v [n_rows, n_kv_heads * d_head] of the same segments; returns q's shape. Segments with a

@@ -44,7 +44,9 @@ int trine_kv_reserved(const trine_kv *kv);
 /* The keys and values of one page, layer and head. Keys of plain types lie transposed, [d_head][TRINE_KV_PAGE], so that a
  * query meets 64 keys at a time without a sum across lanes; quantised ones, whose blocks run along a head, and all values
  * lie [TRINE_KV_PAGE][d_head]. */
-typedef struct trine_kv_tile { void *keys, *values; } trine_kv_tile;
+typedef struct trine_kv_tile {
+    void *keys, *values;
+} trine_kv_tile;
 trine_kv_tile trine_kv_get_tile(const trine_kv *kv, int layer, int head, int page);
 bool trine_kv_keys_transposed(trine_dtype type);
 /* Stores n tokens from position pos on (reserved before) of one layer and head; k and v [n, d_head], their rows `stride`

@@ -15,7 +15,10 @@
 #include "trine.h"
 
 /* Row-major, rows contiguous. `data` is NULL while measuring or after a failure. */
-typedef struct trine_mat { float *data; int rows, cols; } trine_mat;
+typedef struct trine_mat {
+    float *data;
+    int rows, cols;
+} trine_mat;
 
 typedef struct trine_kv trine_kv; /* kv_cache.h: keys and values of one sequence, all layers */
 
@@ -35,7 +38,7 @@ typedef struct trine_batch {
     const int32_t *types;    /* [n_rows] token types, or NULL for all 0 */
     const int32_t *out_rows; /* [n_out] rows whose logits are wanted, or NULL: all n_rows */
     int n_out;
-    trine_mask mask;         /* override of every self-attention; DEFAULT: the model's own */
+    trine_mask mask; /* override of every self-attention; DEFAULT: the model's own */
 } trine_batch;
 
 /* Receives copies of what happens inside (trine_trace). Called on the thread of the pass. Return a status that ends the pass. */
