@@ -120,9 +120,10 @@ void trine_linear_into(trine_pass *p, trine_mat y, trine_mat x, const trine_weig
     l.slice_bytes = (size_t)(DEPTH / type->block) * (size_t)type->block_bytes;
     const bool few = x.rows <= FEW_ROWS;
     const int n_threads = trine_max_int(1, p->n_threads);
-    const size_t per_thread =
-        few ? (size_t)TRINE_DOT_TILE * (size_t)w->cols : (size_t)(UNPACK_ROWS + BLOCK_COLS) * (size_t)trine_min_int(DEPTH, w->cols);
-    const size_t stride = trine_round_up(per_thread + (few ? 0 : UNPACK_ROWS * DEPTH), 16);
+    /* Of many rows never less than of few: a pass measured with the most rows has room for every other. */
+    const size_t few_floats = (size_t)TRINE_DOT_TILE * (size_t)w->cols;
+    const size_t many_floats = (size_t)BLOCK_COLS * (size_t)trine_min_int(DEPTH, w->cols) + UNPACK_ROWS * DEPTH;
+    const size_t stride = trine_round_up(few || few_floats > many_floats ? few_floats : many_floats, 16);
 
     const size_t mark = trine_arena_mark(p->arena);
     float *scratch = trine_pass_alloc(p, stride * (size_t)n_threads, sizeof(float));
