@@ -1,6 +1,6 @@
 /* eval_lm.c - perplexity: exp of the mean of -ln p(token | the tokens before it).
  *
- * * The file is one text, tokenised whole; what spells a special token in it is only text. A window is `window` tokens of it;
+ * The file is one text, tokenised whole; what spells a special token in it is only text. A window is `window` tokens of it;
  * the next one begins `stride` tokens later and scores what no window scored before, so that with a small stride every token
  * has at least window - stride tokens before it. Where the tokenizer puts a beginning token before a text, every window's first
  * token is replaced by it, as llama.cpp does. A window's first token is not scored: nothing stands before it. stride -1 is

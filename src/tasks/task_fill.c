@@ -1,6 +1,6 @@
 /* task_fill.c - the words a masked language model puts into the gaps of a text (Devlin et al. 2019, sec. 3.1, task 1).
  *
- * * Texts are given back with the word spliced into what the user wrote, so that case and spaces stay: a decode of the ids
+ * Texts are given back with the word spliced into what the user wrote, so that case and spaces stay: a decode of the ids
  * would lower them. A piece that continues a word ("##s", or one without the mark of a word's beginning) joins what stands
  * before the gap. */
 #include <stdlib.h>

@@ -19,6 +19,9 @@ trine_status trine_json_read(json_t **out, const char *text, size_t n, const cha
 {
     json_error_t problem;
     *out = json_loadb(text, n, JSON_ALLOW_NUL, &problem);
+    /* transformers writes "model_max_length": 1000000000000000019884624838656 for "no limit": no field read here is as large */
+    if (!*out && json_error_code(&problem) == json_error_numeric_overflow)
+        *out = json_loadb(text, n, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &problem);
     if (*out) return TRINE_OK;
     if (json_error_code(&problem) == json_error_out_of_memory) return trine_fail(err, TRINE_ERROR_MEMORY, "%s: no memory", what);
     return trine_fail(err, TRINE_ERROR_FORMAT, "%s: line %d: %s", what, problem.line, problem.text);
