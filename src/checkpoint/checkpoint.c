@@ -125,6 +125,7 @@ void trine_checkpoint_close(trine_checkpoint *c)
     free(c->tensors);
     free(c->slots);
     free(c->directory);
+    free(c->restored);
     free(c);
 }
 
@@ -148,10 +149,9 @@ const trine_tensor *trine_checkpoint_tensor(const trine_checkpoint *c, int i)
 void trine_checkpoint_forget(const trine_checkpoint *c, const trine_tensor *t)
 {
     const uintptr_t data = (uintptr_t)t->data;
-    const trine_mapping *whole = c->gguf ? trine_gguf_mapping(c->gguf) : NULL;
-    for (int i = 0; !whole && i < c->n_files; i++) {
-        const uintptr_t start = (uintptr_t)c->files[i].data;
-        if (data >= start && data - start < c->files[i].size) whole = &c->files[i];
+    const trine_mapping *files = c->gguf ? trine_gguf_mapping(c->gguf) : c->files;
+    for (int i = 0; i < (c->gguf ? 1 : c->n_files); i++) {
+        const uintptr_t start = (uintptr_t)files[i].data;
+        if (data >= start && data - start < files[i].size) trine_mapping_forget(&files[i], data - start, t->bytes);
     }
-    if (whole) trine_mapping_forget(whole, data - (uintptr_t)whole->data, t->bytes);
 }

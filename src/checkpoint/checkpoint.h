@@ -3,13 +3,12 @@
  * Both containers answer in the names of Hugging Face: a GGUF file's `blk.0.attn_q.weight` is found as
  * `model.layers.0.self_attn.q_proj.weight`, and its metadata is given as the config.json that the same model would have.
  * So model files know one vocabulary of names. A tensor that GGUF has no name for (the head of a masked language model) keeps that
- * of Hugging Face in files that trine writes, and Llama 3's `rope_freqs.weight` keeps that of GGUF.
+ * of Hugging Face in files that trine writes, and Llama 3's `rope_freqs.weight` keeps that of GGUF. RoBERTa's positions, which
+ * GGUF stores from the first that a text uses, are given whole again (copied, the one tensor that is).
  *
  * What differs in content is said in the configuration of a GGUF file, by keys that no config.json has:
  *     "trine_rope_interleaved": true    q and k rows of a head are in pairs (2i, 2i + 1): Llama, Mistral
  *     "trine_conv1d_transposed": true   GPT-2's Conv1D matrices are [out, in], like every other matrix
- *     "trine_positions_cut": true       RoBERTa's learned positions start at row 0, not at pad_token_id + 1;
- *                                       "max_position_embeddings" is the number of rows there are
  *     "trine_rope_llama3": {...}        the scaling of the original model; rope_freqs.weight has it, so "rope_scaling" and
  *                                       "rope_parameters" no longer say it. Only convert reads this key
  *     "trine_pooling": "mean"           "cls", "last": how one vector is made of a text

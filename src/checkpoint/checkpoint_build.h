@@ -13,6 +13,7 @@ struct trine_checkpoint {
     trine_mapping *files;   /* mapped .safetensors files */
     int n_files;
     trine_gguf *gguf;       /* or NULL */
+    void *restored;         /* a tensor that is not in the file as it is given, or NULL */
     trine_tensor *tensors;  /* names are owned; file_name is when it is not the name */
     int n_tensors, tensors_cap;
     int *slots;             /* hash table of tensor indices + 1, open addressing; 0 is empty */

@@ -9,13 +9,9 @@
 #include "base/size.h"
 
 const trine_gguf_architecture *const trine_gguf_architectures[] = {
-    &trine_gguf_llama,      &trine_gguf_mistral,
-    &trine_gguf_qwen2,      &trine_gguf_qwen3,
-    &trine_gguf_gpt2,       &trine_gguf_bert,
-    &trine_gguf_roberta,    &trine_gguf_xlm_roberta,
-    &trine_gguf_camembert,  &trine_gguf_distilbert,
-    &trine_gguf_t5,         &trine_gguf_mt5,
-    &trine_gguf_t5_encoder, NULL,
+    &trine_gguf_llama, &trine_gguf_mistral, &trine_gguf_qwen2,       &trine_gguf_qwen3,      &trine_gguf_gpt2,
+    &trine_gguf_bert,  &trine_gguf_roberta, &trine_gguf_xlm_roberta, &trine_gguf_camembert,  &trine_gguf_distilbert,
+    &trine_gguf_t5,    &trine_gguf_mt5,     &trine_gguf_umt5,        &trine_gguf_t5_encoder, NULL,
 };
 
 const trine_gguf_architecture *trine_gguf_architecture_find(const char *gguf, const char *model_type)

@@ -44,7 +44,7 @@ extern const trine_gguf_architecture trine_gguf_llama, trine_gguf_mistral, trine
 extern const trine_gguf_architecture trine_gguf_gpt2;                                                          /* gguf_gpt2.c */
 extern const trine_gguf_architecture trine_gguf_bert, trine_gguf_roberta, trine_gguf_xlm_roberta, trine_gguf_camembert,
     trine_gguf_distilbert;                                                                                     /* gguf_bert.c */
-extern const trine_gguf_architecture trine_gguf_t5, trine_gguf_mt5, trine_gguf_t5_encoder;                     /* gguf_t5.c */
+extern const trine_gguf_architecture trine_gguf_t5, trine_gguf_mt5, trine_gguf_umt5, trine_gguf_t5_encoder;    /* gguf_t5.c */
 
 /* By general.architecture and, when not NULL, the model_type the file was made from. NULL when there is none. */
 const trine_gguf_architecture *trine_gguf_architecture_find(const char *gguf, const char *model_type);

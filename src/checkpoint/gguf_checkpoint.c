@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/size.h"
 #include "base/status.h"
 #include "checkpoint/checkpoint_build.h"
 #include "checkpoint/gguf_architecture.h"
@@ -95,11 +96,6 @@ static void mark_differences(trine_json_builder *config, const trine_gguf *g, co
 {
     if (a->rope_interleaved) trine_json_put(config, "trine_rope_interleaved", json_true());
     if (a->conv1d_transposed) trine_json_put(config, "trine_conv1d_transposed", json_true());
-    if (a->positions_cut) {
-        const trine_gguf_tensor *positions = find_tensor(g, "position_embd.weight");
-        trine_json_put(config, "trine_positions_cut", json_true());
-        if (positions) trine_json_put(config, "max_position_embeddings", json_integer(positions->shape[0]));
-    }
     if (trine_gguf_has_tensor(g, "rope_freqs.weight")) replace_llama3(config);
 
     int64_t pooling, normalize;
@@ -121,6 +117,39 @@ static trine_status make_config(trine_checkpoint *c, const trine_gguf_architectu
     return status;
 }
 
+/* RoBERTa's table with the rows in front that GGUF leaves out: zero, as they are in trained models, or what a file that trine
+ * wrote says of the row of the pad token ("trine.position_pad"). */
+static trine_status restore_positions(trine_checkpoint *c, trine_tensor *t, trine_error *err)
+{
+    const int64_t n = trine_config_whole(c->config, "pad_token_id", 1) + 1;
+    size_t row_bytes, bytes, front;
+    if (n < 1 || n > 1 << 20 || t->n_dims != 2 || t->type != TRINE_F32 ||
+        !trine_mul_size(&row_bytes, (size_t)t->shape[1], sizeof(float)) || !trine_mul_size(&front, row_bytes, (size_t)n) ||
+        !trine_add_size(&bytes, front, t->bytes))
+        return trine_fail(err, TRINE_ERROR_FORMAT, "tensor '%s' is no table of positions in f32, or pad_token_id is not a token",
+                          t->file_name);
+    unsigned char *whole = calloc(1, bytes);
+    if (!whole || c->restored) {
+        free(whole);
+        return trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the %zu bytes of '%s'", bytes, t->name);
+    }
+    memcpy(whole + front, t->data, t->bytes);
+    size_t n_pad;
+    if (trine_gguf_get_array(&n_pad, c->gguf, "trine.position_pad") && n_pad == (size_t)t->shape[1]) {
+        for (size_t i = 0; i < n_pad; i++) {
+            double value = 0;
+            trine_gguf_array_float(&value, c->gguf, "trine.position_pad", i);
+            const float f = (float)value;
+            memcpy(whole + front - row_bytes + i * sizeof f, &f, sizeof f);
+        }
+    }
+    c->restored = whole;
+    t->data = whole;
+    t->shape[0] += n;
+    t->bytes = bytes;
+    return TRINE_OK;
+}
+
 static trine_status add_tensors(trine_checkpoint *c, const trine_gguf_architecture *a, trine_error *err)
 {
     const bool gated =
@@ -135,14 +164,15 @@ static trine_status add_tensors(trine_checkpoint *c, const trine_gguf_architectu
             status = trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the names of tensors");
             break;
         }
-        const trine_tensor tensor = { .name = name.data,
-                                      .file_name = t->name,
-                                      .type = t->type,
-                                      .n_dims = t->n_dims,
-                                      .data = t->data,
-                                      .bytes = t->bytes,
-                                      .shape = { t->shape[0], t->shape[1], t->shape[2], t->shape[3] } };
-        status = trine_checkpoint_add(c, &tensor, err);
+        trine_tensor tensor = { .name = name.data,
+                                .file_name = t->name,
+                                .type = t->type,
+                                .n_dims = t->n_dims,
+                                .data = t->data,
+                                .bytes = t->bytes,
+                                .shape = { t->shape[0], t->shape[1], t->shape[2], t->shape[3] } };
+        if (a->positions_cut && !strcmp(t->name, "position_embd.weight")) status = restore_positions(c, &tensor, err);
+        if (!status) status = trine_checkpoint_add(c, &tensor, err);
     }
     trine_buffer_clear(&name);
     return status;

@@ -1,4 +1,4 @@
-/* gguf_t5.c - T5, its version 1.1, FLAN-T5 and mT5 in GGUF ("t5"), and the encoder alone ("t5encoder"). */
+/* gguf_t5.c - T5, its version 1.1, FLAN-T5, mT5 and UMT5 in GGUF ("t5"), and the encoder alone ("t5encoder"). */
 #include <string.h>
 
 #include "checkpoint/gguf_architecture.h"
@@ -88,6 +88,9 @@ const trine_gguf_architecture trine_gguf_t5 = {
 };
 const trine_gguf_architecture trine_gguf_mt5 = {
     .gguf = "t5", .model_type = "mt5", .class_name = "MT5ForConditionalGeneration", .names = names, T5
+};
+const trine_gguf_architecture trine_gguf_umt5 = {
+    .gguf = "t5", .model_type = "umt5", .class_name = "UMT5ForConditionalGeneration", .names = names, T5
 };
 const trine_gguf_architecture trine_gguf_t5_encoder = {
     .gguf = "t5encoder", .model_type = "t5", .class_name = "T5EncoderModel", .names = encoder_names, T5

@@ -158,6 +158,27 @@ static trine_status put_pooling(trine_gguf_head *h, const trine_convert_plan *pl
     return TRINE_OK;
 }
 
+/* The row of the pad token, which the cut table of positions no longer has; trained models have zeros there. */
+static trine_status put_position_pad(trine_gguf_head *h, const trine_convert_plan *plan, trine_error *err)
+{
+    for (int i = 0; i < plan->n_tensors; i++) {
+        const trine_planned_tensor *t = &plan->tensors[i];
+        if (t->change != TRINE_CHANGE_CUT_ROWS) continue;
+        const trine_dtype_info *info = trine_dtype_get(t->from->type);
+        const size_t n = (size_t)t->from->shape[1];
+        size_t row_bytes;
+        if (!info->unpack || info->block != 1 || !trine_dtype_bytes(&row_bytes, t->from->type, n)) return TRINE_OK;
+        float *values = malloc((n + 1) * sizeof *values);
+        if (!values) return no_memory(plan, err);
+        info->unpack(values, (const unsigned char *)t->from->data + (size_t)(t->n - 1) * row_bytes, n);
+        bool zero = true;
+        for (size_t k = 0; k < n; k++) zero &= values[k] == 0;
+        if (!zero) trine_gguf_put_f32s(h, "trine.position_pad", values, n);
+        free(values);
+    }
+    return TRINE_OK;
+}
+
 static const trine_tensor *planned(const trine_convert_plan *plan, const char *name)
 {
     for (int i = 0; i < plan->n_tensors; i++) {
@@ -184,6 +205,7 @@ static trine_status put_metadata(trine_gguf_head *h, const trine_convert_plan *p
     plan->architecture->to_gguf(h, plan->config);
     trine_status status = put_tokenizer(h, plan, (int)embedding->shape[0], err);
     if (!status) status = put_pooling(h, plan, err);
+    if (!status) status = put_position_pad(h, plan, err);
     if (status) return status;
     char *config = json_dumps(plan->config, JSON_COMPACT);
     if (!config) return no_memory(plan, err);

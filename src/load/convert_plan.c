@@ -59,14 +59,6 @@ static trine_status make_config(trine_convert_plan *plan, trine_error *err)
     json_t *config = plan->config = trine_json_copy(source);
     if (!config) return no_memory(plan, err);
     json_t *scaling = json_incref(json_object_get(config, "trine_rope_llama3"));
-    if (is_set(config, "trine_positions_cut")) {
-        const int64_t pad = trine_config_whole(config, "pad_token_id", 1);
-        json_t *n_positions = json_integer(trine_config_whole(config, "max_position_embeddings", 0) + pad + 1);
-        if (json_object_set_new(config, "max_position_embeddings", n_positions)) {
-            json_decref(scaling);
-            return no_memory(plan, err);
-        }
-    }
     const char *key;
     json_t *value;
     void *next;
@@ -172,15 +164,14 @@ static trine_status set_change(const trine_convert_plan *plan, trine_planned_ten
         t->to.shape[0] = t->from->shape[1];
         t->to.shape[1] = t->from->shape[0];
     }
-    const bool cut_before = is_set(source, "trine_positions_cut"), cut_after = plan->to_gguf && a->positions_cut;
-    if (cut_before != cut_after && ends_with(name, "embeddings.position_embeddings.weight")) {
+    if (plan->to_gguf && a->positions_cut && ends_with(name, "embeddings.position_embeddings.weight")) {
         const int64_t n = trine_config_whole(plan->config, "pad_token_id", 1) + 1;
-        if (n < 0 || (cut_after && n >= t->from->shape[0]))
+        if (n < 1 || n >= t->from->shape[0])
             return trine_fail(err, TRINE_ERROR_FORMAT, "tensor '%s' has %lld rows, expected more than pad_token_id + 1 = %lld",
                               name, (long long)t->from->shape[0], (long long)n);
-        t->change = cut_after ? TRINE_CHANGE_CUT_ROWS : TRINE_CHANGE_ADD_ROWS;
+        t->change = TRINE_CHANGE_CUT_ROWS;
         t->n = (int)n;
-        t->to.shape[0] += cut_after ? -n : n;
+        t->to.shape[0] -= n;
     }
     return TRINE_OK;
 }

@@ -13,8 +13,7 @@ typedef enum trine_change {
     TRINE_CHANGE_TO_PAIRS,   /* rows of each head: (i, i + d/2) become (2i, 2i + 1), Llama's q and k in GGUF */
     TRINE_CHANGE_FROM_PAIRS, /* and back */
     TRINE_CHANGE_TRANSPOSE,  /* GPT-2's Conv1D */
-    TRINE_CHANGE_CUT_ROWS,   /* RoBERTa's positions start at row 0 */
-    TRINE_CHANGE_ADD_ROWS,   /* and back: rows that no text uses, zero */
+    TRINE_CHANGE_CUT_ROWS,   /* RoBERTa's positions start at row 0 (reading a GGUF file gives them whole again) */
 } trine_change;
 
 typedef struct trine_planned_tensor {
@@ -22,7 +21,7 @@ typedef struct trine_planned_tensor {
     const trine_tensor *from; /* NULL: `made` holds the values */
     float *made;              /* owned */
     trine_change change;
-    int n;                    /* heads, or rows cut or added */
+    int n;                    /* heads, or rows cut */
 } trine_planned_tensor;
 
 typedef struct trine_convert_plan {

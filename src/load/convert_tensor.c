@@ -28,26 +28,13 @@ static rows rows_of(const trine_tensor *t, bool single_values)
     return r;
 }
 
-/* Which source row comes as row `r` of the target; false: a row of zeros. */
-static bool source_row(size_t *out, const trine_planned_tensor *t, size_t r, size_t n_rows)
+/* Which source row comes as row `r` of the target. */
+static size_t source_row(const trine_planned_tensor *t, size_t r, size_t n_rows)
 {
-    const size_t n = (size_t)t->n;
-    *out = r;
-    switch (t->change) {
-    case TRINE_CHANGE_CUT_ROWS: *out = r + n; break;
-    case TRINE_CHANGE_ADD_ROWS:
-        if (r < n) return false;
-        *out = r - n;
-        break;
-    case TRINE_CHANGE_TO_PAIRS:
-    case TRINE_CHANGE_FROM_PAIRS: {
-        const size_t d_head = n_rows / n, half = d_head / 2, head = r / d_head, j = r % d_head;
-        *out = head * d_head + (t->change == TRINE_CHANGE_TO_PAIRS ? j / 2 + j % 2 * half : j % half * 2 + j / half);
-        break;
-    }
-    default: break;
-    }
-    return true;
+    if (t->change == TRINE_CHANGE_CUT_ROWS) return r + (size_t)t->n;
+    if (t->change != TRINE_CHANGE_TO_PAIRS && t->change != TRINE_CHANGE_FROM_PAIRS) return r;
+    const size_t d_head = n_rows / (size_t)t->n, half = d_head / 2, head = r / d_head, j = r % d_head;
+    return head * d_head + (t->change == TRINE_CHANGE_TO_PAIRS ? j / 2 + j % 2 * half : j % half * 2 + j / half);
 }
 
 /* Packs values, after looking whether the type can hold them. */
@@ -82,16 +69,10 @@ static trine_status write_rows(trine_writer *w, const trine_planned_tensor *t, t
                           trine_dtype_name(t->from->type));
     }
     float *values = malloc(to.cols * sizeof *values);
-    unsigned char *packed = calloc(1, to.bytes), *aligned = malloc(from.bytes);
+    unsigned char *packed = malloc(to.bytes), *aligned = malloc(from.bytes);
     trine_status status = values && packed && aligned ? TRINE_OK : no_memory(t, err);
     for (size_t r = 0; !status && r < to.n; r++) {
-        size_t source;
-        if (!source_row(&source, t, r, to.n)) {
-            memset(packed, 0, to.bytes);
-            trine_writer_write(w, packed, to.bytes);
-            continue;
-        }
-        const unsigned char *row = (const unsigned char *)t->from->data + source * from.bytes;
+        const unsigned char *row = (const unsigned char *)t->from->data + source_row(t, r, to.n) * from.bytes;
         if (same) {
             trine_writer_write(w, row, to.bytes);
             continue;

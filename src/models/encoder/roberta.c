@@ -36,8 +36,7 @@ static trine_status load(trine_model *m, trine_error *err)
     bert_model *w = trine_bert_load_body(l, prefix, "hidden_act");
     if (!w) return trine_load_end(l);
     m->weights = w;
-    /* GGUF cuts the rows off that no text uses: its table starts where positions start. */
-    w->pad = trine_read_bool(l, "trine_positions_cut", false) ? -1 : m->info.pad < 0 ? 1 : m->info.pad;
+    w->pad = m->info.pad < 0 ? 1 : m->info.pad;
     m->info.max_tokens = w->positions.rows - w->pad - 1;
     if (m->info.max_tokens < 1)
         trine_load_fail(l, TRINE_ERROR_FORMAT,
