@@ -4,7 +4,10 @@
 
 #include "trine.h"
 
-typedef struct trine_mapping { const unsigned char *data; size_t size; } trine_mapping;
+typedef struct trine_mapping {
+    const unsigned char *data;
+    size_t size;
+} trine_mapping;
 /* Maps a file read-only. ERROR_NOT_FOUND, ERROR_IO (a directory, no permission), ERROR_FORMAT (empty). */
 trine_status trine_mapping_open(trine_mapping *out, const char *path, trine_error *err);
 void trine_mapping_close(trine_mapping *mapping);
@@ -27,7 +30,7 @@ typedef struct trine_writer {
     bool overwrite;
     unsigned char *buffer;
     size_t buffered;
-    uint64_t written; /* bytes so far */
+    uint64_t written;  /* bytes so far */
     trine_error error; /* the first failure; sticky */
 } trine_writer;
 trine_status trine_writer_open(trine_writer *w, const char *path, bool overwrite, trine_error *err);

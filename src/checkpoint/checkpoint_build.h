@@ -9,15 +9,15 @@
 struct trine_checkpoint {
     const char *container;
     json_t *config;
-    char *directory;        /* where the files that belong to the model lie; NULL for GGUF */
-    trine_mapping *files;   /* mapped .safetensors files */
+    char *directory;      /* where the files that belong to the model lie; NULL for GGUF */
+    trine_mapping *files; /* mapped .safetensors files */
     int n_files;
-    trine_gguf *gguf;       /* or NULL */
-    void *restored;         /* a tensor that is not in the file as it is given, or NULL */
-    trine_tensor *tensors;  /* names are owned; file_name is when it is not the name */
+    trine_gguf *gguf;      /* or NULL */
+    void *restored;        /* a tensor that is not in the file as it is given, or NULL */
+    trine_tensor *tensors; /* names are owned; file_name is when it is not the name */
     int n_tensors, tensors_cap;
-    int *slots;             /* hash table of tensor indices + 1, open addressing; 0 is empty */
-    size_t n_slots;         /* power of two */
+    int *slots;     /* hash table of tensor indices + 1, open addressing; 0 is empty */
+    size_t n_slots; /* power of two */
 };
 
 /* Adds a tensor, copying its names (file_name NULL: the same). ERROR_MEMORY. */

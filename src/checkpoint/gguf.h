@@ -12,7 +12,10 @@ trine_status trine_gguf_open(trine_gguf **out, const char *path, trine_error *er
 void trine_gguf_close(trine_gguf *g);
 
 /* Metadata by key. Each returns false when the key is absent or of another kind. Strings are borrowed, not terminated. */
-typedef struct trine_gguf_string { const char *data; size_t n; } trine_gguf_string;
+typedef struct trine_gguf_string {
+    const char *data;
+    size_t n;
+} trine_gguf_string;
 bool trine_gguf_get_string(trine_gguf_string *out, const trine_gguf *g, const char *key);
 bool trine_gguf_get_int(int64_t *out, const trine_gguf *g, const char *key);  /* any integer type or bool */
 bool trine_gguf_get_float(double *out, const trine_gguf *g, const char *key); /* f32 or f64 */

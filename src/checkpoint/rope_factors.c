@@ -45,21 +45,20 @@ bool trine_rope_factors_make(float *factors, int n, double theta, const json_t *
     return true;
 }
 
-json_t *trine_rope_factors_explain(const float *factors, int n, double theta)
+bool trine_rope_factors_explain(double *factor, int *original, const float *factors, int n, double theta)
 {
     enum { MOST = 1024 };
     float made[MOST];
-    if (n < 1 || n > MOST) return NULL;
+    if (n < 1 || n > MOST) return false;
     /* The longest wavelength has the whole factor; published models mix between 1 and 4 and differ in the original context. */
-    const double factor = (double)factors[n - 1];
-    if (!(factor >= 1) || !isfinite(factor)) return NULL;
-    for (int original = 16; original <= 1 << 20; original *= 2) {
-        make(made, n, theta, factor, 1, 4, original);
+    *factor = (double)factors[n - 1];
+    if (!(*factor >= 1) || !isfinite(*factor)) return false;
+    for (int k = 0; k < 17; k++) {
+        *original = k ? 8 << k : 8192; /* the published one first, then 16 to 2^19 */
+        make(made, n, theta, *factor, 1, 4, *original);
         bool same = true;
-        for (int i = 0; i < n && same; i++) same = fabsf(made[i] - factors[i]) <= 1e-3f * made[i];
-        if (same)
-            return json_pack("{s:s, s:f, s:f, s:f, s:i}", "rope_type", "llama3", "factor", factor, "low_freq_factor", 1.0,
-                             "high_freq_factor", 4.0, "original_max_position_embeddings", original);
+        for (int i = 0; i < n && same; i++) same = fabsf(made[i] - factors[i]) <= 1e-4f * made[i];
+        if (same) return true;
     }
-    return NULL;
+    return false;
 }

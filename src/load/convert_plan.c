@@ -38,14 +38,18 @@ static trine_status restore_rope(trine_convert_plan *plan, json_t *scaling, trin
     const trine_tensor *t = trine_checkpoint_find(plan->checkpoint, "rope_freqs.weight");
     if (!scaling && t) {
         const json_t *theta = trine_config_value(plan->config, NULL, "rope_theta");
-        if (t->type == TRINE_F32 && t->n_dims == 1 && t->shape[0] <= 1024) {
-            float factors[1024];
-            memcpy(factors, t->data, t->bytes);
-            scaling = trine_rope_factors_explain(factors, (int)t->shape[0], theta ? json_number_value(theta) : 10000);
-        }
-        if (!scaling)
+        float factors[1024];
+        double factor;
+        int original;
+        const bool fits = t->type == TRINE_F32 && t->n_dims == 1 && t->shape[0] <= 1024;
+        if (fits) memcpy(factors, t->data, t->bytes);
+        if (!fits ||
+            !trine_rope_factors_explain(&factor, &original, factors, (int)t->shape[0], theta ? json_number_value(theta) : 10000))
             return trine_fail(err, TRINE_ERROR_UNSUPPORTED,
                               "'%s': the factors of rope_freqs.weight are no scaling that config.json has a name for", plan->in);
+        scaling = json_pack("{s:s, s:f, s:f, s:f, s:i}", "rope_type", "llama3", "factor", factor, "low_freq_factor", 1.0,
+                            "high_freq_factor", 4.0, "original_max_position_embeddings", original);
+        if (!scaling) return no_memory(plan, err);
     }
     if (!scaling) return TRINE_OK;
     const char *key = json_object_get(plan->config, "rope_parameters") ? "rope_parameters" : "rope_scaling";

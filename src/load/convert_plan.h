@@ -21,13 +21,13 @@ typedef struct trine_planned_tensor {
     const trine_tensor *from; /* NULL: `made` holds the values */
     float *made;              /* owned */
     trine_change change;
-    int n;                    /* heads, or rows cut */
+    int n; /* heads, or rows cut */
 } trine_planned_tensor;
 
 typedef struct trine_convert_plan {
     const char *in; /* path, for messages */
     trine_checkpoint *checkpoint;
-    json_t *config; /* as config.json says it, without what GGUF changes: owned */
+    json_t *config;                              /* as config.json says it, without what GGUF changes: owned */
     const trine_gguf_architecture *architecture; /* NULL when the model is none that GGUF has */
     bool to_gguf;
     trine_dtype type; /* of matrices; 0: as they are */
@@ -45,8 +45,8 @@ trine_dtype trine_convert_plan_type(const trine_convert_plan *plan);
 trine_status trine_convert_tensor(trine_writer *w, const trine_convert_plan *plan, const trine_planned_tensor *t, trine_error *err);
 
 /* convert_gguf.c, convert_directory.c: the whole file or directory. */
-trine_status trine_convert_to_gguf(trine_convert_result *result, const char *out, trine_convert_plan *plan, const trine_convert_options *options,
-                                   trine_error *err);
+trine_status trine_convert_to_gguf(trine_convert_result *result, const char *out, trine_convert_plan *plan,
+                                   const trine_convert_options *options, trine_error *err);
 trine_status trine_convert_to_directory(trine_convert_result *result, const char *out, trine_convert_plan *plan,
                                         const trine_convert_options *options, trine_error *err);
 /* Tells the caller about tensor `done`; ERROR_CANCELLED when it wants to stop. */

@@ -1,5 +1,5 @@
-/* convert_tensor.c - one tensor from the mapped source to the writer, row by row: memory stays at a row, or at one matrix where it is
- * turned. Rows are moved as they lie when the type stays, so blocks of a quantised type are copied bit by bit. */
+/* convert_tensor.c - one tensor from the mapped source to the writer, row by row: memory stays at a row, or at one matrix
+ * where it is turned. Rows are moved as they lie when the type stays, so blocks of a quantised type are copied bit by bit. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* model_open.c - a path becomes a model: checkpoint, family, kernels, tokenizer, and the facts that lie in files around the weights.
+/* model_open.c - a path becomes a model: checkpoint, family, kernels, tokenizer, and the facts around the weights.
  *
  * Weights stay in the mapped file and are not read here: a family checks names, types and shapes, which the container's head
  * says, so opening a model costs neither time nor resident memory. */

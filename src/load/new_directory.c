@@ -46,18 +46,19 @@ static bool is_empty(const char *path)
     return empty;
 }
 
-/* Removes a directory that holds_files_only has allowed, or that we made. */
-static void remove_directory(const char *path)
+/* Removes a directory that holds_files_only has allowed, or that we made. By descriptors, so that it works without memory too. */
+static void remove_directory(int parent, const char *name)
 {
-    DIR *dir = opendir(path);
+    const int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     for (struct dirent *e; dir && (e = readdir(dir));) {
-        if (is_dot(e->d_name)) continue;
-        char *inner = trine_path_join(path, e->d_name);
-        if (inner && unlink(inner) && trine_is_directory(inner)) remove_directory(inner);
-        free(inner);
+        if (!is_dot(e->d_name) && unlinkat(fd, e->d_name, 0)) remove_directory(fd, e->d_name);
     }
-    if (dir) closedir(dir);
-    rmdir(path);
+    if (dir)
+        closedir(dir);
+    else if (fd >= 0)
+        close(fd);
+    unlinkat(parent, name, AT_REMOVEDIR);
 }
 
 static trine_status check_old(const char *path, bool overwrite, trine_error *err)
@@ -130,7 +131,7 @@ trine_status trine_new_directory_commit(trine_new_directory *d, trine_error *err
 
 void trine_new_directory_abandon(trine_new_directory *d)
 {
-    if (d->temporary) remove_directory(d->temporary);
+    if (d->temporary) remove_directory(AT_FDCWD, d->temporary);
     free(d->temporary);
     free(d->path);
     *d = (trine_new_directory) { 0 };

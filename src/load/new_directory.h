@@ -1,4 +1,4 @@
-/* new_directory.h - a directory that appears under its name whole or not at all: filled under a temporary name beside it, renamed. */
+/* new_directory.h - a directory that appears under its name whole or not at all: filled beside it, renamed. */
 #ifndef TRINE_LOAD_NEW_DIRECTORY_H
 #define TRINE_LOAD_NEW_DIRECTORY_H
 

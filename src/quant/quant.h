@@ -11,7 +11,7 @@ typedef struct trine_dtype_info {
     int gguf;                /* GGUF's type number, or -1 */
     int block;               /* elements a block; 1 for plain types */
     int block_bytes;
-    bool computes;           /* can be a weight */
+    bool computes; /* can be a weight */
     /* f32 from n elements and back (n a multiple of `block`); scalar, the definition of correct. NULL when it cannot. */
     void (*unpack)(float *out, const void *in, size_t n);
     void (*pack)(void *out, const float *in, size_t n);
@@ -26,7 +26,14 @@ trine_dtype trine_dtype_from_gguf(int number);              /* 0 when unknown */
 
 float trine_f16_to_f32(uint16_t h);
 uint16_t trine_f32_to_f16(float f); /* round to nearest even */
-static inline float trine_bf16_to_f32(uint16_t h) { union { uint32_t u; float f; } v = { (uint32_t)h << 16 }; return v.f; }
+static inline float trine_bf16_to_f32(uint16_t h)
+{
+    union {
+        uint32_t u;
+        float f;
+    } v = { (uint32_t)h << 16 };
+    return v.f;
+}
 uint16_t trine_f32_to_bf16(float f); /* round to nearest even, NaN stays NaN */
 
 #endif

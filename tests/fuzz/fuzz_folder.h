@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 static char fuzz_folder[256];
-static const char *const fuzz_names[] = { "config.json", "modules.json", "1_Pooling/config.json", "generation_config.json", "model.safetensors",
-                                          "model.safetensors.index.json", "one.safetensors" };
+static const char *const fuzz_names[] = { "config.json",           "modules.json",
+                                          "1_Pooling/config.json", "generation_config.json",
+                                          "model.safetensors",     "model.safetensors.index.json",
+                                          "one.safetensors" };
 
 static inline void fuzz_folder_remove(void)
 {
@@ -29,7 +31,10 @@ static inline void fuzz_folder_make(void)
 {
     char path[512];
     const char *base = getenv("TMPDIR");
-    snprintf(fuzz_folder, sizeof fuzz_folder, "%s/trine-fuzz-XXXXXX", base && *base ? base : access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
+    snprintf(fuzz_folder, sizeof fuzz_folder, "%s/trine-fuzz-XXXXXX",
+             base && *base              ? base
+             : access("/dev/shm", W_OK) ? "/tmp"
+                                        : "/dev/shm");
     if (!mkdtemp(fuzz_folder)) exit(2);
     snprintf(path, sizeof path, "%s/1_Pooling", fuzz_folder);
     mkdir(path, 0777);

@@ -7,8 +7,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void make_folder(void)
 {
     static const float values[2] = { 1, 2 };
-    const trine_tensor tensors[2] = { { .name = "a", .type = TRINE_F32, .n_dims = 1, .shape = { 2, 1, 1, 1 }, .data = values, .bytes = 8 },
-                                      { .name = "b", .type = TRINE_F32, .n_dims = 0, .shape = { 1, 1, 1, 1 }, .data = values, .bytes = 4 } };
+    const trine_tensor tensors[2] = {
+        { .name = "a", .type = TRINE_F32, .n_dims = 1, .shape = { 2, 1, 1, 1 }, .data = values, .bytes = 8 },
+        { .name = "b", .type = TRINE_F32, .n_dims = 0, .shape = { 1, 1, 1, 1 }, .data = values, .bytes = 4 }
+    };
     char path[512];
     fuzz_folder_make();
     snprintf(path, sizeof path, "%s/one.safetensors", fuzz_folder);
