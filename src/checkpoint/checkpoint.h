@@ -12,7 +12,8 @@
  *     "trine_rope_llama3": {...}        the scaling of the original model; rope_freqs.weight has it, so "rope_scaling" and
  *                                       "rope_parameters" no longer say it. Only convert reads this key
  *     "trine_pooling": "mean"           "cls", "last": how one vector is made of a text
- *     "trine_normalize": true           and whether it is scaled to length 1 */
+ *     "trine_normalize": true           and whether it is scaled to length 1
+ *     "trine_embed_tokens": 256         and how many tokens of a text it is made of */
 #ifndef TRINE_CHECKPOINT_CHECKPOINT_H
 #define TRINE_CHECKPOINT_CHECKPOINT_H
 

@@ -98,10 +98,12 @@ static void mark_differences(trine_json_builder *config, const trine_gguf *g, co
     if (a->conv1d_transposed) trine_json_put(config, "trine_conv1d_transposed", json_true());
     if (trine_gguf_has_tensor(g, "rope_freqs.weight")) replace_llama3(config);
 
-    int64_t pooling, normalize;
+    int64_t pooling, normalize, embed_tokens;
     static const char *const names[] = { NULL, "mean", "cls", "last" };
     if (trine_gguf_field_int(&pooling, g, a->gguf, ".pooling_type") && pooling >= 1 && pooling <= 3)
         trine_json_put(config, "trine_pooling", json_string(names[pooling]));
+    if (trine_gguf_get_int(&embed_tokens, g, "trine.embed_tokens"))
+        trine_json_put(config, "trine_embed_tokens", json_integer(embed_tokens));
     if (trine_gguf_get_int(&normalize, g, "trine.normalize")) trine_json_put(config, "trine_normalize", json_boolean(normalize));
 }
 

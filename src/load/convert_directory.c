@@ -269,7 +269,12 @@ static trine_status write_pooling(output *o, trine_error *err)
     const int64_t d = trine_config_whole(o->plan->config, "hidden_size", trine_config_whole(o->plan->config, "dim", 0));
     status = trine_sentence_modules_write(o->dir.temporary, pooling, normalize, (int)d, err);
     o->result->n_files += 2;
-    return status;
+    const json_t *embed_tokens = trine_config_value(source, NULL, "trine_embed_tokens");
+    if (status || !embed_tokens) return status;
+    trine_json_builder length = { .object = json_object() };
+    trine_json_put(&length, "max_seq_length", json_incref((json_t *)(uintptr_t)embed_tokens));
+    trine_json_put(&length, "do_lower_case", json_false());
+    return write_json(o, "sentence_bert_config.json", &length, err);
 }
 
 trine_status trine_convert_to_directory(trine_convert_result *result, const char *out, trine_convert_plan *plan,

@@ -155,7 +155,10 @@ static trine_status put_pooling(trine_gguf_head *h, const trine_convert_plan *pl
     else if (pooling)
         return trine_fail(err, TRINE_ERROR_UNSUPPORTED, "'%s' pools by the maximum, which GGUF has no number for", plan->in);
     if (normalize) trine_gguf_put_bool(h, "trine.normalize", true);
-    return TRINE_OK;
+    int n_tokens = 0;
+    const trine_status length = trine_sentence_length_read(&n_tokens, trine_checkpoint_directory(plan->checkpoint), err);
+    if (!length && n_tokens > 0) trine_gguf_put_u32(h, "trine.embed_tokens", (uint32_t)n_tokens);
+    return length;
 }
 
 /* The row of the pad token, which the cut table of positions no longer has; trained models have zeros there. */
