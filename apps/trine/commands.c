@@ -1,0 +1,261 @@
+/* commands.c - every subcommand, described once: the other half of what help, manual pages and completions are made from. */
+#include "command.h"
+
+#include <string.h>
+
+#define LOOK "Look at a model or a text"
+#define UNDERSTAND "Understand a text (encoder-only models: BERT and its kin)"
+#define WRITE "Write a text (decoders: GPT, Llama; encoder-decoders: T5)"
+#define MEASURE "Measure and change a model"
+#define HELP "Help"
+
+const command trine_commands[] = {
+    { "inspect",
+      CMD_INSPECT,
+      LOOK,
+      "[MODEL]",
+      0,
+      1,
+      "draw a model: its blocks, parameters and bytes",
+      "Draws the model as a diagram of its blocks with the real sizes, and counts parameters and bytes by kind. Nothing is "
+      "computed: weights stay in "
+      "the file.",
+      { { "inspect -m SmolLM2-135M-Instruct.Q4_1.gguf", "the diagram" },
+        { "inspect --tensors bert-base-uncased", "and every tensor" } },
+      inspect_main },
+    { "trace",
+      CMD_TRACE,
+      LOOK,
+      "[TEXT]",
+      0,
+      1,
+      "write logits, states and attention to a file",
+      "Runs one text and writes what happened inside as float32 safetensors: logits [n, vocab] always (a classifier's [labels], a "
+      "tagger's [n, labels]), "
+      "hidden.L [n, d_model] with --hidden, attention.L [heads, n, n] and cross.L with --attention, lens.L [n, vocab] with --lens. "
+      "An encoder-decoder's "
+      "encoder tensors begin with \"encoder.\". The file is written whole or not at all.",
+      { { "trace -m gpt2 -o t.safetensors --attention \"The cat sat\"", "attention of every head" },
+        { "trace -m gpt2 -o t.safetensors --lens --mask bidirectional \"The cat sat\"", "what a mask does" } },
+      trace_main },
+    { "tokenize",
+      CMD_TOKENIZE,
+      LOOK,
+      "[TEXT...]",
+      0,
+      -1,
+      "split a text into tokens",
+      "Shows the ids and pieces that a text becomes, with the part of the text (in bytes) each came from. -m may hold a tokenizer "
+      "alone.",
+      { { "tokenize -m bert-base-uncased \"Unbelievable!\"", "ids, pieces, places" },
+        { "tokenize -m gpt2 --ids \"Hello\"", "ids for --tokens" } },
+      tokenize_main },
+    { "detokenize",
+      CMD_DETOKENIZE,
+      LOOK,
+      "[IDS...]",
+      0,
+      -1,
+      "turn ids back into text",
+      "Gives the text of ids, from --tokens, arguments, a file or standard input, separated by commas or spaces. With --no-special "
+      "special tokens leave no trace.",
+      { { "detokenize -m gpt2 --tokens \"15496,995\"", "" } },
+      detokenize_main },
+
+    { "fill",
+      CMD_FILL,
+      UNDERSTAND,
+      "[TEXT...]",
+      0,
+      -1,
+      "fill every [MASK] of a text",
+      "Shows the likeliest tokens for each mask token of a text ([MASK] for BERT, <mask> for RoBERTa) with their probabilities. "
+      "Needs a model with a masked-language-model head.",
+      { { "fill -m bert-base-uncased \"Paris is the [MASK] of France.\"", "" },
+        { "fill -m roberta-base --top 10 --json \"A <mask> day.\"", "ten, as JSON" } },
+      fill_main },
+    { "classify",
+      CMD_CLASSIFY,
+      UNDERSTAND,
+      "[TEXT...]",
+      0,
+      -1,
+      "label a text or a pair of texts",
+      "Shows the labels of a text, best first, with their probabilities. Needs a model with a sequence-classification head.",
+      { { "classify -m sst2 \"A joy from start to end.\"", "" },
+        { "classify -m mnli --pair \"Someone sings.\" \"A man sings.\"", "a pair" },
+        { "classify -m sst2 --lines --json -f reviews.txt", "one document a line" } },
+      classify_main },
+    { "tag",
+      CMD_TAG,
+      UNDERSTAND,
+      "[TEXT...]",
+      0,
+      -1,
+      "find named entities, with their places",
+      "Finds the entities of a text: their kind, their place (in characters, from 0) and their probability. B- and I- tags are "
+      "joined. Needs a model with a "
+      "token-classification head.",
+      { { "tag -m bert-ner \"Ada Lovelace lived in London.\"", "" } },
+      tag_main },
+    { "embed",
+      CMD_EMBED,
+      UNDERSTAND,
+      "[TEXT...]",
+      0,
+      -1,
+      "turn texts into vectors, or compare them",
+      "Gives the vector of a text, pooled and scaled as the model declares. Without --json a summary is printed; the numbers are "
+      "in the JSON. Any family: a decoder's "
+      "vector is pooled from its last layer, an encoder-decoder's from its encoder.",
+      { { "embed -m all-MiniLM-L6-v2 --json \"A cat sits.\"", "384 numbers" },
+        { "embed -m all-MiniLM-L6-v2 --similarity \"a cat\" \"a kitten\" \"a car\"", "what is near to what" },
+        { "embed -m all-MiniLM-L6-v2 --lines --json -f texts.txt > vectors.jsonl", "a file of texts" } },
+      embed_main },
+
+    { "generate",
+      CMD_GENERATE,
+      WRITE,
+      "[TEXT...]",
+      0,
+      -1,
+      "continue a text",
+      "Continues a prompt (decoders), or maps a source to its target (encoder-decoders). The new text appears as it is made. A "
+      "model that was trained for conversation wants its chat "
+      "template: --chat, or `trine chat`.",
+      { { "generate -m gpt2 -n 40 \"Once upon a time\"", "" },
+        { "generate -m SmolLM2.gguf --chat --temp 0 \"What is the capital of Peru?\"", "one question" },
+        { "generate -m gpt2 --tokens 464,3290 -n 8 --temp 0 --json", "raw ids, no tokenizer" } },
+      generate_main },
+    { "chat",
+      CMD_CHAT,
+      WRITE,
+      "[TEXT]",
+      0,
+      1,
+      "talk with a model in the terminal",
+      "A conversation through the model's chat template, with line editing and history. Control-C stops the answer, Control-D or "
+      "/quit ends. In the conversation: /help, /clear, /system TEXT, "
+      "/save FILE, /quit. When standard input is not a terminal each of its lines is a message. What was read is kept, so that "
+      "each turn costs only its own tokens.",
+      { { "chat -m SmolLM2-135M-Instruct.Q4_1.gguf", "" },
+        { "chat -m SmolLM2.gguf --system \"Answer in one word.\" < questions.txt", "each line a turn" } },
+      chat_main },
+    { "translate",
+      CMD_TRANSLATE,
+      WRITE,
+      "[TEXT...]",
+      0,
+      -1,
+      "translate a text",
+      "Translates with the prefix T5 was trained on (\"translate English to German: \"), or with a prompt for decoders. --from and "
+      "--to choose the languages, --prefix gives another instruction.",
+      { { "translate -m t5-small --to de \"That is good.\"", "" },
+        { "translate -m t5-small --to fr --beam 4 --lines -f news.en", "line by line" } },
+      translate_main },
+    { "summarize",
+      CMD_SUMMARIZE,
+      WRITE,
+      "[TEXT...]",
+      0,
+      -1,
+      "summarise a document",
+      "Summarises with T5's prefix, or with a prompt for decoders. A document longer than the context is summarised in parts and "
+      "then the parts together, which a note says; "
+      "--whole refuses it.",
+      { { "summarize -m t5-small -f report.txt", "" }, { "summarize -m SmolLM2.gguf -n 100 < article.txt", "" } },
+      summarize_main },
+
+    { "eval",
+      CMD_EVAL,
+      MEASURE,
+      "FILE",
+      1,
+      1,
+      "measure a model on a file",
+      "Measures what --task says. lm (perplexity) and mlm (masked tokens found) read text. classify reads TSV, CSV or JSON lines; "
+      "its columns are found by the header (label, and text, sentence "
+      "or content) or named by --label and --text. tag reads CoNLL columns, token first and tag last. translate and summarize read "
+      "source TAB target, or JSON lines. FILE may be .gz or .xz.\n\n"
+      "translate gives BLEU and chrF as sacrebleu counts, summarize ROUGE-1, -2 and -L, tag precision, recall and F1 of entities "
+      "as conlleval counts.",
+      { { "eval --task lm -m gpt2 wiki.txt", "perplexity" },
+        { "eval --task classify -m sst2 dev.tsv", "accuracy and F1" },
+        { "eval --task translate --from en --to de -m t5-small --limit 100 test.tsv", "BLEU and chrF" } },
+      eval_main },
+    { "convert",
+      CMD_CONVERT,
+      MEASURE,
+      "[MODEL] [OUT]",
+      0,
+      2,
+      "write a model in another type or container",
+      "Writes the model at -m (or MODEL) with its tokenizer to -o (or OUT): a .gguf file, or a directory of safetensors. The "
+      "output appears whole or not at all.",
+      { { "convert -m bert-base-uncased -o bert.gguf --type f16", "" },
+        { "convert SmolLM2.gguf smol-directory", "back to safetensors" } },
+      convert_main },
+
+    { "help",
+      CMD_HELP,
+      HELP,
+      "[all|COMMAND]",
+      0,
+      1,
+      "show help",
+      "Shows the commands, all of the commands with their options (all), or one command. The manual pages and the shell "
+      "completions are printed from the same table.",
+      { { "help all", "everything" },
+        { "help --man generate | man -l -", "a manual page" },
+        { "help --completion bash > trine.bash", "completion" } },
+      help_main },
+    { "version",
+      CMD_VERSION,
+      HELP,
+      "",
+      0,
+      0,
+      "show the version and how it was built",
+      "The same as `trine --version`: the version, the compiler, the libraries, and the kernel levels this machine runs.",
+      { { "version --json", "" } },
+      version_main },
+};
+
+const int trine_n_commands = (int)(sizeof trine_commands / sizeof trine_commands[0]);
+
+const command *command_find(const char *name)
+{
+    for (int i = 0; i < trine_n_commands; i++)
+        if (strcmp(trine_commands[i].name, name) == 0) return &trine_commands[i];
+    return NULL;
+}
+
+/* What a script can rely on. */
+const exit_meaning trine_exits[] = {
+    { EXIT_DONE, "done" },
+    { EXIT_FAILED, "failed while running: a text too long or empty, a file that cannot be written, a reader that closed the pipe" },
+    { EXIT_USAGE, "wrong usage: an unknown option, a value out of range, nothing to work on" },
+    { EXIT_DATA, "a model or data file that is missing, damaged, not supported, or not made for the command" },
+    { EXIT_MEMORY, "it would not fit in memory" },
+    { EXIT_INTERRUPTED, "interrupted by Control-C" },
+};
+const int trine_n_exits = (int)(sizeof trine_exits / sizeof trine_exits[0]);
+
+int exit_of_status(trine_status status)
+{
+    switch (status) {
+    case TRINE_OK: return EXIT_DONE;
+    case TRINE_ERROR_ARGUMENT: return EXIT_USAGE;
+    case TRINE_ERROR_MEMORY: return EXIT_MEMORY;
+    case TRINE_ERROR_IO: return EXIT_FAILED;
+    case TRINE_ERROR_NOT_FOUND:
+    case TRINE_ERROR_FORMAT:
+    case TRINE_ERROR_UNSUPPORTED: return EXIT_DATA;
+    case TRINE_ERROR_TOO_LONG:
+    case TRINE_ERROR_EMPTY:
+    case TRINE_ERROR_NUMERIC:
+    case TRINE_ERROR_INTERNAL: return EXIT_FAILED;
+    case TRINE_ERROR_CANCELLED: return EXIT_INTERRUPTED;
+    }
+    return EXIT_FAILED;
+}

@@ -1,0 +1,37 @@
+/* interrupt.c - Control-C: the first is remembered and the work ends cleanly at its next step, the second ends the program. */
+#include "run.h"
+
+#include <signal.h>
+
+static volatile sig_atomic_t seen;
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    seen = 1;
+}
+
+static void set_handler(void)
+{
+    /* SA_RESETHAND: the next one finds the default action. No SA_RESTART: a read of the terminal must return. */
+    struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+}
+
+void interrupt_catch(void)
+{
+    struct sigaction old;
+    /* A shell starts background jobs with Control-C ignored: leave it so. */
+    if (sigaction(SIGINT, NULL, &old) == 0 && old.sa_handler == SIG_IGN) return;
+    set_handler();
+}
+
+bool interrupted(void) { return seen != 0; }
+
+void interrupt_forget(void)
+{
+    if (!seen) return;
+    seen = 0;
+    set_handler();
+}

@@ -1,0 +1,151 @@
+/* run.h - one run of the command: its arguments, its streams, its input, the model it opened.
+ *
+ * Three rules hold everywhere: results and nothing else go to standard output, through put and print, which remember
+ * the first write that failed; everything said about the run goes to standard error, through note and fail; a function that
+ * returns int returns an exit status. */
+#ifndef TRINE_APP_RUN_H
+#define TRINE_APP_RUN_H
+
+#include "command.h"
+
+struct run {
+    const command *command; /* NULL before it is known */
+    arguments args;
+
+    bool out_terminal, err_terminal, color, err_color, utf8; /* what the streams can show */
+    int width;                                               /* columns to draw in */
+    int output_errno;                                        /* of the first write to standard output that failed; else 0 */
+    bool progress_shown;
+    double progress_start, progress_last;
+    const char *progress_what;
+
+    trine_model *model;
+    const trine_model_info *info;
+    const trine_tokenizer *tokenizer; /* of the model, or NULL */
+    trine_session *session;
+    trine_memory memory;
+
+    long line;                /* of the input being worked on, with --lines; else 0 */
+    trine_status last_status; /* of the last failure reported */
+    bool to_json_errors;      /* --lines --json: a failed line is a document too */
+};
+
+/* ---------------------------------------------------------------------------------------------------- console.c */
+void console_open(run *r);
+/* Flushes standard output, says what went wrong with it, and returns the exit status that `code` becomes. */
+int console_close(run *r, int code);
+void put(run *r, const char *bytes, size_t n);
+void puts_out(run *r, const char *text);
+void print(run *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void flush_output(run *r);
+bool output_failed(const run *r);
+/* A line on standard error, silenced by -q. */
+void note(run *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* An error on standard error, "trine COMMAND: ..."; returns `code`. */
+int fail(run *r, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The same for wrong usage: adds where help is. */
+int fail_usage(run *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same for a failure of the library. */
+int fail_status(run *r, trine_status status, const trine_error *err);
+int fail_memory(run *r);
+/* Whether a failure is the input's own, so that the next input is worth a try. */
+bool is_input_failure(trine_status status);
+/* Draws how far a long piece of work is, when standard error is a terminal; a trine_progress_fn with `run *` as user that
+ * asks to stop when Control-C was pressed or the output is gone. */
+void progress_begin(run *r, const char *what);
+bool progress_step(void *user, int done, int total);
+void progress_end(run *r);
+
+/* --------------------------------------------------------------------------------------------------- interrupt.c */
+/* The first Control-C is remembered, the second ends the program. */
+void interrupt_catch(void);
+bool interrupted(void);
+/* Forgets it (chat: the answer was stopped, the program goes on). */
+void interrupt_forget(void);
+
+/* ----------------------------------------------------------------------------------------------------- drawing.c */
+/* Columns that a text takes in a terminal. */
+int text_columns(const char *text);
+/* A copy of `text` fit to be shown in one line: control characters escaped, invalid bytes replaced, cut with "..." to
+ * `columns` (0: any length). Free it; NULL when memory ran out. */
+char *text_shown(const run *r, const char *text, size_t bytes, int columns);
+/* Writes `text` and then spaces up to `columns`. */
+void print_padded(run *r, const char *text, int columns);
+/* A bar of `columns` for a share of 0 to 1. */
+void print_bar(run *r, double share, int columns);
+/* ANSI attributes, or nothing when colors are off. */
+typedef enum style {
+    STYLE_NONE,
+    STYLE_BOLD,
+    STYLE_DIM,
+    STYLE_RED,
+    STYLE_GREEN,
+    STYLE_YELLOW,
+    STYLE_BLUE,
+    STYLE_MAGENTA,
+    STYLE_CYAN
+} style;
+void print_style(run *r, style s);
+/* "22.7 M", "86.6 MiB". */
+const char *show_count(char buffer[32], double n);
+const char *show_bytes(char buffer[32], double n);
+
+/* -------------------------------------------------------------------------------------------------- text_input.c */
+typedef struct input {
+    const char *text; /* NULL with ids */
+    size_t bytes;
+    const int32_t *ids;
+    int n_ids;
+    long line; /* where it stands, with --lines; else 0 */
+} input;
+/* Checks that the arguments that give text do not contradict each other: before a model is opened for nothing. */
+int check_sources(run *r);
+/* Calls `each` for every input of the command line: --tokens, TEXT, -p, -f, standard input. With --lines a line that fails is
+ * reported and the next is read; the first failure gives the status. */
+int for_each_input(run *r, int (*each)(run *r, const input *in, void *user), void *user);
+/* The same, in groups of up to `most` when the input is a file whose end is known. */
+int for_each_batch(run *r, int most, int (*each)(run *r, const input *in, int n, void *user), void *user);
+/* The text of a file ("-": standard input), terminated by zero, to be freed. */
+int read_file(run *r, char **text, size_t *bytes, const char *path);
+/* Checks that a file could be made at `path`: before the work that it is to hold. */
+int check_folder_of(run *r, const char *path);
+
+/* -------------------------------------------------------------------------------------------------- open_model.c */
+/* Opens -m MODEL and checks that it can do what the command asks. */
+int open_model(run *r);
+/* Opens the session and tells what it takes. `options` holds what the command needs; the rest comes from the arguments. */
+int open_session(run *r, trine_session_options options);
+/* Number of tokens of an input, special tokens included. */
+int count_tokens(run *r, int *n, const input *in);
+trine_task_options task_options(const run *r, const input *in);
+/* The part of a path after the last slash, or the whole. */
+const char *base_name(const char *path);
+/* Words for people. */
+const char *paradigm_name(trine_paradigm p);
+const char *head_name(trine_head h);
+const char *pooling_name(trine_pooling p);
+
+/* -------------------------------------------------------------------------------------------------- generating.c */
+/* The sampling options of the command line, with `greedy` in place of a temperature that was not given. */
+trine_generate_options generate_options(const run *r, bool greedy);
+/* Whether the model's own default is to take the likeliest token. */
+bool greedy_by_default(const run *r);
+/* --from; English when only another target is named. */
+const char *source_language(const run *r);
+/* What every command that writes text calls for one input. `user` of options must be a `writing`. */
+typedef struct writing {
+    run *run;
+    bool streamed;   /* something was written */
+    char last;       /* the last byte written */
+    bool collecting; /* --json: nothing is streamed */
+} writing;
+void stream_to_output(trine_generate_options *options, writing *w, run *r);
+/* Writes a finished generation: the rest of the text, or the JSON document; returns the exit status. */
+int finish_generation(run *r, writing *w, const trine_generation *g, const trine_generate_options *options, bool with_score);
+/* Tells why none came; a line that was begun is ended first. */
+int generation_failed(run *r, writing *w, trine_status status, const trine_error *err);
+/* The chat template to render with: the file of --template; NULL for the model's own; a plain one, with a note and a stop
+ * text, when the model has none. Free it. */
+int chat_template(run *r, char **jinja);
+
+#endif
