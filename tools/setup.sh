@@ -18,6 +18,7 @@ build    libjansson-dev        module:jansson
 build    libutf8proc-dev       module:libutf8proc
 build    libpcre2-dev          module:libpcre2-8
 build    libprotobuf-c-dev     module:libprotobuf-c
+build    protobuf-c-compiler   command:protoc-c
 build    zlib1g-dev            module:zlib
 build    liblzma-dev           module:liblzma
 build    libedit-dev           module:libedit

@@ -10,12 +10,10 @@
 #include "base/buffer.h"
 #include "base/status.h"
 #include "base/utf8.h"
+#include "tokenizer/piece_model.h"
+#include "tokenizer/pre_patterns.h"
 
 enum { FILE_LIMIT = 512 << 20 };
-
-#define QWEN2_PATTERN                                                                                                              \
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| "                                                          \
-    "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
 static trine_status no_memory(trine_error *err) { return trine_fail(err, TRINE_ERROR_MEMORY, "tokenizer: no memory"); }
 
@@ -41,18 +39,7 @@ static trine_status apply_bos_eos(bool *changed, trine_tokenizer *t, const trine
     if (!json_is_boolean(add_bos) && !json_is_boolean(add_eos)) return TRINE_OK;
     const char *bos = json_is_true(add_bos) ? trine_neighbors_token(n, "bos_token", NULL) : NULL;
     const char *eos = json_is_true(add_eos) ? trine_neighbors_token(n, "eos_token", NULL) : NULL;
-    trine_buffer single = { 0 }, pair = { 0 };
-    if (bos) trine_buffer_printf(&single, "%s ", bos);
-    trine_buffer_puts(&single, "$A");
-    if (eos) trine_buffer_printf(&single, " %s", eos);
-    if (single.data) trine_buffer_puts(&pair, single.data);
-    if (bos) trine_buffer_printf(&pair, " %s:1", bos);
-    trine_buffer_puts(&pair, " $B:1");
-    if (eos) trine_buffer_printf(&pair, " %s:1", eos);
-    const trine_status status =
-        single.failed || pair.failed ? no_memory(err) : trine_tokenizer_set_template(t, single.data, pair.data, err);
-    trine_buffer_clear(&single);
-    trine_buffer_clear(&pair);
+    const trine_status status = trine_tokenizer_set_bos_eos(t, bos, eos, 1, err);
     *changed = true;
     return status;
 }
@@ -131,13 +118,7 @@ static trine_status from_vocab_txt(trine_tokenizer *t, const char *path, const t
     }
     status = fill_described(t, root, n, defaults, err);
     if (status || !cls || !sep) return status;
-    trine_buffer single = { 0 }, pair = { 0 };
-    trine_buffer_printf(&single, "%s $A %s", cls, sep);
-    trine_buffer_printf(&pair, "%s $A %s $B:1 %s:1", cls, sep, sep);
-    status = single.failed || pair.failed ? no_memory(err) : trine_tokenizer_set_template(t, single.data, pair.data, err);
-    trine_buffer_clear(&single);
-    trine_buffer_clear(&pair);
-    return status;
+    return trine_tokenizer_set_pair_template(t, cls, sep, false, err);
 }
 
 /* -- vocab.json and merges.txt: byte-level BPE */
@@ -186,9 +167,9 @@ static trine_status from_vocab_json(trine_tokenizer *t, const char *path, const 
                          !is_qwen2, "decoder", "type", "ByteLevel", "add_prefix_space", true, "trim_offsets", true, "use_regex",
                          true, "model", "type", "BPE", "vocab", vocab, "merges", merges);
         if (root && is_qwen2) {
-            json_t *split =
-                json_pack("{s:s, s:[{s:s, s:{s:s}, s:s, s:b}, O]}", "type", "Sequence", "pretokenizers", "type", "Split", "pattern",
-                          "Regex", QWEN2_PATTERN, "behavior", "Isolated", "invert", false, json_object_get(root, "pre_tokenizer"));
+            json_t *split = json_pack("{s:s, s:[{s:s, s:{s:s}, s:s, s:b}, O]}", "type", "Sequence", "pretokenizers", "type",
+                                      "Split", "pattern", "Regex", trine_pre_pattern_find("qwen2")->pattern, "behavior", "Isolated",
+                                      "invert", false, json_object_get(root, "pre_tokenizer"));
             if (!split || json_object_set_new(root, "pre_tokenizer", split) ||
                 json_object_set_new(root, "normalizer", json_pack("{s:s}", "type", "NFC"))) {
                 json_decref(root);
@@ -212,13 +193,7 @@ static trine_status from_vocab_json(trine_tokenizer *t, const char *path, const 
     }
     const char *cls = trine_neighbors_token(n, "cls_token", "<s>"), *sep = trine_neighbors_token(n, "sep_token", "</s>");
     if (!cls || !sep) return TRINE_OK;
-    trine_buffer single = { 0 }, pair = { 0 };
-    trine_buffer_printf(&single, "%s $A %s", cls, sep);
-    trine_buffer_printf(&pair, "%s $A %s %s $B %s", cls, sep, sep, sep);
-    status = single.failed || pair.failed ? no_memory(err) : trine_tokenizer_set_template(t, single.data, pair.data, err);
-    trine_buffer_clear(&single);
-    trine_buffer_clear(&pair);
-    return status;
+    return trine_tokenizer_set_pair_template(t, cls, sep, true, err);
 }
 
 /* -- ByT5: bytes */
@@ -253,14 +228,7 @@ static trine_status from_bytes(trine_tokenizer *t, const trine_neighbors *n, tri
     if (!status) status = trine_neighbors_finish(t, n, defaults, err);
     if (!status && !(t->config = trine_copy_text("{}", 2))) status = no_memory(err);
     const char *eos = trine_tokenizer_token(t, 1);
-    trine_buffer single = { 0 }, pair = { 0 };
-    trine_buffer_printf(&single, "$A %s", eos ? eos : "");
-    trine_buffer_printf(&pair, "$A %s $B %s", eos ? eos : "", eos ? eos : "");
-    if (!status)
-        status = single.failed || pair.failed ? no_memory(err) : trine_tokenizer_set_template(t, single.data, pair.data, err);
-    trine_buffer_clear(&single);
-    trine_buffer_clear(&pair);
-    return status;
+    return status ? status : trine_tokenizer_set_bos_eos(t, NULL, eos, 0, err);
 }
 
 /* -- which one */
