@@ -158,8 +158,8 @@ TRINE_API trine_status trine_tokenizer_encode(trine_encoding *out, const trine_t
                                               size_t text_bytes, const trine_encode_options *options, trine_error *err);
 TRINE_API void trine_encoding_clear(trine_encoding *encoding);
 
-/* The text of `n` ids, terminated by zero, to be released with trine_free. With `skip_special` tokens such as [CLS] leave no
- * trace. ERROR_ARGUMENT for an id outside the vocabulary. */
+/* The text of `n` ids, terminated by zero (zero bytes in it are left out), to be released with trine_free. With `skip_special`
+ * tokens such as [CLS] leave no trace. ERROR_ARGUMENT for an id outside the vocabulary. */
 TRINE_API trine_status trine_tokenizer_decode(char **out, const trine_tokenizer *tokenizer, const int32_t *ids, int n,
                                               bool skip_special, trine_error *err);
 

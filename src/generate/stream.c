@@ -46,10 +46,12 @@ char *trine_stream_take(trine_stream *s)
     return trine_buffer_take(&s->text);
 }
 
-/* A token of SentencePiece's byte fallback, "<0xE4>". */
-static bool is_byte_token(const trine_tokenizer *t, int32_t id)
+/* Whether the tokens end in a run of SentencePiece's byte fallback, "<0xE4>". Special tokens leave no trace, so they end none. */
+static bool in_byte_run(const trine_stream *s)
 {
-    const char *token = trine_tokenizer_token(t, id);
+    int last = s->n_ids - 1;
+    while (last >= 0 && trine_tokenizer_is_special(s->tokenizer, s->ids[last])) last--;
+    const char *token = last >= 0 ? trine_tokenizer_token(s->tokenizer, s->ids[last]) : NULL;
     return token && strlen(token) == 6 && !strncmp(token, "<0x", 3) && token[5] == '>';
 }
 
@@ -100,15 +102,19 @@ static void show(trine_stream *s, bool final)
     s->shown = end;
 }
 
-/* Forgets all tokens but the last, once all text before the next is sure. */
+/* Forgets all tokens but the last, once all text before the next is sure. Not when the last are no text: then the next one would
+ * be taken for a beginning, where decoders leave out a space. */
 static trine_status move_anchor(trine_stream *s, trine_error *err)
 {
     char *tail;
-    memmove(s->ids, s->ids + s->n_ids - ANCHOR_KEEPS, ANCHOR_KEEPS * sizeof *s->ids);
-    s->n_ids = ANCHOR_KEEPS;
-    const trine_status status = trine_tokenizer_decode(&tail, s->tokenizer, s->ids, s->n_ids, true, err);
+    const int32_t *last = s->ids + s->n_ids - ANCHOR_KEEPS;
+    const trine_status status = trine_tokenizer_decode(&tail, s->tokenizer, last, ANCHOR_KEEPS, true, err);
     if (status) return status;
-    s->known = strlen(tail);
+    if (*tail) {
+        memmove(s->ids, last, ANCHOR_KEEPS * sizeof *s->ids);
+        s->n_ids = ANCHOR_KEEPS;
+        s->known = strlen(tail);
+    }
     trine_free(tail);
     return TRINE_OK;
 }
@@ -140,7 +146,7 @@ trine_status trine_stream_push(trine_stream *s, int32_t id, trine_error *err)
         s->ids_cap = cap;
     }
     s->ids[s->n_ids++] = id;
-    return is_byte_token(s->tokenizer, id) ? TRINE_OK : decode(s, false, err);
+    return in_byte_run(s) ? TRINE_OK : decode(s, false, err);
 }
 
 trine_status trine_stream_end(trine_stream *s, trine_error *err)

@@ -7,7 +7,7 @@
 #include "base/buffer.h"
 #include "base/status.h"
 #include "base/utf8.h"
-#include "sentencepiece_model.pb-c.h"
+#include "tokenizer/sentencepiece_model.pb-c.h"
 #include "tokenizer/piece_model.h"
 #include "tokenizer/tokenizer_files.h"
 

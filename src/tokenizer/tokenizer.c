@@ -116,6 +116,15 @@ static void decode_bytes(trine_texts *texts, const trine_tokenizer *t, const int
     trine_texts_end(texts);
 }
 
+/* The text is handed out as one that ends with a zero byte: a zero inside it (a token of the byte 0) would hide all that follows. */
+static void leave_out_zeros(trine_buffer *b)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < b->n; i++)
+        if (b->data[i]) b->data[kept++] = b->data[i];
+    b->n = kept;
+}
+
 trine_status trine_tokenizer_decode(char **out, const trine_tokenizer *tokenizer, const int32_t *ids, int n, bool skip_special,
                                     trine_error *err)
 {
@@ -138,6 +147,7 @@ trine_status trine_tokenizer_decode(char **out, const trine_tokenizer *tokenizer
         }
     }
     trine_status status = trine_decode_texts(&texts, tokenizer->decoders, tokenizer->n_decoders, err);
+    leave_out_zeros(&texts.bytes);
     if (!status && !(*out = trine_buffer_take(&texts.bytes))) status = trine_fail(err, TRINE_ERROR_MEMORY, "decode: no memory");
     trine_texts_clear(&texts);
     return status;
