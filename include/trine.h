@@ -463,7 +463,8 @@ typedef enum trine_eval_task {
 } trine_eval_task;
 
 typedef struct trine_eval_options {
-    int stride;                /* lm: tokens a window moves by; 0: the whole context (no overlap) */
+    int stride;                /* lm: tokens a window moves by, and scores; 0: the window (no overlap); -1: the window, and only its
+                                * second half is scored, as llama.cpp measures */
     int window;                /* lm: tokens a window; 0: the session's context */
     const char *text_column, *label_column, *pair_column; /* classify, translate, summarize; NULL: found by the header */
     const char *prefix, *from, *to;
@@ -481,7 +482,7 @@ typedef struct trine_eval_result {
     double accuracy, loss;                  /* mlm (loss in nats), classify */
     double precision, recall, f1;           /* tag: entities as conlleval counts; classify: macro F1 */
     double bleu, chrf;                      /* translate, as sacrebleu's defaults */
-    double rouge1, rouge2, rougeL;          /* summarize: F-measures, 0 to 1 */
+    double rouge1, rouge2, rougeL;          /* summarize: F-measures, 0 to 1, as rouge_score without stemming */
     int64_t n_tokens;                       /* scored */
     int64_t n_examples;
     double seconds;
