@@ -244,12 +244,13 @@ static bool parse_choice(int *out, const option *o, const char *shown, const cha
 
 static bool parse_cpu(const char **out, const char *shown, const char *value, const complaint *c)
 {
-    char levels[160] = "auto";
+    char levels[160] = "auto", name[32] = "";
     size_t used = strlen(levels);
     *out = value;
     if (strcmp(value, "auto") == 0) return true;
+    for (size_t i = 0; value[i] && i + 1 < sizeof name; i++) name[i] = value[i] == '_' ? '-' : value[i]; /* avx512_bf16 too */
     for (int i = 0; trine_cpu_level(i); i++) {
-        if (strcasecmp(value, trine_cpu_level(i)) == 0) {
+        if (strcasecmp(name, trine_cpu_level(i)) == 0) {
             *out = trine_cpu_level(i);
             return true;
         }

@@ -2,6 +2,7 @@
  * operating system saves its registers at a task switch (xgetbv: Intel SDM vol. 1, sec. 14.3 and 15.2). */
 #include "base/cpu.h"
 
+#include <ctype.h>
 #include <sched.h>
 #include <stdint.h>
 #include <string.h>
@@ -49,6 +50,16 @@ const char *trine_cpu_name(trine_cpu level) { return (unsigned)level < TRINE_CPU
 const char *trine_cpu_best(void) { return level_names[trine_cpu_detect()]; }
 const char *trine_cpu_level(int i) { return i >= 0 && i <= (int)trine_cpu_detect() ? level_names[i] : NULL; }
 
+/* Names are compared without letter case, and "avx512_bf16" is "avx512-bf16". */
+static bool same_level(const char *a, const char *b)
+{
+    for (; *a && *b; a++, b++) {
+        const int x = *a == '_' ? '-' : tolower((unsigned char)*a), y = *b == '_' ? '-' : tolower((unsigned char)*b);
+        if (x != y) return false;
+    }
+    return *a == *b;
+}
+
 trine_status trine_cpu_choose(trine_cpu *out, const char *name, trine_error *err)
 {
     const trine_cpu best = trine_cpu_detect();
@@ -59,14 +70,14 @@ trine_status trine_cpu_choose(trine_cpu *out, const char *name, trine_error *err
     }
     char list[128] = "";
     for (int i = 0; i <= (int)best; i++) {
-        if (!strcasecmp(name, level_names[i])) {
+        if (same_level(name, level_names[i])) {
             *out = (trine_cpu)i;
             return TRINE_OK;
         }
         strcat(strcat(list, i ? ", " : ""), level_names[i]);
     }
     for (int i = (int)best + 1; i < TRINE_CPU_COUNT; i++) {
-        if (!strcasecmp(name, level_names[i]))
+        if (same_level(name, level_names[i]))
             return trine_fail(err, TRINE_ERROR_ARGUMENT, "cpu level '%s' is more than this machine runs; it runs %s", name, list);
     }
     return trine_fail(err, TRINE_ERROR_ARGUMENT, "there is no cpu level '%s'; this machine runs %s", name, list);

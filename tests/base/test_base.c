@@ -152,6 +152,11 @@ static void test_cpu(void **state)
     assert_int_equal(trine_cpu_choose(&level, NULL, &err), TRINE_OK);
     assert_int_equal(level, best);
     assert_int_equal(trine_cpu_choose(&level, "auto", &err), TRINE_OK);
+    assert_int_equal(trine_cpu_choose(&level, "SCALAR", &err), TRINE_OK);
+    assert_int_equal(level, TRINE_CPU_SCALAR);
+    const bool bf16 = best >= TRINE_CPU_AVX512_BF16;
+    assert_int_equal(trine_cpu_choose(&level, "avx512_bf16", &err), bf16 ? TRINE_OK : TRINE_ERROR_ARGUMENT);
+    assert_int_equal(trine_cpu_choose(&level, "avx512-bf1", &err), TRINE_ERROR_ARGUMENT);
     assert_int_equal(trine_cpu_choose(&level, "mmx", &err), TRINE_ERROR_ARGUMENT);
     assert_non_null(strstr(err.text, "scalar"));
     for (int i = (int)best + 1; i < TRINE_CPU_COUNT; i++) {
