@@ -3,9 +3,14 @@
  * docs/models/gpt2.md.
  *
  * Checkpoint names, after the prefix "transformer." (or none); N is the layer. Its linear layers are "Conv1D": stored transposed,
- * [in, out]. wte.weight                [vocab, d_model]        wpe.weight            [max_tokens, d_model] h.N.ln_1.{weight,bias}
- * [d_model]               h.N.ln_2.{weight,bias} [d_model] h.N.attn.c_attn.weight    [d_model, 3 d_model]    q, k and v beside each
- * other; .bias [3 d_model] h.N.attn.c_proj.weight    [d_model, d_model]      .bias h.N.mlp.c_fc.weight       [d_model, d_ff] .bias
+ * [in, out].
+ *     wte.weight                [vocab, d_model]
+ *     wpe.weight                [max_tokens, d_model]
+ *     h.N.ln_1.{weight,bias}    [d_model]
+ *     h.N.ln_2.{weight,bias}    [d_model]
+ *     h.N.attn.c_attn.weight    [d_model, 3 d_model]    q, k and v beside each other; .bias [3 d_model]
+ *     h.N.attn.c_proj.weight    [d_model, d_model]      .bias
+ *     h.N.mlp.c_fc.weight       [d_model, d_ff]         .bias
  *     h.N.mlp.c_proj.weight     [d_ff, d_model]         .bias
  *     ln_f.{weight,bias}        [d_model]
  *     lm_head.weight            [vocab, d_model]        without the prefix; usually absent: tied to wte
