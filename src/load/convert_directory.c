@@ -11,6 +11,7 @@
 #include "load/gguf_vocabulary.h"
 #include "load/new_directory.h"
 #include "load/sentence_transformers.h"
+#include "load/tokenizer_config.h"
 #include "tokenizer/tokenizer.h"
 
 typedef struct output {
@@ -202,36 +203,21 @@ static trine_status copy_fellows(output *o, trine_error *err)
     return status;
 }
 
-static void set_token(trine_json_builder *config, const char *key, const trine_tokenizer *tokenizer, trine_special which)
-{
-    const char *text = trine_tokenizer_token(tokenizer, trine_tokenizer_special(tokenizer, which));
-    if (text) trine_json_put(config, key, json_string(text));
-}
-
 static trine_status write_tokenizer(output *o, const trine_tokenizer *tokenizer, trine_error *err)
 {
     char *text;
-    trine_status status = trine_tokenizer_to_json(&text, tokenizer, err);
+    trine_status status = TRINE_OK;
+    if (!trine_tokenizer_is_bytes(tokenizer)) {
+        status = trine_tokenizer_to_json(&text, tokenizer, err);
+        if (status) return status;
+        status = write_bytes(o, "tokenizer.json", text, strlen(text), err);
+        trine_free(text);
+    }
     if (status) return status;
-    status = write_bytes(o, "tokenizer.json", text, strlen(text), err);
-    trine_free(text);
-    if (status) return status;
-    trine_json_builder config = { .object = json_object() };
-    trine_json_put(&config, "tokenizer_class", json_string("PreTrainedTokenizerFast"));
-    trine_json_put(&config, "clean_up_tokenization_spaces", json_false());
-    set_token(&config, "bos_token", tokenizer, TRINE_TOKEN_BOS);
-    set_token(&config, "eos_token", tokenizer, TRINE_TOKEN_EOS);
-    set_token(&config, "pad_token", tokenizer, TRINE_TOKEN_PAD);
-    set_token(&config, "unk_token", tokenizer, TRINE_TOKEN_UNK);
-    set_token(&config, "cls_token", tokenizer, TRINE_TOKEN_CLS);
-    set_token(&config, "sep_token", tokenizer, TRINE_TOKEN_SEP);
-    set_token(&config, "mask_token", tokenizer, TRINE_TOKEN_MASK);
-    const int64_t n_positions =
-        trine_config_whole(o->plan->config, "max_position_embeddings", trine_config_whole(o->plan->config, "n_positions", 0));
-    if (n_positions > 0) trine_json_put(&config, "model_max_length", json_integer(n_positions));
-    const char *chat = trine_tokenizer_chat_template(tokenizer);
-    if (chat) trine_json_put(&config, "chat_template", json_string(chat));
-    return write_json(o, "tokenizer_config.json", &config, err);
+    const json_t *config = o->plan->config;
+    const int64_t n_positions = trine_config_whole(config, "max_position_embeddings", trine_config_whole(config, "n_positions", 0));
+    trine_json_builder made = trine_tokenizer_config_make(tokenizer, n_positions);
+    return write_json(o, "tokenizer_config.json", &made, err);
 }
 
 /* What a GGUF file holds beside weights and configuration. */

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "load/convert_plan.h"
 #include "load/sentence_transformers.h"
+#include "load/tokenizer_config.h"
 #include "quant/quant.h"
 #include "tokenizer/tokenizer.h"
 
@@ -126,6 +127,26 @@ static trine_status put_vocabulary(trine_gguf_head *h, const trine_vocabulary *v
     return TRINE_OK;
 }
 
+/* The tokenizer in Hugging Face's own words too: a vocabulary of GGUF has no words for some normalisers, templates and flags. */
+static trine_status put_texts(trine_gguf_head *h, const trine_tokenizer *tokenizer, const trine_convert_plan *plan,
+                              trine_error *err)
+{
+    char *json = NULL;
+    if (!trine_tokenizer_is_bytes(tokenizer)) {
+        const trine_status status = trine_tokenizer_to_json(&json, tokenizer, err);
+        if (status) return status;
+        trine_gguf_put_string(h, "tokenizer.huggingface.json", json);
+        trine_free(json);
+    }
+    trine_json_builder made = trine_tokenizer_config_make(tokenizer, 0);
+    char *config = made.object && !made.failed ? json_dumps(made.object, JSON_COMPACT) : NULL;
+    json_decref(made.object);
+    if (!config) return no_memory(plan, err);
+    trine_gguf_put_string(h, "trine.tokenizer_config", config);
+    free(config);
+    return TRINE_OK;
+}
+
 static trine_status put_tokenizer(trine_gguf_head *h, const trine_convert_plan *plan, int n_rows, trine_error *err)
 {
     trine_tokenizer *tokenizer;
@@ -137,7 +158,13 @@ static trine_status put_tokenizer(trine_gguf_head *h, const trine_convert_plan *
     }
     if (status) return status;
     status = trine_tokenizer_to_vocabulary(&v, tokenizer, err);
-    if (!status) status = put_vocabulary(h, &v, n_rows, plan, err);
+    if (!status)
+        status = put_vocabulary(h, &v, n_rows, plan, err);
+    else if (status == TRINE_ERROR_UNSUPPORTED) { /* the texts say it */
+        trine_gguf_put_string(h, "tokenizer.ggml.model", "no_vocab");
+        status = TRINE_OK;
+    }
+    if (!status) status = put_texts(h, tokenizer, plan, err);
     trine_tokenizer_close(tokenizer);
     return status;
 }

@@ -238,7 +238,11 @@ static trine_status fill(trine_vocabulary *v, holder *h, const trine_gguf *g, co
 trine_status trine_tokenizer_open_gguf(trine_tokenizer **out, const trine_gguf *g, const char *path, trine_error *err)
 {
     *out = NULL;
-    trine_gguf_string model;
+    trine_gguf_string model, json = { 0 }, config = { 0 };
+    /* What trine writes beside the vocabulary says every tokenizer exactly. */
+    const bool has_json = trine_gguf_get_string(&json, g, "tokenizer.huggingface.json");
+    if (trine_gguf_get_string(&config, g, "trine.tokenizer_config"))
+        return trine_tokenizer_open_json(out, has_json ? json.data : NULL, json.n, config.data, config.n, err);
     if (!trine_gguf_get_string(&model, g, "tokenizer.ggml.model")) return TRINE_OK;
     if ((model.n == 4 && !memcmp(model.data, "none", 4)) || (model.n == 8 && !memcmp(model.data, "no_vocab", 8))) return TRINE_OK;
     trine_vocabulary v = { 0 };

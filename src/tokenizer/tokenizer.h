@@ -7,6 +7,11 @@
 /* From a directory or a single file of the Hugging Face or SentencePiece kinds (everything but .gguf). */
 trine_status trine_tokenizer_open_path(trine_tokenizer **out, const char *path, trine_error *err);
 
+/* From texts: what tokenizer.json says (NULL for a kind that it cannot say: ByT5) and what tokenizer_config.json says. A GGUF file
+ * that trine wrote carries both, as its vocabulary alone cannot say every tokenizer. */
+trine_status trine_tokenizer_open_json(trine_tokenizer **out, const char *json, size_t json_bytes, const char *config,
+                                       size_t config_bytes, trine_error *err);
+
 /* A vocabulary as a GGUF file holds it (tokenizer.ggml.*): plain values, so that this room never sees a container. */
 typedef struct trine_vocabulary {
     const char *model; /* "llama" (SentencePiece BPE), "gpt2" (byte-level BPE), "bert" (WordPiece), "t5" (unigram) */

@@ -44,19 +44,29 @@ static trine_status apply_bos_eos(bool *changed, trine_tokenizer *t, const trine
     return status;
 }
 
-static trine_status from_tokenizer_json(trine_tokenizer *t, const char *path, const trine_neighbors *n, trine_error *err)
+/* *exact: the text says everything, its neighbors changed nothing. */
+static trine_status from_json_text(bool *exact, trine_tokenizer *t, const char *text, size_t bytes, const char *what,
+                                   const trine_neighbors *n, trine_error *err)
 {
     json_t *root = NULL;
     int n_new = 0;
     bool changed = false;
-    trine_status status = trine_mapping_open(&t->source, path, err);
-    if (!status) status = trine_json_read(&root, (const char *)t->source.data, t->source.size, path, err);
-    if (!status && !json_is_object(root)) status = trine_fail(err, TRINE_ERROR_FORMAT, "%s: not a JSON object", path);
+    trine_status status = trine_json_read(&root, text, bytes, what, err);
+    if (!status && !json_is_object(root)) status = trine_fail(err, TRINE_ERROR_FORMAT, "%s: not a JSON object", what);
     if (!status) status = trine_neighbors_extend(&n_new, root, n, NULL, err);
     if (!status) status = trine_tokenizer_fill(t, root, err);
     if (!status) status = apply_bos_eos(&changed, t, n, err);
     json_decref(root);
-    if (n_new || changed)
+    *exact = !n_new && !changed;
+    return status;
+}
+
+static trine_status from_tokenizer_json(trine_tokenizer *t, const char *path, const trine_neighbors *n, trine_error *err)
+{
+    bool exact = true;
+    trine_status status = trine_mapping_open(&t->source, path, err);
+    if (!status) status = from_json_text(&exact, t, (const char *)t->source.data, t->source.size, path, n, err);
+    if (!exact)
         trine_mapping_close(&t->source);
     else if (t->source.data)
         trine_mapping_forget(&t->source, 0, t->source.size);
@@ -306,6 +316,36 @@ trine_status trine_tokenizer_open_path(trine_tokenizer **out, const char *path, 
         trine_neighbors_close(&neighbors);
     }
     free(dir);
+    if (status) {
+        trine_tokenizer_close(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+trine_status trine_tokenizer_open_json(trine_tokenizer **out, const char *json, size_t json_bytes, const char *config,
+                                       size_t config_bytes, trine_error *err)
+{
+    if (!out) return trine_fail(err, TRINE_ERROR_ARGUMENT, "tokenizer: no place for the result");
+    *out = NULL;
+    trine_neighbors neighbors = { .dir = "" };
+    trine_error local;
+    if (!err) err = &local; /* set_template reads the code back */
+    *err = (trine_error) { 0 };
+    trine_status status =
+        config ? trine_json_read(&neighbors.config, config, config_bytes, "tokenizer_config.json", err) : TRINE_OK;
+    const char *class = json_string_value(json_object_get(neighbors.config, "tokenizer_class"));
+    bool exact;
+    if (!status) status = trine_tokenizer_new(out, err);
+    if (!status && json) {
+        status = from_json_text(&exact, *out, json, json_bytes, "tokenizer.json", &neighbors, err);
+        if (!status) status = trine_neighbors_finish(*out, &neighbors, NULL, err);
+    } else if (!status) {
+        status = class && !strncmp(class, "ByT5", 4)
+                     ? from_bytes(*out, &neighbors, err)
+                     : trine_fail(err, TRINE_ERROR_NOT_FOUND, "tokenizer: there is no tokenizer.json, and the class is not ByT5");
+    }
+    trine_neighbors_close(&neighbors);
     if (status) {
         trine_tokenizer_close(*out);
         *out = NULL;

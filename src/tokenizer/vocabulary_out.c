@@ -139,6 +139,8 @@ static trine_status classify(trine_vocabulary *v, const trine_tokenizer *t, cons
         return normalizer(root, "BertNormalizer") ? TRINE_OK : refuse("WordPiece without BERT's normaliser", err);
     case TRINE_UNIGRAM:
         v->model = "t5";
+        v->add_space_prefix = 1; /* WhitespaceSplit and Metaspace: single spaces, one before each word */
+        v->remove_extra_whitespaces = true;
         return pretokenizer(root, "WhitespaceSplit") && pretokenizer(root, "Metaspace")
                    ? TRINE_OK
                    : refuse("a unigram that does not cut at spaces as T5's does", err);

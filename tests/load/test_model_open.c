@@ -269,6 +269,44 @@ static void test_gguf(void **state)
     trine_tokenizer_close(alone);
 }
 
+static void expect_ids(const char *path, const char *text, const int32_t *ids, int n)
+{
+    trine_tokenizer *tokenizer;
+    trine_encoding encoding;
+    trine_error err;
+    if (trine_tokenizer_open(&tokenizer, path, &err)) fail_msg("%s: %s", path, err.text);
+    assert_int_equal(trine_tokenizer_encode(&encoding, tokenizer, text, 0, NULL, &err), TRINE_OK);
+    assert_int_equal(encoding.n, n);
+    assert_memory_equal(encoding.ids, ids, (size_t)n * sizeof *ids);
+    trine_encoding_clear(&encoding);
+    trine_tokenizer_close(tokenizer);
+}
+
+/* What the vocabulary of a GGUF file cannot say goes along in words: a cased vocabulary read without case, and plain bytes. */
+static void test_gguf_tokenizers(void **state)
+{
+    const char *dir = *state;
+    trine_error err;
+    const trine_convert_options again = { .overwrite = true };
+    copy_model("gpt2");
+    write_text("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nCat\ncat\n");
+    if (trine_convert(NULL, temp_path("out.gguf"), dir, &again, &err)) fail_msg("%s", err.text);
+    if (trine_convert(NULL, temp_path("back"), temp_path("out.gguf"), &again, &err)) fail_msg("%s", err.text);
+    const int32_t cat[] = { 2, 6, 3 };
+    expect_ids(dir, "Cat", cat, 3);
+    expect_ids(temp_path("out.gguf"), "Cat", cat, 3);
+    expect_ids(temp_path("back"), "Cat", cat, 3);
+    remove(temp_path("vocab.txt"));
+
+    write_text("tokenizer_config.json", "{\"tokenizer_class\":\"ByT5Tokenizer\",\"extra_ids\":10}");
+    if (trine_convert(NULL, temp_path("out.gguf"), dir, &again, &err)) fail_msg("%s", err.text);
+    if (trine_convert(NULL, temp_path("back"), temp_path("out.gguf"), &again, &err)) fail_msg("%s", err.text);
+    const int32_t bytes[] = { 'C' + 3, 'a' + 3, 1 };
+    expect_ids(dir, "Ca", bytes, 3);
+    expect_ids(temp_path("out.gguf"), "Ca", bytes, 3);
+    expect_ids(temp_path("back"), "Ca", bytes, 3);
+}
+
 static size_t resident_bytes(void)
 {
     unsigned long pages = 0, resident = 0;
@@ -354,7 +392,8 @@ static void test_no_memory(void **state)
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-    const struct CMUnitTest tests[] = { TEST(test_facts),   TEST(test_refused), TEST(test_tokenizer), TEST(test_special_tokens),
-                                        TEST(test_pooling), TEST(test_gguf),    TEST(test_resident),  TEST(test_no_memory) };
+    const struct CMUnitTest tests[] = { TEST(test_facts),           TEST(test_refused),  TEST(test_tokenizer),
+                                        TEST(test_special_tokens),  TEST(test_pooling),  TEST(test_gguf),
+                                        TEST(test_gguf_tokenizers), TEST(test_resident), TEST(test_no_memory) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
