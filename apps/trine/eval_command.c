@@ -111,7 +111,8 @@ int eval_main(run *r)
         return fail(r, EXIT_DATA, "%s: --task %s does not suit this model: a %s %s with head %s", a->model, name, r->info->family,
                     paradigm_name(r->info->paradigm), head_name(r->info->head));
     }
-    trine_session_options session = { .n_sequences = a->beam };
+    /* Perplexity asks for the logits of every token: one row a pass would compute the text a token at a time. */
+    trine_session_options session = { .n_sequences = a->beam, .logit_rows = task == TRINE_EVAL_LM ? 256 : 0 };
     if ((code = open_session(r, session))) return code;
     trine_error err = { 0 };
     trine_eval_result result = { 0 };
