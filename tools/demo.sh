@@ -50,3 +50,40 @@ say() { # shows a command as one would type it, and runs it
 
 echo "trine: one engine, three paradigms. Attention is softmax(QK'/sqrt d)V; a paradigm"
 echo "is a mask and what was learnt with it. All that follows runs on this machine."
+
+if [ -n "$encoder" ]; then
+    screen "Encoder: every token sees every token" "BERT's kind reads a text whole. MiniLM makes a vector of it."
+    say inspect -q -m "$encoder" | sed '/^by type/,$d'
+    screen "Encoder: meaning as an angle" "Texts that mean the same point the same way, whatever their words."
+    say embed -q -m "$encoder" --similarity "A cat sits on the mat." "A kitten rests on a rug." \
+        "Stocks fell sharply today." "The market lost much of its value."
+else
+    screen "Encoder: no model" "Give one: TRINE_MODELS=DIR make demo, with DIR/all-MiniLM-L6-v2 in it."
+fi
+
+if [ -n "$decoder" ]; then
+    screen "Decoder: a token sees the past only" "GPT's kind writes on. SmolLM2 (Llama's shape) answers by its chat template."
+    say generate -m "$decoder" --chat --temp 0 -n 80 -c 2048 "What is the capital of France, and what is it known for?"
+    screen "Decoder: the same past, four futures" "Sampling with a seed: the same seed gives the same text on any machine."
+    for seed in 1 2 3 4; do
+        printf '   seed %s: ' "$seed"
+        "$trine" generate -q -m "$decoder" -c 512 -n 16 --temp 0.9 --seed "$seed" "The best thing about the sea is" | tr '\n' ' '
+        echo
+    done
+else
+    screen "Decoder: no model" "Give one: TRINE_MODELS=DIR make demo, with DIR/SmolLM2-135M-Instruct.gguf in it."
+fi
+
+screen "Encoder-decoder: text to text" "T5's kind reads a source and writes a target, by cross-attention. A small one."
+say translate -q -m "$t5" --from en --to de --beam 4 "The weather is nice today. Where is the station?"
+say translate -q -m "$t5" --from de --to en --beam 4 "Ich habe heute keine Zeit."
+
+screen "One engine" "The same blocks ran all three. Try next, with -m as above, or a model of your own:"
+cat <<'END'
+   trine chat -m SmolLM2-135M-Instruct.gguf            talk with it
+   trine embed -m all-MiniLM-L6-v2 --lines --json      vectors of standard input
+   trine trace -m MODEL --attention --out F.safetensors "A text"     look inside
+   trine convert -m MODEL.gguf --out DIR               GGUF to Hugging Face and back
+   trine help                                          all the rest
+END
+printf '\n   The command is %s; the models are in\n   %s and %s.\n' "$trine" "$models" "$t5"
