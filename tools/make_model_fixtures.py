@@ -34,6 +34,8 @@ def randomise(model, rng, dtype):
             x = 0.7 * x
         else:  # Conv1D keeps [in, out]; near enough
             x = x * 1.3 / p.shape[-1] ** 0.5
+            if name.endswith("Attention.q.weight"):  # T5 has the scale of its scores in its weights
+                x = x / model.config.d_kv ** 0.5
         p.data.copy_(x.to(dtype).float())
 
 

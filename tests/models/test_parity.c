@@ -1,7 +1,7 @@
 /* test_parity.c - every family computes what transformers computes: logits, hidden states, attention weights, logit lens, at every
  * CPU level, at once, token by token, and in one ragged batch. Fixtures: tools/make_model_fixtures.py.
  *
- * `test_parity DIR` runs the checkpoints in the folders of DIR instead. */
+ * `test_parity DIR [CPU]` runs the checkpoints in the folders of DIR instead, at one CPU level or all. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -135,7 +135,7 @@ static void one_case(parity *t, int i)
         runner_text some = whole;
         some.rows = rows->data;
         some.n_rows = (int)rows->shape[0];
-        run(t, &out, &some, 1, &(runner_options) { .n_threads = 2 });
+        run(t, &out, &some, 1, &(runner_options) { 0 });
         assert_int_equal(out.rows, some.n_rows);
         compare(t, i, "chosen rows", out.data, t->logits[i]->data, (size_t)n_values(t->logits[i]));
         free(out.data);
@@ -164,7 +164,7 @@ static void all_together(parity *t)
     runner_output out[MAX_CASES];
     for (int step = 0; step < 10; step += 7) { /* with a step, texts end at different passes */
         if (step && t->model.info.paradigm == TRINE_ENCODER) break;
-        run(t, out, t->texts, t->n_cases, &(runner_options) { .step = step, .n_threads = 2 });
+        run(t, out, t->texts, t->n_cases, &(runner_options) { .step = step, .n_threads = step ? 1 : 2 });
         for (int i = 0; i < t->n_cases; i++) {
             compare_rows(t, i, "logits of a ragged batch", &out[i]);
             free(out[i].data);
@@ -238,7 +238,9 @@ int main(int argc, char **argv)
     if (argc > 1) fixtures = argv[1];
     struct CMUnitTest tests[TRINE_CPU_COUNT];
     int n = 0;
-    for (const char *cpu; (cpu = trine_cpu_level(n)); n++)
-        tests[n] = (struct CMUnitTest) { .name = cpu, .test_func = level, .initial_state = (void *)(uintptr_t)cpu };
+    const char *cpu;
+    for (int i = 0; (cpu = trine_cpu_level(i)); i++)
+        if (argc < 3 || !strcmp(argv[2], cpu))
+            tests[n++] = (struct CMUnitTest) { .name = cpu, .test_func = level, .initial_state = (void *)(uintptr_t)cpu };
     return _cmocka_run_group_tests("parity", tests, (size_t)n, NULL, NULL);
 }
