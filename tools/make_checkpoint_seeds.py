@@ -70,6 +70,11 @@ def write_gguf(name, arch, fields, tensors, tokenizer):
     if tokenizer == "t5":
         w.add_tokenizer_model("t5"); w.add_token_list(["<pad>", "</s>", "<unk>", "\u2581", "a", "\u2581a"]); w.add_token_scores([0., 0., 0., -2., -3., -1.])
         w.add_token_types([3, 3, 2, 1, 1, 1]); w.add_remove_extra_whitespaces(True); w.add_precompiled_charsmap(bytes(8))
+    if tokenizer == "texts":
+        w.add_string("tokenizer.huggingface.json", json.dumps({"version": "1.0", "model": {"type": "WordPiece", "unk_token": "[UNK]", "vocab": {"[UNK]": 0, "a": 1}}}))
+        w.add_string("trine.tokenizer_config", json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "[UNK]"}))
+        w.add_string("trine.config", json.dumps({"model_type": "roberta", "pad_token_id": 1}))
+        w.add_array("trine.position_pad", [0.5, 1.5, 2.5, 3.5])
     for t, data in tensors.items():
         if data.dtype == np.uint8: w.add_tensor(t, data, raw_dtype=gguf.GGMLQuantizationType.Q4_0)
         else: w.add_tensor(t, data)
@@ -86,3 +91,4 @@ write_gguf("bert", "bert", {"embedding_length": 4, "block_count": 1, "feed_forwa
                             "attention.layer_norm_epsilon": 1e-12, "pooling_type": 1}, {"token_embd.weight": z(7, 4)}, "bert")
 write_gguf("t5", "t5", {"embedding_length": 4, "block_count": 1, "feed_forward_length": 8, "attention.head_count": 2, "attention.key_length": 2,
                         "attention.relative_buckets_count": 8, "attention.layer_norm_rms_epsilon": 1e-6}, {"enc.blk.0.ffn_up.weight": z(8, 4)}, "t5")
+write_gguf("texts", "bert", {}, {"position_embd.weight": z(3, 4), "token_embd.weight": z(7, 4)}, "texts")
