@@ -67,6 +67,8 @@ def graphemes():
     p = charsmap([(chr(c), "Y") for c in low])
     prepend = {c for c in low if c != 0xD and p.normalize_str(chr(c) + "x") == "Y"}
     control = {c for c in low if p.normalize_str(chr(c) + "\u0301") == "YY"} | {0}
+    p = charsmap([("\u200d", "y")])  # a joiner with an accent is short enough, unless both cling to what is before
+    control |= {c for c in CODES if c >= 0x10000 and p.normalize_str(chr(c) + "\u200d\u0301") == chr(c) + "y"}
     high = [c for c in CODES if 0x10000 <= c < 0x20000]
     p = charsmap([(chr(c), "Y") for c in high] + [("x", "Y")])
     return extend, picture, prepend | {c for c in high if p.normalize_str(chr(c) + "x") == "Y"}, control

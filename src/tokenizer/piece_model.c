@@ -129,12 +129,12 @@ trine_status trine_describe_sentencepiece(json_t **out, const trine_piece_model 
             fine = fine &&
                    append(normalizers, json_pack("{s:s, s:b, s:b}", "type", "Strip", "strip_left", true, "strip_right", true)) &&
                    append(normalizers, replace_json("Regex", " {2,}", " "));
-        if (m->first_only) /* the mark stands before the text, not after each special token: `legacy: false` */
+        if (m->scheme)
             pretokenizer = json_pack("{s:s, s:s, s:s, s:b}", "type", "Metaspace", "replacement", "\xE2\x96\x81", "prepend_scheme",
-                                     m->add_prefix ? "first" : "never", "split", false);
+                                     m->scheme, "split", false);
         else if (m->add_prefix)
             fine = fine && append(normalizers, json_pack("{s:s, s:s}", "type", "Prepend", "prepend", "\xE2\x96\x81"));
-        if (!m->first_only) fine = fine && append(normalizers, replace_json("String", " ", "\xE2\x96\x81"));
+        if (!m->scheme) fine = fine && append(normalizers, replace_json("String", " ", "\xE2\x96\x81"));
         fine = fine && append(decoders, replace_json("String", "\xE2\x96\x81", " ")) &&
                append(decoders, json_pack("{s:s}", "type", "ByteFallback")) && append(decoders, json_pack("{s:s}", "type", "Fuse"));
         if (m->add_prefix)

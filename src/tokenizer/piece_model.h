@@ -23,8 +23,8 @@ typedef struct trine_piece_model {
     const unsigned char *charsmap; /* precompiled normaliser, or NULL */
     size_t charsmap_bytes;
     bool remove_extra_spaces;
-    bool add_prefix; /* a mark before the text */
-    bool first_only; /* before the text only, not after each special token: `legacy: false` */
+    bool add_prefix;    /* a mark before the text, and after each special token in it */
+    const char *scheme; /* or how Metaspace puts it: "first" (`legacy: false`), "always", "never", unless a space is there; NULL */
 } trine_piece_model;
 
 /* The model as tokenizer.json describes it, without vocabulary and added tokens; *out is the caller's. */
@@ -32,6 +32,8 @@ trine_status trine_describe_sentencepiece(json_t **out, const trine_piece_model 
 /* The merges behind t->vocab with t->scores, best first, into t->merges. `types`: of the pieces, or NULL; only normal and user-defined
  * pieces are ever the result of a merge. */
 trine_status trine_merges_from_scores(trine_tokenizer *t, const int32_t *types, trine_error *err);
+/* Whether a WordPiece vocabulary was made from text that kept its case. */
+bool trine_vocabulary_is_cased(const trine_tokenizer *t);
 /* The template "bos $A eos" of a filled tokenizer; bos and eos may be NULL. A pair is "bos $A eos bos $B eos" with pair_type 1, or
  * "$A eos $B eos" with pair_type 0. */
 trine_status trine_tokenizer_set_bos_eos(trine_tokenizer *t, const char *bos, const char *eos, int pair_type, trine_error *err);

@@ -11,13 +11,14 @@ static const trine_pre_pattern patterns[] = {
     { .name = "gpt-2" },
     { .name = "llama-bpe", .pattern = LLAMA3_PATTERN, .ignore_merges = true, .add_bos = true },
     { .name = "qwen2", .pattern = QWEN2_PATTERN, .nfc = true },
+    { .name = "deepseek-r1-qwen", .pattern = QWEN2_PATTERN },
     { .name = "smollm", .digits = true },
 };
 
 /* Names that stand for one of the above. */
 static const char *const same[][2] = {
-    { "gpt2", "gpt-2" },       { "default", "gpt-2" },      { "roberta-bpe", "gpt-2" },      { "phi-2", "gpt-2" },
-    { "llama3", "llama-bpe" }, { "llama-v3", "llama-bpe" }, { "deepseek-r1-qwen", "qwen2" }, { "starcoder", "smollm" },
+    { "gpt2", "gpt-2" },       { "default", "gpt-2" },      { "roberta-bpe", "gpt-2" }, { "phi-2", "gpt-2" },
+    { "llama3", "llama-bpe" }, { "llama-v3", "llama-bpe" }, { "starcoder", "smollm" },
 };
 
 static const trine_pre_pattern *by_name(const char *name)
@@ -34,16 +35,37 @@ const trine_pre_pattern *trine_pre_pattern_find(const char *name)
     return by_name(name);
 }
 
-const trine_pre_pattern *trine_pre_pattern_match(const char *pattern, bool digits)
+const trine_pre_pattern *trine_pre_pattern_match(const char *pattern, bool digits, bool nfc)
 {
     for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
         const trine_pre_pattern *p = &patterns[i];
-        if (p->digits == digits && !p->pattern == !pattern && (!pattern || !strcmp(p->pattern, pattern))) return p;
+        if (p->digits == digits && p->nfc == nfc && !p->pattern == !pattern && (!pattern || !strcmp(p->pattern, pattern))) return p;
     }
     return NULL;
 }
 
-const char *trine_pre_pattern_names(void) { return "gpt-2, llama-bpe, qwen2, smollm, and names that mean the same"; }
+const char *trine_pre_pattern_names(void)
+{
+    return "gpt-2, llama-bpe, qwen2, deepseek-r1-qwen, smollm, and names that mean the same";
+}
+
+static const char *const schemes[][2] = { { "metaspace-always", "always" },
+                                          { "metaspace-first", "first" },
+                                          { "metaspace-never", "never" } };
+
+const char *trine_pre_scheme(const char *name)
+{
+    for (size_t i = 0; name && i < sizeof schemes / sizeof *schemes; i++)
+        if (!strcmp(schemes[i][0], name)) return schemes[i][1];
+    return NULL;
+}
+
+const char *trine_pre_scheme_name(const char *scheme)
+{
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (!strcmp(schemes[i][1], scheme)) return schemes[i][0];
+    return NULL;
+}
 
 json_t *trine_pre_pattern_describe(const trine_pre_pattern *pre, bool add_prefix_space)
 {

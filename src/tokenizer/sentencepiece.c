@@ -7,8 +7,8 @@
 #include "base/buffer.h"
 #include "base/status.h"
 #include "base/utf8.h"
-#include "tokenizer/sentencepiece_model.pb-c.h"
 #include "tokenizer/piece_model.h"
+#include "tokenizer/sentencepiece_model.pb-c.h"
 #include "tokenizer/tokenizer_files.h"
 
 enum { FILE_LIMIT = 256 << 20, EXTRA_LIMIT = 100000, UNIGRAM = 1, BPE = 2 };
@@ -88,6 +88,7 @@ static trine_status build(trine_tokenizer *t, int32_t *types, const Trine__Sente
     const bool t5_pieces = id_is(t, 0, "<pad>") && id_is(t, 1, "</s>") && id_is(t, 2, "<unk>");
     const bool t5 = trainer->model_type == UNIGRAM && (strstr(n->class, "t5") || (!n->class[0] && t5_pieces));
     const trine_piece unk = trine_vocab_piece(&t->vocab, trainer->unk_id);
+    const bool add_prefix = trine_neighbors_flag(n, "add_prefix_space", norm->add_dummy_prefix);
     const trine_piece_model model = {
         .bpe = trainer->model_type == BPE,
         .words = t5,
@@ -97,8 +98,10 @@ static trine_status build(trine_tokenizer *t, int32_t *types, const Trine__Sente
         .charsmap = norm->precompiled_charsmap.data,
         .charsmap_bytes = norm->precompiled_charsmap.len,
         .remove_extra_spaces = norm->remove_extra_whitespaces,
-        .add_prefix = trine_neighbors_flag(n, "add_prefix_space", norm->add_dummy_prefix),
-        .first_only = !trine_neighbors_flag(n, "legacy", true),
+        .add_prefix = add_prefix,
+        .scheme = trine_neighbors_flag(n, "legacy", true) ? NULL
+                  : add_prefix                            ? "first"
+                                                          : "never",
     };
     json_t *root = NULL, *added = json_array();
     trine_status status = added ? trine_describe_sentencepiece(&root, &model, err) : no_memory(err);

@@ -94,14 +94,27 @@ static json_t *added_tokens(const trine_tokenizer *t, const trine_vocabulary *v)
     return list;
 }
 
+/* GGUF does not say whether case counts: a vocabulary made without has no capitals, but for names like [CLS] and a stray token. */
+bool trine_vocabulary_is_cased(const trine_tokenizer *t)
+{
+    int n_capital = 0, n_small = 0;
+    for (int id = 0; id < t->vocab.n; id++) {
+        const trine_piece p = trine_vocab_piece(&t->vocab, id);
+        bool capital = false, small = false;
+        for (uint32_t i = 0; i < p.n; i++) {
+            capital = capital || (p.text[i] >= 'A' && p.text[i] <= 'Z');
+            small = small || (p.text[i] >= 'a' && p.text[i] <= 'z');
+        }
+        if (p.n > 1 && (p.text[0] == '[' || p.text[0] == '<')) continue;
+        n_capital += capital;
+        n_small += small;
+    }
+    return n_capital > 0 && n_capital >= n_small / 100;
+}
+
 static json_t *describe_bert(const trine_tokenizer *t, const trine_vocabulary *v)
 {
-    /* Nothing says whether case counts; a vocabulary without one capital at the start of a word was made without. */
-    bool cased = false;
-    for (int id = 0; id < v->n_tokens && !cased; id++) {
-        const trine_piece p = trine_vocab_piece(&t->vocab, id);
-        cased = p.n > 1 && p.text[0] >= 'A' && p.text[0] <= 'Z';
-    }
+    const bool cased = trine_vocabulary_is_cased(t);
     const char *unk = v->unk >= 0 ? t->vocab.pieces[v->unk].text : "[UNK]";
     return json_pack("{s:s, s:{s:s, s:b, s:b, s:b}, s:{s:s}, s:{s:s, s:s, s:b}, s:{s:s, s:s, s:s, s:i}}", "version", "1.0",
                      "normalizer", "type", "BertNormalizer", "clean_text", true, "handle_chinese_chars", true, "lowercase", !cased,
@@ -138,6 +151,7 @@ static trine_status describe_pieces(json_t **out, const trine_tokenizer *t, cons
         .charsmap_bytes = v->charsmap ? v->charsmap_bytes : 0,
         .remove_extra_spaces = v->remove_extra_whitespaces,
         .add_prefix = v->add_space_prefix != 0,
+        .scheme = bpe ? trine_pre_scheme(v->pre) : NULL,
     };
     return trine_describe_sentencepiece(out, &model, err);
 }

@@ -96,6 +96,7 @@ static bool is_byte_token(const int32_t bytes[256], int id)
 
 static void fill_types(int32_t *types, const trine_tokenizer *t, bool pieces)
 {
+    const bool fallback = pieces && (t->algorithm == TRINE_BPE ? t->bpe.options.byte_fallback : t->unigram.byte_fallback);
     int32_t bytes[256];
     trine_find_byte_tokens(bytes, &t->vocab);
     for (int id = 0; id < t->vocab_size; id++) {
@@ -107,7 +108,7 @@ static void fill_types(int32_t *types, const trine_tokenizer *t, bool pieces)
         else if (!trine_vocab_piece(&t->vocab, id).n)
             types[id] = TRINE_PIECE_UNUSED;
         else
-            types[id] = pieces && is_byte_token(bytes, id) ? TRINE_PIECE_BYTE : TRINE_PIECE_NORMAL;
+            types[id] = fallback && is_byte_token(bytes, id) ? TRINE_PIECE_BYTE : TRINE_PIECE_NORMAL;
     }
 }
 
@@ -130,13 +131,33 @@ static trine_status refuse(const char *what, trine_error *err)
     return trine_fail(err, TRINE_ERROR_UNSUPPORTED, "tokenizer: GGUF cannot say %s", what);
 }
 
+/* How many of a part's components there are. */
+static size_t n_components(const json_t *root, const char *part, const char *list)
+{
+    const json_t *top = member(root, part);
+    return is_type(top, "Sequence") ? json_array_size(member(top, list)) : json_is_object(top);
+}
+
+/* BERT's normaliser as GGUF implies it: case by the vocabulary, accents with it, all else on. */
+static trine_status classify_bert(trine_vocabulary *v, const trine_tokenizer *t, const json_t *root, trine_error *err)
+{
+    const json_t *bert = normalizer(root, "BertNormalizer"), *accents = member(bert, "strip_accents");
+    const bool lower = !json_is_false(member(bert, "lowercase"));
+    v->model = "bert";
+    if (!bert || n_components(root, "normalizer", "normalizers") != 1 || !pretokenizer(root, "BertPreTokenizer"))
+        return refuse("WordPiece with other steps than BERT's", err);
+    if (json_is_false(member(bert, "clean_text")) || json_is_false(member(bert, "handle_chinese_chars")) ||
+        (json_is_boolean(accents) && json_is_true(accents) != lower))
+        return refuse("BERT's normaliser with clean_text, handle_chinese_chars or strip_accents set apart", err);
+    if (lower == trine_vocabulary_is_cased(t)) return refuse("lower case for a vocabulary with capitals, or the reverse", err);
+    return TRINE_OK;
+}
+
 /* Model, pre-tokenizer and flags. */
 static trine_status classify(trine_vocabulary *v, const trine_tokenizer *t, const json_t *root, trine_error *err)
 {
     switch (t->algorithm) {
-    case TRINE_WORDPIECE:
-        v->model = "bert";
-        return normalizer(root, "BertNormalizer") ? TRINE_OK : refuse("WordPiece without BERT's normaliser", err);
+    case TRINE_WORDPIECE: return classify_bert(v, t, root, err);
     case TRINE_UNIGRAM:
         v->model = "t5";
         v->add_space_prefix = 1; /* WhitespaceSplit and Metaspace: single spaces, one before each word */
@@ -150,8 +171,11 @@ static trine_status classify(trine_vocabulary *v, const trine_tokenizer *t, cons
     if (pretokenizer(root, "ByteLevel")) {
         const json_t *split = pretokenizer(root, "Split");
         const char *pattern = json_string_value(member(member(split, "pattern"), "Regex"));
+        const bool nfc = normalizer(root, "NFC") != NULL;
+        if (n_components(root, "normalizer", "normalizers") != nfc)
+            return refuse("byte-level BPE with other normalisers than NFC", err);
         const trine_pre_pattern *pre =
-            split && !pattern ? NULL : trine_pre_pattern_match(pattern, pretokenizer(root, "Digits") != NULL);
+            split && !pattern ? NULL : trine_pre_pattern_match(pattern, pretokenizer(root, "Digits") != NULL, nfc);
         if (!pre)
             return trine_fail(err, TRINE_ERROR_UNSUPPORTED,
                               "tokenizer: GGUF has no name that trine knows for its pattern; known: %s", trine_pre_pattern_names());
@@ -160,11 +184,17 @@ static trine_status classify(trine_vocabulary *v, const trine_tokenizer *t, cons
         v->add_space_prefix = json_is_true(member(pretokenizer(root, "ByteLevel"), "add_prefix_space"));
         return TRINE_OK;
     }
-    const json_t *metaspace = pretokenizer(root, "Metaspace");
-    if (!t->bpe.options.byte_fallback || (!metaspace && !normalizer(root, "Replace"))) return refuse("this kind of BPE", err);
+    const trine_pretokenizer *metaspace =
+        t->n_pretokenizers && t->pretokenizers[0].kind == TRINE_SPLIT_METASPACE ? &t->pretokenizers[0] : NULL;
+    if ((t->bpe_prefix && *t->bpe_prefix) || (t->bpe_suffix && *t->bpe_suffix) || t->n_pretokenizers > 1 ||
+        (t->n_pretokenizers ? !metaspace || metaspace->split || metaspace->character != 0x2581 : !normalizer(root, "Replace")))
+        return refuse("this kind of BPE", err);
     v->model = "llama";
-    const char *scheme = json_string_value(member(metaspace, "prepend_scheme"));
-    v->add_space_prefix = metaspace ? !scheme || strcmp(scheme, "never") != 0 : normalizer(root, "Prepend") != NULL;
+    v->add_space_prefix = metaspace ? metaspace->scheme != TRINE_PREPEND_NEVER : normalizer(root, "Prepend") != NULL;
+    if (metaspace)
+        v->pre = trine_pre_scheme_name(metaspace->scheme == TRINE_PREPEND_ALWAYS  ? "always"
+                                       : metaspace->scheme == TRINE_PREPEND_FIRST ? "first"
+                                                                                  : "never");
     v->remove_extra_whitespaces = normalizer(root, "Strip") != NULL;
     return TRINE_OK;
 }
@@ -201,6 +231,23 @@ static void ends_of(trine_vocabulary *v, const trine_tokenizer *t)
     v->add_bos = first->sequence < 0 && first->n_ids && (first->ids[0] == v->bos || first->ids[0] == v->cls);
     v->add_eos =
         last->sequence < 0 && last->n_ids && (last->ids[last->n_ids - 1] == v->eos || last->ids[last->n_ids - 1] == v->sep);
+}
+
+/* Strings of GGUF could hold a zero, those of trine_vocabulary end at one. */
+static bool has_zero(const trine_vocab *v)
+{
+    for (int id = 0; id < v->n; id++)
+        if (v->pieces[id].n && memchr(v->pieces[id].text, 0, v->pieces[id].n)) return true;
+    return false;
+}
+
+/* A user-defined token that takes in its neighbours' spaces, or wants to stand alone; of control tokens only "<mask>" does, and is
+ * known by its name. */
+static const trine_added_token *odd_token(const trine_added_tokens *a)
+{
+    for (int i = 0; i < a->n; i++)
+        if (!a->items[i].special && (a->items[i].lstrip || a->items[i].rstrip || a->items[i].single_word)) return &a->items[i];
+    return NULL;
 }
 
 static trine_status lend(trine_vocabulary *out, trine_tokenizer *t, const json_t *root, trine_error *err)
@@ -258,6 +305,8 @@ trine_status trine_tokenizer_to_vocabulary(trine_vocabulary *out, trine_tokenize
                                 .add_space_prefix = -1,
                                 .chat_template = tokenizer->chat_template };
     if (!tokenizer->config) return refuse("this tokenizer", err);
+    if (has_zero(&tokenizer->vocab)) return refuse("a token that holds U+0000", err);
+    if (odd_token(&tokenizer->added)) return refuse("an added token with lstrip, rstrip or single_word", err);
     json_t *root = NULL;
     trine_status status = trine_json_read(&root, tokenizer->config, strlen(tokenizer->config), "tokenizer", err);
     if (!status) status = classify(out, tokenizer, root, err);
