@@ -2,7 +2,7 @@
  *
  * A write to standard output can fail (a full disk, a closed pipe). stdio forgets why, so the first errno is kept here, the work
  * stops at its next step, and console_close tells. A pipe closed by its reader is no error worth a line: `trine ... | head`
- * ends quietly, with status 1. */
+ * ends quietly, with status 1. Neither signal may kill the program: it would leave half-written files behind. */
 #include "json_writer.h"
 
 #include <errno.h>
@@ -20,7 +20,8 @@
 void console_open(run *r)
 {
     signal(SIGPIPE, SIG_IGN);
-    setlocale(LC_CTYPE, ""); /* only what characters are; numbers keep their points */
+    signal(SIGXFSZ, SIG_IGN); /* past ulimit -f: the write fails, and what was begun is taken away */
+    setlocale(LC_CTYPE, "");  /* only what characters are; numbers keep their points */
     const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
     bool plain = (no_color && *no_color) || !term || strcmp(term, "dumb") == 0;
     r->out_terminal = isatty(STDOUT_FILENO);

@@ -46,6 +46,20 @@ static void a_full_disk_is_told(void **state)
     }
 }
 
+static void a_file_too_large_leaves_nothing(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/trine_limit_XXXXXX", path[64], directory[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/m.gguf", folder);
+    snprintf(directory, sizeof directory, "%s/m", folder);
+    process_options options = { .file_size = 512 };
+    assert_error(run_trine(&options, "convert", "-q", "-m", MLM, "-o", path), 1, "File too large");
+    assert_error(run_trine(&options, "convert", "-q", "-m", MLM, "-o", directory), 1, "File too large");
+    assert_error(run_trine(&options, "trace", "-q", "-m", MLM, "--tokens", "5,6,7,8", "-o", path), 1, "File too large");
+    assert_int_equal(rmdir(folder), 0); /* it is empty */
+}
+
 static void a_closed_pipe_ends_quietly(void **state)
 {
     (void)state;
@@ -234,6 +248,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_and_notes_are_apart),
         cmocka_unit_test(a_full_disk_is_told),
+        cmocka_unit_test(a_file_too_large_leaves_nothing),
         cmocka_unit_test(a_closed_pipe_ends_quietly),
         cmocka_unit_test(lines_are_answered_as_they_come),
         cmocka_unit_test(control_c_keeps_what_was_written),

@@ -52,16 +52,18 @@ static void pump(stream *s)
 
 static void start_child(const char *const *argv, const process_options *o, int in, int out, int err)
 {
-    struct rlimit limit = { o->memory, o->memory };
+    struct rlimit limit = { o->memory, o->memory }, size = { o->file_size, o->file_size };
     if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0) _exit(126);
     signal(SIGPIPE, SIG_DFL);
     signal(SIGINT, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
     unsetenv("NO_COLOR");
     unsetenv("TRINE_MODEL");
     unsetenv("TRINE_CPU");
     setenv("TERM", "xterm", 1);
     for (int i = 0; i < 8 && o->environment[i]; i++) putenv((char *)o->environment[i]);
     if (o->memory && setrlimit(RLIMIT_AS, &limit) != 0) _exit(126);
+    if (o->file_size && setrlimit(RLIMIT_FSIZE, &size) != 0) _exit(126);
     execv(argv[0], (char *const *)argv);
     _exit(127);
 }

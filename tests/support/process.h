@@ -14,6 +14,7 @@ typedef struct process_options {
     bool close_output;          /* the reader of its standard output goes away at once */
     const char *interrupt_at;   /* send SIGINT once standard output holds this text ("": any) */
     size_t memory;              /* limit of its address space; 0: none */
+    size_t file_size;           /* limit of the files it writes; 0: none */
     bool terminal;              /* all three streams are one terminal: out holds everything shown */
     const char *environment[8]; /* "NAME=VALUE" to add, ended by NULL */
 } process_options;
