@@ -2,6 +2,8 @@
 #include "json_writer.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 static int trace_one(run *r, const input *in, void *user)
@@ -51,6 +53,19 @@ static int trace_one(run *r, const input *in, void *user)
     return interrupted() ? EXIT_INTERRUPTED : 0;
 }
 
+/* Whether `out` is there already and is the model's file or in its directory: a slip of the hand must not replace weights by a
+ * trace of them. */
+static bool is_of_model(const char *out, const char *model)
+{
+    struct stat file, folder, whole;
+    if (!model || stat(out, &file) != 0 || stat(model, &whole) != 0) return false;
+    const char *slash = strrchr(out, '/');
+    char *path = slash ? strndup(out, (size_t)(slash - out) + 1) : strdup(".");
+    const bool inside = !path || (stat(path, &folder) == 0 && folder.st_dev == whole.st_dev && folder.st_ino == whole.st_ino);
+    free(path);
+    return inside || (file.st_dev == whole.st_dev && file.st_ino == whole.st_ino);
+}
+
 int trace_main(run *r)
 {
     struct stat info;
@@ -60,5 +75,7 @@ int trace_main(run *r)
         return fail(r, EXIT_FAILED, "%s: is a directory; expected the name of a file to write", r->args.out);
     int code = check_folder_of(r, r->args.out);
     if (!code) code = open_model(r);
+    if (!code && is_of_model(r->args.out, r->args.model))
+        code = fail_usage(r, "%s is there already, beside the model or as the model itself: choose another name", r->args.out);
     return code ? code : for_each_input(r, trace_one, NULL);
 }
