@@ -145,7 +145,9 @@ static const char *label_name(const json_t *id2label, int i)
 void trine_read_labels(trine_loader *l, int n_labels)
 {
     const json_t *id2label = field(l, "id2label");
-    if (id2label && json_is_object(id2label) && json_object_size(id2label) != (size_t)n_labels)
+    if (id2label && !json_is_object(id2label))
+        trine_load_fail(l, TRINE_ERROR_FORMAT, "config.json \"id2label\" is not an object, expected {\"0\": \"name\", ...}");
+    else if (id2label && json_object_size(id2label) != (size_t)n_labels)
         trine_load_fail(l, TRINE_ERROR_FORMAT, "config.json \"id2label\" names %zu labels, but the classifier has %d",
                         json_object_size(id2label), n_labels);
     char **labels = trine_load_alloc(l, (size_t)n_labels, sizeof *labels);

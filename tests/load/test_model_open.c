@@ -122,6 +122,32 @@ static void test_refused(void **state)
     assert_non_null(strstr(err.text, "missing"));
 }
 
+static void set_in_config(const char *key, json_t *value)
+{
+    json_t *config = json_load_file(temp_path("config.json"), 0, NULL);
+    json_object_set_new(config, key, value);
+    json_dump_file(config, temp_path("config.json"), 0);
+    json_decref(config);
+}
+
+static void test_configurations_that_lie(void **state)
+{
+    const char *dir = *state;
+    static const struct {
+        const char *model, *key, *value;
+    } cases[] = {
+        { "llama-plain", "rope_scaling", "[1]" },
+        { "llama-plain", "rope_parameters", "4" },
+        { "t5-v1.0", "decoder_start_token_id", "1000000" },
+        { "bert-classify", "id2label", "5" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        copy_model(cases[i].model);
+        set_in_config(cases[i].key, json_loads(cases[i].value, JSON_DECODE_ANY, NULL));
+        expect_refused(dir, NULL, TRINE_ERROR_FORMAT, cases[i].key);
+    }
+}
+
 /* A WordPiece vocabulary of n tokens. */
 static void write_vocab(int n)
 {
@@ -392,8 +418,9 @@ static void test_no_memory(void **state)
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-    const struct CMUnitTest tests[] = { TEST(test_facts),           TEST(test_refused),  TEST(test_tokenizer),
-                                        TEST(test_special_tokens),  TEST(test_pooling),  TEST(test_gguf),
-                                        TEST(test_gguf_tokenizers), TEST(test_resident), TEST(test_no_memory) };
+    const struct CMUnitTest tests[] = { TEST(test_facts),     TEST(test_refused),         TEST(test_configurations_that_lie),
+                                        TEST(test_tokenizer), TEST(test_special_tokens),  TEST(test_pooling),
+                                        TEST(test_gguf),      TEST(test_gguf_tokenizers), TEST(test_resident),
+                                        TEST(test_no_memory) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,6 +58,11 @@ static void load_rope(trine_loader *l, llama_model *w)
     const json_t *outer = l->config, *scaling = json_object_get(outer, "rope_scaling"),
                  *rope = json_object_get(outer, "rope_parameters");
     if (json_is_object(scaling) && json_object_size(scaling)) rope = scaling;
+    if (scaling && !json_is_object(scaling) && !json_is_null(scaling))
+        trine_load_fail(l, TRINE_ERROR_FORMAT, "config.json \"rope_scaling\" is not an object, expected one with \"rope_type\"");
+    else if (rope && !json_is_object(rope) && !json_is_null(rope))
+        trine_load_fail(l, TRINE_ERROR_FORMAT,
+                        "config.json \"rope_parameters\" is not an object, expected one with \"rope_theta\"");
     float theta = trine_read_float(l, "rope_theta", 10000, 1e-3, 1e15);
     float part = trine_read_float(l, "partial_rotary_factor", 1, 0, 1);
     const int max_tokens = l->m->info.max_tokens;

@@ -169,6 +169,9 @@ static trine_status load(trine_model *m, trine_error *err)
     const char *words = trine_load_has(l, "shared.weight") ? "shared.weight" : "encoder.embed_tokens.weight";
     w->words = trine_load_matrix(l, info->vocab, info->d_model, "%s", words);
     info->vocab = w->words.rows;
+    if (!l->status && info->decoder_start >= info->vocab)
+        trine_load_fail(l, TRINE_ERROR_FORMAT, "config.json \"decoder_start_token_id\" is %d, expected 0 to %d",
+                        info->decoder_start, info->vocab - 1);
     w->encoder = load_stack(l, "encoder", info->n_layers, false, activation);
     if (!n_decoder_layers) {
         info->paradigm = TRINE_ENCODER;
