@@ -63,8 +63,9 @@ fi
 
 if [ -n "$decoder" ]; then
     screen "Decoder: a token sees the past only" "GPT's kind writes on. SmolLM2 (Llama's shape) answers by its chat template."
-    say generate -m "$decoder" --chat --temp 0 -n 80 -c 2048 "What is the capital of France, and what is it known for?"
-    screen "Decoder: the same past, four futures" "Sampling with a seed: the same seed gives the same text on any machine."
+    say generate -m "$decoder" --chat --temp 0 -n 80 -c 2048 "What is the capital of France, and what is it known for?" |
+        fold -s -w 78
+    screen "Decoder: the same past, four futures" "Sampling with a seed: the same seed gives the same text, on any number of threads."
     for seed in 1 2 3 4; do
         printf '   seed %s: ' "$seed"
         "$trine" generate -q -m "$decoder" -c 512 -n 16 --temp 0.9 --seed "$seed" "The best thing about the sea is" | tr '\n' ' '
@@ -75,7 +76,8 @@ else
 fi
 
 screen "Encoder-decoder: text to text" "T5's kind reads a source and writes a target, by cross-attention. A small one."
-say translate -q -m "$t5" --from en --to de --beam 4 "The weather is nice today. Where is the station?"
+say translate -q -m "$t5" --from en --to de --beam 4 "The weather is nice today."
+say translate -q -m "$t5" --from en --to de --beam 4 "She bought a new car last week."
 say translate -q -m "$t5" --from de --to en --beam 4 "Ich habe heute keine Zeit."
 
 screen "One engine" "The same blocks ran all three. Try next, with -m as above, or a model of your own:"
