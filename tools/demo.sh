@@ -44,12 +44,12 @@ say() { # shows a command as one would type it, and runs it
         *[!A-Za-z0-9._=:/-]*) line="$line \"$word\"" ;;
         *) line="$line $word" ;;
     esac; done
-    printf '$ %s\n' "$line" | fold -s -w 78 | sed '2,$s/^/      /'
+    printf '$ %s\n' "$line" | fold -s -w 72 | sed '2,$s/^/      /'
     "$trine" "$@" || { echo "demo: that command failed with status $?" >&2; exit 1; }
 }
 
-echo "trine: one engine, three paradigms. Attention is softmax(QK'/sqrt d)V; a paradigm"
-echo "is a mask and what was learnt with it. All that follows runs on this machine."
+echo "trine: one engine, three paradigms. Attention is softmax(QK'/sqrt d)V; a"
+echo "paradigm is a mask and what was learnt with it. All that follows runs on this machine."
 
 if [ -n "$encoder" ]; then
     screen "Encoder: every token sees every token" "BERT's kind reads a text whole. MiniLM makes a vector of it."
@@ -65,10 +65,10 @@ if [ -n "$decoder" ]; then
     screen "Decoder: a token sees the past only" "GPT's kind writes on. SmolLM2 (Llama's shape) answers by its chat template."
     say generate -m "$decoder" --chat --temp 0 -n 80 -c 2048 "What is the capital of France, and what is it known for?" |
         fold -s -w 78
-    screen "Decoder: the same past, four futures" "Sampling with a seed: the same seed gives the same text, on any number of threads."
+    screen "Decoder: the same past, four futures" "Sampling: the same seed gives the same text, on any number of threads."
     for seed in 1 2 3 4; do
         printf '   seed %s: ' "$seed"
-        "$trine" generate -q -m "$decoder" -c 512 -n 16 --temp 0.9 --seed "$seed" "The best thing about the sea is" | tr '\n' ' '
+        "$trine" generate -q -m "$decoder" -c 512 -n 14 --temp 0.9 --seed "$seed" "The best thing about the sea is" | tr '\n' ' '
         echo
     done
 else
