@@ -106,9 +106,9 @@ typedef struct arguments {
     bool ignore_eos;
 
     const char *out;
-    text_list rest; /* arguments that are no options */
-    char complaint[400];  /* why the command line was refused */
-    bool given[96]; /* by place in trine_options: the command line has set it */
+    text_list rest;      /* arguments that are no options */
+    char complaint[400]; /* why the command line was refused */
+    bool given[96];      /* by place in trine_options: the command line has set it */
 } arguments;
 
 typedef enum option_kind {

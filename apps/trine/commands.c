@@ -34,7 +34,7 @@ const command trine_commands[] = {
       "tagger's [n, labels]), "
       "hidden.L [n, d_model] with --hidden, attention.L [heads, n, n] and cross.L with --attention, lens.L [n, vocab] with --lens. "
       "An encoder-decoder's "
-      "encoder tensors begin with \"encoder.\". The file is written whole or not at all.",
+      "encoder tensors begin with \"encoder.\". The file is written whole or not at all, and replaces one of its name.",
       { { "trace -m gpt2 -o t.safetensors --attention \"The cat sat\"", "attention of every head" },
         { "trace -m gpt2 -o t.safetensors --lens --mask bidirectional \"The cat sat\"", "what a mask does" } },
       trace_main },

@@ -150,12 +150,24 @@ int fail_usage(run *r, const char *format, ...)
     return EXIT_USAGE;
 }
 
+/* What to do about it in this command, where the library can only speak of options of its own; "" when it has said so. */
+static const char *remedy(const run *r, trine_status status, const char *text)
+{
+    const unsigned id = r->command ? (unsigned)r->command->id : 0;
+    if (status != TRINE_ERROR_TOO_LONG) return "";
+    if ((id & (CMD_FILL | CMD_CLASSIFY | CMD_TAG | CMD_EMBED)) && !r->args.truncate && !r->args.chunk &&
+        !strstr(text, "--truncate"))
+        return "; --truncate cuts its end, --chunk reads it in parts";
+    if ((id & (CMD_GENERATE | CMD_TRANSLATE | CMD_SUMMARIZE)) && r->args.ctx) return " (-c N)";
+    return "";
+}
+
 int fail_status(run *r, trine_status status, const trine_error *err)
 {
     const char *text = err && err->text[0] ? err->text : trine_status_text(status);
-    bool long_text = status == TRINE_ERROR_TOO_LONG && r->command && !GIVEN(&r->args, truncate) && !GIVEN(&r->args, chunk);
-    bool offers = long_text && (r->command->id & (CMD_FILL | CMD_CLASSIFY | CMD_TAG | CMD_EMBED)) && !strstr(text, "truncate");
-    int code = fail(r, exit_of_status(status), "%s%s", text, offers ? "; --truncate cuts its end, --chunk reads it in parts" : "");
+    size_t length = r->command ? strlen(r->command->name) : 0;
+    if (length && strncmp(text, r->command->name, length) == 0 && strncmp(text + length, ": ", 2) == 0) text += length + 2;
+    int code = fail(r, exit_of_status(status), "%s%s", text, remedy(r, status, text));
     r->last_status = status;
     if (r->to_json_errors && r->line && is_input_failure(status)) {
         json_writer j = jw_begin(r);

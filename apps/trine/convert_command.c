@@ -1,7 +1,7 @@
 /* convert_command.c - trine convert: a model in another type or container, whole or not at all. */
 #include "json_writer.h"
 
-#include <stdlib.h>
+#include <unistd.h>
 
 /* MODEL and OUT come from -m and -o, or in their order from the arguments. */
 static int find_paths(run *r)
@@ -24,6 +24,8 @@ int convert_main(run *r)
     if (!code) code = check_folder_of(r, r->args.out);
     if (code) return code;
     const arguments *a = &r->args;
+    if (!a->overwrite && access(a->out, F_OK) == 0)
+        return fail(r, EXIT_FAILED, "%s: exists already; --overwrite replaces it", a->out);
     static const char *const containers[] = { "gguf", "safetensors" };
     trine_error err = { 0 };
     trine_convert_result result = { 0 };

@@ -147,6 +147,11 @@ static void write_json(run *r, const trine_generation *g, const trine_generate_o
 
 static void tell_end(run *r, const trine_generation *g, const trine_generate_options *options)
 {
+    bool full = g->finish == TRINE_FINISH_LENGTH, by_n = options->max_tokens && g->n_tokens >= options->max_tokens;
+    if (r->command->id == CMD_CHAT) { /* a conversation is not interrupted by figures; --json has them */
+        if (full && by_n) note(r, "the answer was stopped after %d tokens (-n)", g->n_tokens);
+        return;
+    }
     char seed[48] = "", parts[64] = "";
     if (options->temperature > 0 && options->beam <= 1 && !GIVEN(&r->args, seed))
         snprintf(seed, sizeof seed, ", seed %llu", (unsigned long long)options->seed);
@@ -154,9 +159,9 @@ static void tell_end(run *r, const trine_generation *g, const trine_generate_opt
     double rate = g->decode_ms > 0 && g->n_tokens > 1 ? (g->n_tokens - 1) * 1000.0 / g->decode_ms : 0;
     note(r, "%d tokens in%s, %d out; first after %.0f ms, then %.*f tokens/s%s%s", g->n_prompt, parts, g->n_tokens, g->first_ms,
          rate < 10 ? 1 : 0, rate, seed,
-         g->finish != TRINE_FINISH_LENGTH                            ? ""
-         : options->max_tokens && g->n_tokens >= options->max_tokens ? "; stopped by -n"
-                                                                     : "; stopped: the context is full (-c)");
+         !full  ? ""
+         : by_n ? "; stopped by -n"
+                : "; stopped: the context is full (-c)");
 }
 
 int finish_generation(run *r, writing *w, const trine_generation *g, const trine_generate_options *options, bool with_score)

@@ -146,16 +146,16 @@ static void announce(run *r)
 {
     const trine_memory *m = &r->memory;
     const char *level = strcmp(r->args.cpu, "auto") == 0 ? trine_cpu_best() : r->args.cpu;
-    char parameters[32], weights[32], cache[64] = "", bytes[32], work[32], all[32];
+    char weights[32], cache[64] = "", bytes[32], work[32], all[32];
     if (m->cache_bytes) {
         const char *type = trine_dtype_name(m->cache_type);
-        snprintf(cache, sizeof cache, " + cache (%s) %s", type ? type : "?", show_bytes(bytes, (double)m->cache_bytes));
+        snprintf(cache, sizeof cache, ", cache %s %s", show_bytes(bytes, (double)m->cache_bytes), type ? type : "?");
     }
-    note(r, "%s, %s parameters, %s; %d thread%s, %s", r->info->family, show_count(parameters, (double)r->info->n_parameters),
-         trine_dtype_name(r->info->weights_type), m->n_threads, m->n_threads == 1 ? "" : "s", level);
     if (r->args.ctx && m->ctx) note(r, "context: %d tokens", m->ctx); /* one that was chosen the library tells, with its reason */
-    note(r, "memory: %s: weights %s%s + work %s", show_bytes(all, (double)(m->weights_bytes + m->cache_bytes + m->arena_bytes)),
-         show_bytes(weights, (double)m->weights_bytes), cache, show_bytes(work, (double)m->arena_bytes));
+    note(r, "memory: %s (weights %s%s, work %s); %d thread%s, %s",
+         show_bytes(all, (double)(m->weights_bytes + m->cache_bytes + m->arena_bytes)),
+         show_bytes(weights, (double)m->weights_bytes), cache, show_bytes(work, (double)m->arena_bytes), m->n_threads,
+         m->n_threads == 1 ? "" : "s", level);
 }
 
 int open_session(run *r, trine_session_options options)

@@ -234,9 +234,9 @@ static int for_each_source(run *r, int most, each_fn *each, void *user)
         r->to_json_errors = a->json;
         return for_each_line(r, path, most, each, user);
     }
-    char *text;
-    size_t bytes;
-    if ((code = read_file(r, &text, &bytes, path))) return code;
+    char *text = NULL;
+    size_t bytes = 0;
+    if ((code = read_file(r, &text, &bytes, path)) || !text) return code;
     bytes = without_newline(text, bytes);
     code = one_text(r, text, bytes, each, user);
     free(text);

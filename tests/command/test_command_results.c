@@ -282,7 +282,7 @@ static void trace_writes_a_file(void **state)
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     close(fd);
-    json_t *doc = only_document(run_trine(NULL, "trace", "-m", LLAMA, "--json", "--overwrite", "-o", path, "--tokens", "5,6,7"));
+    json_t *doc = only_document(run_trine(NULL, "trace", "-m", LLAMA, "--json", "-o", path, "--tokens", "5,6,7"));
     assert_string_equal(text_of(doc, "out"), path);
     assert_int_equal((int)number_of(doc, "tensors"), 1);
     json_decref(doc);
@@ -365,7 +365,7 @@ static void convert_writes_what_can_be_read(void **state)
     assert_string_equal(text_of(doc, "out"), gguf);
     assert_true(number_of(doc, "bytes") > 10000);
     json_decref(doc);
-    assert_error(run_trine(NULL, "convert", "-m", LLAMA, "-o", gguf), 1, gguf);
+    assert_error(run_trine(NULL, "convert", "-m", LLAMA, "-o", gguf), 1, "--overwrite");
     process_result r = run_trine(NULL, "convert", "--overwrite", LLAMA, gguf);
     assert_status(&r, 0);
     process_result_clear(&r);
