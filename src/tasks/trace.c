@@ -127,6 +127,9 @@ trine_status trine_trace(int *n_tensors, trine_session *s, const char *out_path,
     if (o->n_ids < 0 || o->n_decoder_ids < 0 || (o->n_decoder_ids && !o->decoder_ids))
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "trace: n_ids is %d and n_decoder_ids %d, expected as many as there are",
                           o->n_ids, o->n_decoder_ids);
+    if (o->n_decoder_ids && s->model->info.paradigm != TRINE_ENCODER_DECODER)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "trace: decoder_ids are for encoder-decoders; %s has no such decoder",
+                          s->model->info.family);
     if (o->ids) {
         if (!o->n_ids) return trine_fail(err, TRINE_ERROR_EMPTY, "trace: there are no ids");
         return trace_ids(n_tensors, s, out_path, o, o->ids, o->types, o->n_ids, err);

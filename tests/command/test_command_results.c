@@ -296,6 +296,8 @@ static void trace_writes_a_file(void **state)
     json_decref(doc);
     assert_error(run_trine(NULL, "trace", "-q", "-m", LLAMA, "-o", "/nonexistent/t.safetensors", "A cat"), 1, "/nonexistent");
     assert_error(run_trine(NULL, "trace", "-q", "-m", LLAMA, "-o", "/tmp", "A cat"), 1, "is a directory");
+    assert_error(run_trine(NULL, "trace", "-q", "-m", LLAMA, "-o", path, "--tokens", "5", "--decoder-tokens", "6"), 2, "llama");
+    assert_error(run_trine(NULL, "trace", "-q", "-m", MLM, "-o", path, "--tokens", "5", "--decoder-tokens", "6"), 2, "bert");
     /* Never over the model's own files. */
     assert_error(run_trine(NULL, "trace", "-q", "-m", LLAMA, "-o", LLAMA "/model.safetensors", "A cat"), 2, "choose another name");
     remove(path);
