@@ -61,7 +61,7 @@ static inline json_t *document(const process_result *r, int i)
         line = strchr(line, '\n');
         if (line) line++;
     }
-    if (!line || !*line) fail_msg("no line %d in:\n%.2000s", i, r->out);
+    if (!line || !*line) fail_msg("no such line in:\n%.2000s", r->out ? r->out : "");
     json_error_t err;
     json_t *doc = json_loadb(line, strcspn(line, "\n"), JSON_REJECT_DUPLICATES, &err);
     if (!doc) fail_msg("not JSON: %s\n%.2000s", err.text, line);
