@@ -215,7 +215,7 @@ class Comparison:
             except BaseException:
                 continue
             mine = self.ours.decode(ids, skip)
-            if mine != other.split(b"\0")[0]:
+            if mine != other.replace(b"\0", b""):
                 return self.report("decode(skip_special=%s)" % skip, text, mine, other)
 
 

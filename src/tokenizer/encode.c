@@ -248,8 +248,9 @@ static void put(trine_encoding *out, int32_t id, int32_t type, trine_span span, 
     out->n++;
 }
 
+/* `once`: a special token is not put behind a text that ends with it, as ByT5Tokenizer has it. */
 static trine_status assemble(trine_encoding *out, const trine_template *template, const sequence both[2], bool no_special,
-                             trine_error *err)
+                             bool once, trine_error *err)
 {
     size_t n = 0;
     for (int i = 0; i < template->n; i++) {
@@ -259,13 +260,17 @@ static trine_status assemble(trine_encoding *out, const trine_template *template
     if (n > INT32_MAX) return trine_fail(err, TRINE_ERROR_TOO_LONG, "encode: %zu tokens, more than %d", n, INT32_MAX);
     const trine_status status = allocate(out, n, err);
     if (status) return status;
+    int32_t last = -1; /* of the text just put */
     for (int i = 0; i < template->n; i++) {
         const trine_template_piece *piece = &template->pieces[i];
         if (piece->sequence < 0) {
-            for (int k = 0; k < piece->n_ids && !no_special; k++) put(out, piece->ids[k], piece->type, (trine_span) { 0, 0 }, -1);
+            for (int k = 0; k < piece->n_ids && !no_special; k++)
+                if (!once || piece->ids[k] != last) put(out, piece->ids[k], piece->type, (trine_span) { 0, 0 }, -1);
+            last = -1;
             continue;
         }
         const sequence *s = &both[piece->sequence];
+        last = s->n ? s->tokens.items[s->n - 1].id : -1;
         for (int k = 0; k < s->n; k++) {
             const trine_token *token = &s->tokens.items[k];
             put(out, token->id, piece->type, (trine_span) { token->begin, token->end }, piece->sequence);
@@ -309,7 +314,7 @@ trine_status trine_tokenizer_encode(trine_encoding *out, const trine_tokenizer *
             truncate_both(&both[0], &both[1], limit);
         else if (both[0].n > limit)
             both[0].n = limit;
-        status = assemble(out, template, both, options->no_special, err);
+        status = assemble(out, template, both, options->no_special, tokenizer->algorithm == TRINE_BYTES, err);
         if (!status) out->n_cut = n_all - both[0].n - both[1].n;
     }
     free(both[0].tokens.items);

@@ -228,10 +228,21 @@ static trine_status read_chat_template(trine_tokenizer *t, const trine_neighbors
     return t->chat_template ? TRINE_OK : no_memory(err);
 }
 
+/* An encoder with a mask whose files do not name [CLS] and [SEP] (RoBERTa's): what its template puts around a text. */
+static void take_cls_sep(trine_tokenizer *t, const trine_neighbors *n)
+{
+    const trine_template *s = &t->single;
+    if (t->specials[TRINE_TOKEN_MASK] < 0 || s->n != 3 || s->pieces[0].n_ids != 1 || s->pieces[2].n_ids != 1) return;
+    for (int i = 0; i < 2; i++) {
+        const int role = i ? TRINE_TOKEN_SEP : TRINE_TOKEN_CLS;
+        if (t->specials[role] < 0 && !role_value(n, roles[role])) t->specials[role] = s->pieces[i ? 2 : 0].ids[0];
+    }
+}
+
 trine_status trine_neighbors_finish(trine_tokenizer *t, const trine_neighbors *n, const char *const *defaults, trine_error *err)
 {
-    const bool silent = !n->config && !n->map && !defaults;
     for (int i = 0; i < TRINE_N_SPECIALS; i++) {
+        const bool silent = !defaults && !role_value(n, roles[i]);
         const char *token = trine_neighbors_token(n, roles[i], default_of(defaults, roles[i]));
         if (token) t->specials[i] = trine_tokenizer_id(t, token);
         for (int k = 0; silent && k < 6 && customary[i][k] && t->specials[i] < 0; k++) {
@@ -239,6 +250,7 @@ trine_status trine_neighbors_finish(trine_tokenizer *t, const trine_neighbors *n
             if (id >= 0 && (trine_tokenizer_is_special(t, id) || i == TRINE_TOKEN_UNK)) t->specials[i] = id;
         }
     }
+    if (!defaults) take_cls_sep(t, n);
     return read_chat_template(t, n, err);
 }
 

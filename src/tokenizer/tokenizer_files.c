@@ -39,6 +39,7 @@ static trine_status apply_bos_eos(bool *changed, trine_tokenizer *t, const trine
     if (!json_is_boolean(add_bos) && !json_is_boolean(add_eos)) return TRINE_OK;
     const char *bos = json_is_true(add_bos) ? trine_neighbors_token(n, "bos_token", NULL) : NULL;
     const char *eos = json_is_true(add_eos) ? trine_neighbors_token(n, "eos_token", NULL) : NULL;
+    if ((json_is_true(add_bos) && !bos) || (json_is_true(add_eos) && !eos)) return TRINE_OK; /* it does not say which token */
     const trine_status status = trine_tokenizer_set_bos_eos(t, bos, eos, 1, err);
     *changed = true;
     return status;

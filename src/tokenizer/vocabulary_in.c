@@ -123,6 +123,12 @@ static json_t *describe_bert(const trine_tokenizer *t, const trine_vocabulary *v
                      100);
 }
 
+/* Byte-level BPE with the special tokens of an encoder. */
+static bool is_roberta(const trine_vocabulary *v)
+{
+    return !strcmp(v->model, "gpt2") && v->cls >= 0 && v->sep >= 0 && v->mask >= 0;
+}
+
 static trine_status describe_bytes(json_t **out, const trine_vocabulary *v, trine_error *err)
 {
     const trine_pre_pattern *pre = trine_pre_pattern_find(v->pre && *v->pre ? v->pre : "gpt-2");
@@ -130,6 +136,13 @@ static trine_status describe_bytes(json_t **out, const trine_vocabulary *v, trin
         return trine_fail(err, TRINE_ERROR_UNSUPPORTED, "tokenizer: tokenizer.ggml.pre is \"%.60s\"; supported: %s", v->pre,
                           trine_pre_pattern_names());
     *out = trine_pre_pattern_describe(pre, v->add_space_prefix == 1);
+    if (*out && is_roberta(v) &&
+        json_object_set_new(*out, "post_processor",
+                            json_pack("{s:s, s:b, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", v->add_space_prefix == 1,
+                                      "trim_offsets", true, "use_regex", true))) {
+        json_decref(*out);
+        *out = NULL;
+    }
     return *out ? TRINE_OK : no_memory(err);
 }
 
@@ -162,8 +175,7 @@ static trine_status set_template(trine_tokenizer *t, const trine_vocabulary *v, 
     const char *cls = trine_tokenizer_token(t, v->cls), *sep = trine_tokenizer_token(t, v->sep);
     const char *bos = trine_tokenizer_token(t, v->bos), *eos = trine_tokenizer_token(t, v->eos);
     if (!strcmp(v->model, "bert") && cls && sep) return trine_tokenizer_set_pair_template(t, cls, sep, false, err);
-    if (!strcmp(v->model, "gpt2") && cls && sep && v->mask >= 0)
-        return trine_tokenizer_set_pair_template(t, cls, sep, true, err); /* RoBERTa */
+    if (is_roberta(v) && cls && sep) return trine_tokenizer_set_pair_template(t, cls, sep, true, err);
     const bool t5 = !strcmp(v->model, "t5"), llama = !strcmp(v->model, "llama");
     const trine_pre_pattern *pre = !strcmp(v->model, "gpt2") ? trine_pre_pattern_find(v->pre && *v->pre ? v->pre : "gpt-2") : NULL;
     const bool add_bos = v->add_bos >= 0 ? v->add_bos == 1 : llama || (pre && pre->add_bos);
