@@ -49,7 +49,7 @@ say() { # shows a command as one would type it, and runs it
 }
 
 echo "trine: one engine, three paradigms. Attention is softmax(QK'/sqrt d)V; a"
-echo "paradigm is a mask and what was learnt with it. All that follows runs on this machine."
+echo "paradigm is a mask and what was learnt with it. All of it runs on this machine."
 
 if [ -n "$encoder" ]; then
     screen "Encoder: every token sees every token" "BERT's kind reads a text whole. MiniLM makes a vector of it."
@@ -75,17 +75,17 @@ else
     screen "Decoder: no model" "Give one: TRINE_MODELS=DIR make demo, with DIR/SmolLM2-135M-Instruct.gguf in it."
 fi
 
-screen "Encoder-decoder: text to text" "T5's kind reads a source and writes a target, by cross-attention. A small one."
+screen "Encoder-decoder: text to text" "T5's kind reads a source and writes a target, by cross-attention."
 say translate -q -m "$t5" --from en --to de --beam 4 "The weather is nice today."
 say translate -q -m "$t5" --from en --to de --beam 4 "She bought a new car last week."
 say translate -q -m "$t5" --from de --to en --beam 4 "Ich habe heute keine Zeit."
 
-screen "One engine" "The same blocks ran all three. Try next, with -m as above, or a model of your own:"
+screen "One engine" "The same blocks ran all three. Try next, with these models or your own:"
 cat <<'END'
-   trine chat -m SmolLM2-135M-Instruct.gguf            talk with it
-   trine embed -m all-MiniLM-L6-v2 --lines --json      vectors of standard input
-   trine trace -m MODEL --attention --out F.safetensors "A text"     look inside
-   trine convert -m MODEL.gguf --out DIR               GGUF to Hugging Face and back
-   trine help                                          all the rest
+   trine chat -m SmolLM2-135M-Instruct.gguf          talk with it
+   trine embed -m all-MiniLM-L6-v2 --lines --json    vectors of standard input
+   trine trace -m MODEL --attention --out F.safetensors "A text"   look inside
+   trine convert -m MODEL.gguf --out DIR             GGUF to Hugging Face, or back
+   trine help                                        all the rest
 END
 printf '\n   The command is %s; the models are in\n   %s and %s.\n' "$trine" "$models" "$t5"
