@@ -45,18 +45,18 @@ extern "C" {
 /* ---------------------------------------------------------------------------------------------- status and errors */
 
 /* One list makes the enum, the names and the sentences. */
-#define TRINE_STATUS_MAP(X)                                                                          \
-    X(OK, 0, "success")                                                                              \
-    X(ERROR_ARGUMENT, -1, "an argument is out of range or does not suit this model")                 \
-    X(ERROR_MEMORY, -2, "memory ran out or the request would not fit")                               \
-    X(ERROR_IO, -3, "a file could not be read or written")                                           \
-    X(ERROR_NOT_FOUND, -4, "a file, tensor or name does not exist")                                  \
-    X(ERROR_FORMAT, -5, "a file is damaged or is not what it claims to be")                          \
-    X(ERROR_UNSUPPORTED, -6, "the model or file uses something this version does not support")       \
-    X(ERROR_TOO_LONG, -7, "the text is longer than the model or the context takes")                  \
-    X(ERROR_EMPTY, -8, "the text is empty")                                                          \
-    X(ERROR_CANCELLED, -9, "the caller asked to stop")                                               \
-    X(ERROR_NUMERIC, -10, "a computed value is not finite")                                          \
+#define TRINE_STATUS_MAP(X)                                                                                                        \
+    X(OK, 0, "success")                                                                                                            \
+    X(ERROR_ARGUMENT, -1, "an argument is out of range or does not suit this model")                                               \
+    X(ERROR_MEMORY, -2, "memory ran out or the request would not fit")                                                             \
+    X(ERROR_IO, -3, "a file could not be read or written")                                                                         \
+    X(ERROR_NOT_FOUND, -4, "a file, tensor or name does not exist")                                                                \
+    X(ERROR_FORMAT, -5, "a file is damaged or is not what it claims to be")                                                        \
+    X(ERROR_UNSUPPORTED, -6, "the model or file uses something this version does not support")                                     \
+    X(ERROR_TOO_LONG, -7, "the text is longer than the model or the context takes")                                                \
+    X(ERROR_EMPTY, -8, "the text is empty")                                                                                        \
+    X(ERROR_CANCELLED, -9, "the caller asked to stop")                                                                             \
+    X(ERROR_NUMERIC, -10, "a computed value is not finite")                                                                        \
     X(ERROR_INTERNAL, -11, "an invariant of the library does not hold: please report this")
 
 typedef enum trine_status {
@@ -85,9 +85,24 @@ TRINE_API void trine_free(void *memory);
 /* Element types of tensors and of the cache. The quantised ones are GGUF's block formats. */
 typedef enum trine_dtype {
     TRINE_DTYPE_DEFAULT = 0, /* in options: let the library choose */
-    TRINE_F32, TRINE_F16, TRINE_BF16,
-    TRINE_Q8_0, TRINE_Q4_0, TRINE_Q4_1, TRINE_Q5_0, TRINE_Q5_1, TRINE_Q4_K, TRINE_Q5_K, TRINE_Q6_K,
-    TRINE_I8, TRINE_U8, TRINE_I16, TRINE_I32, TRINE_I64, TRINE_F64, TRINE_BOOL, /* seen in files; never computed with */
+    TRINE_F32,
+    TRINE_F16,
+    TRINE_BF16,
+    TRINE_Q8_0,
+    TRINE_Q4_0,
+    TRINE_Q4_1,
+    TRINE_Q5_0,
+    TRINE_Q5_1,
+    TRINE_Q4_K,
+    TRINE_Q5_K,
+    TRINE_Q6_K,
+    TRINE_I8,
+    TRINE_U8,
+    TRINE_I16,
+    TRINE_I32,
+    TRINE_I64,
+    TRINE_F64,
+    TRINE_BOOL, /* seen in files; never computed with */
     TRINE_DTYPE_COUNT
 } trine_dtype;
 
@@ -114,7 +129,9 @@ typedef enum trine_pooling { TRINE_POOL_DEFAULT, TRINE_POOL_MEAN, TRINE_POOL_CLS
 typedef enum trine_mask { TRINE_MASK_DEFAULT, TRINE_MASK_BIDIRECTIONAL, TRINE_MASK_CAUSAL, TRINE_MASK_PREFIX } trine_mask;
 
 /* A part of a text, in bytes: [start, end). */
-typedef struct trine_span { size_t start, end; } trine_span;
+typedef struct trine_span {
+    size_t start, end;
+} trine_span;
 
 /* A line of progress or a warning from the library; `text` has no newline and lives for the call only. */
 typedef void trine_log_fn(void *user, const char *text);
@@ -171,7 +188,13 @@ TRINE_API const char *trine_tokenizer_token(const trine_tokenizer *tokenizer, in
 TRINE_API int32_t trine_tokenizer_id(const trine_tokenizer *tokenizer, const char *token);
 
 typedef enum trine_special {
-    TRINE_TOKEN_BOS, TRINE_TOKEN_EOS, TRINE_TOKEN_PAD, TRINE_TOKEN_UNK, TRINE_TOKEN_CLS, TRINE_TOKEN_SEP, TRINE_TOKEN_MASK
+    TRINE_TOKEN_BOS,
+    TRINE_TOKEN_EOS,
+    TRINE_TOKEN_PAD,
+    TRINE_TOKEN_UNK,
+    TRINE_TOKEN_CLS,
+    TRINE_TOKEN_SEP,
+    TRINE_TOKEN_MASK
 } trine_special;
 /* The id of a special token, or -1 when this tokenizer has none. */
 TRINE_API int32_t trine_tokenizer_special(const trine_tokenizer *tokenizer, trine_special which);
@@ -198,31 +221,31 @@ TRINE_API trine_status trine_model_open(trine_model **out, const char *path, con
 TRINE_API void trine_model_close(trine_model *model);
 
 typedef struct trine_model_info {
-    const char *family;         /* "bert", "roberta", "distilbert", "gpt2", "llama", "mistral", "qwen2", "qwen3", "t5" */
-    const char *architecture;   /* the class named by the file, "BertForMaskedLM", or "" */
-    const char *container;      /* "safetensors" or "gguf" */
-    const char *path;           /* as opened */
+    const char *family;       /* "bert", "roberta", "distilbert", "gpt2", "llama", "mistral", "qwen2", "qwen3", "t5" */
+    const char *architecture; /* the class named by the file, "BertForMaskedLM", or "" */
+    const char *container;    /* "safetensors" or "gguf" */
+    const char *path;         /* as opened */
     trine_paradigm paradigm;
     trine_head head;
-    int64_t n_parameters;       /* as the checkpoint holds them, shared ones once */
-    size_t weights_bytes;       /* of weights: mapped, and the few that had to be copied */
-    size_t copied_bytes;        /* of these, the copied ones */
-    trine_dtype weights_type;   /* of the most bytes */
-    int n_layers;               /* of the encoder, or of the decoder when there is no encoder */
-    int n_decoder_layers;       /* encoder-decoder: of the decoder; else 0 */
+    int64_t n_parameters;     /* as the checkpoint holds them, shared ones once */
+    size_t weights_bytes;     /* of weights: mapped, and the few that had to be copied */
+    size_t copied_bytes;      /* of these, the copied ones */
+    trine_dtype weights_type; /* of the most bytes */
+    int n_layers;             /* of the encoder, or of the decoder when there is no encoder */
+    int n_decoder_layers;     /* encoder-decoder: of the decoder; else 0 */
     int d_model, d_ff, n_heads, n_kv_heads, d_head;
-    int vocab;                  /* rows of the embedding */
-    int max_tokens;             /* positions the model was trained for; 0: no limit of its own (T5) */
-    int window;                 /* sliding window of attention, in tokens; 0: none */
-    int n_labels;               /* HEAD_LABELS, HEAD_TAGS; else 0 */
-    int d_embedding;            /* length of a vector of trine_embed */
-    trine_pooling pooling;      /* as declared by modules.json, or the family's custom */
-    bool normalize;             /* vectors are scaled to length 1 */
+    int vocab;                            /* rows of the embedding */
+    int max_tokens;                       /* positions the model was trained for; 0: no limit of its own (T5) */
+    int window;                           /* sliding window of attention, in tokens; 0: none */
+    int n_labels;                         /* HEAD_LABELS, HEAD_TAGS; else 0 */
+    int d_embedding;                      /* length of a vector of trine_embed */
+    trine_pooling pooling;                /* as declared by modules.json, or the family's custom */
+    bool normalize;                       /* vectors are scaled to length 1 */
     int32_t bos, eos, pad, decoder_start; /* -1 where the model names none */
-    const char *activation;     /* "gelu", "gelu_new", "relu", "silu" */
-    const char *norm;           /* "layer norm" or "rms norm" */
-    const char *positions;      /* "learned", "rotary", "relative" */
-    bool gated, tied;           /* feed-forward is gated; output layer is the embedding */
+    const char *activation;               /* "gelu", "gelu_new", "relu", "silu" */
+    const char *norm;                     /* "layer norm" or "rms norm" */
+    const char *positions;                /* "learned", "rotary", "relative" */
+    bool gated, tied;                     /* feed-forward is gated; output layer is the embedding */
 } trine_model_info;
 
 /* Facts about the model; borrowed, lives as long as the model. */
@@ -264,7 +287,8 @@ typedef struct trine_session_options {
 } trine_session_options;
 
 /* ERROR_MEMORY, with the longest context that would fit, when it would not fit. */
-TRINE_API trine_status trine_session_open(trine_session **out, trine_model *model, const trine_session_options *options, trine_error *err);
+TRINE_API trine_status trine_session_open(trine_session **out, trine_model *model, const trine_session_options *options,
+                                          trine_error *err);
 TRINE_API void trine_session_close(trine_session *session);
 
 typedef struct trine_memory {
@@ -308,14 +332,14 @@ TRINE_API trine_status trine_sequence_truncate(trine_sequence *sequence, int n, 
 typedef enum trine_long { TRINE_LONG_REFUSE, TRINE_LONG_TRUNCATE, TRINE_LONG_CHUNK } trine_long;
 
 typedef struct trine_task_options {
-    const char *pair;           /* second text of a pair (classify), or NULL */
-    const int32_t *ids;         /* raw ids in place of text; no special tokens are added */
-    const int32_t *types;       /* with ids: token types, or NULL for all 0 */
+    const char *pair;     /* second text of a pair (classify), or NULL */
+    const int32_t *ids;   /* raw ids in place of text; no special tokens are added */
+    const int32_t *types; /* with ids: token types, or NULL for all 0 */
     int n_ids;
-    trine_long too_long;        /* a text longer than the model: refuse (default), cut its end, or go in parts */
-    int top_k;                  /* fill, classify: most results; 0: 5 for fill, all for classify */
-    trine_pooling pooling;      /* embed: 0: as the model declares */
-    bool no_normalize;          /* embed: leave the vector's length as it is */
+    trine_long too_long;   /* a text longer than the model: refuse (default), cut its end, or go in parts */
+    int top_k;             /* fill, classify: most results; 0: 5 for fill, all for classify */
+    trine_pooling pooling; /* embed: 0: as the model declares */
+    bool no_normalize;     /* embed: leave the vector's length as it is */
 } trine_task_options;
 
 /* The vector of a text into out[out_cap], out_cap >= info.d_embedding. Any family: a decoder's is pooled from its last
@@ -328,12 +352,12 @@ TRINE_API trine_status trine_embed_batch(float *out, trine_session *session, con
 
 typedef struct trine_fill_choice {
     int32_t id;
-    float score;  /* probability */
-    char *token;  /* as text, without the marks of the vocabulary */
-    char *text;   /* the whole text with this mask filled by this token, the others by their best */
+    float score; /* probability */
+    char *token; /* as text, without the marks of the vocabulary */
+    char *text;  /* the whole text with this mask filled by this token, the others by their best */
 } trine_fill_choice;
 typedef struct trine_fill_result {
-    char *text;    /* all masks filled by their best */
+    char *text; /* all masks filled by their best */
     int n_masks, n_choices;
     trine_fill_choice *choices; /* [n_masks, n_choices], best first */
 } trine_fill_result;
@@ -342,24 +366,34 @@ TRINE_API trine_status trine_fill(trine_fill_result *out, trine_session *session
                                   const trine_task_options *options, trine_error *err);
 TRINE_API void trine_fill_result_clear(trine_fill_result *result);
 
-typedef struct trine_label_score { const char *label; float score; int index; } trine_label_score; /* label: the model's */
-typedef struct trine_labels { int n; trine_label_score *items; } trine_labels;
+typedef struct trine_label_score {
+    const char *label;
+    float score;
+    int index;
+} trine_label_score; /* label: the model's */
+typedef struct trine_labels {
+    int n;
+    trine_label_score *items;
+} trine_labels;
 /* Labels of a text, or of a text and options->pair, best first. CHUNK: the mean of the parts' probabilities. */
 TRINE_API trine_status trine_classify(trine_labels *out, trine_session *session, const char *text,
                                       const trine_task_options *options, trine_error *err);
 TRINE_API void trine_labels_clear(trine_labels *labels);
 
 typedef struct trine_entity {
-    char *group;      /* "PER": the label without B- or I- */
-    char *text;       /* the part of the text, verbatim */
-    trine_span span;  /* in bytes */
+    char *group;                 /* "PER": the label without B- or I- */
+    char *text;                  /* the part of the text, verbatim */
+    trine_span span;             /* in bytes */
     size_t char_start, char_end; /* in Unicode code points */
-    float score;      /* mean probability over its words' first tokens */
+    float score;                 /* mean probability over its words' first tokens */
 } trine_entity;
-typedef struct trine_entities { int n; trine_entity *items; } trine_entities;
+typedef struct trine_entities {
+    int n;
+    trine_entity *items;
+} trine_entities;
 /* Named entities of a text: labels are read at the first token of each word and B-/I- (or IO) tags are joined. */
-TRINE_API trine_status trine_tag(trine_entities *out, trine_session *session, const char *text,
-                                 const trine_task_options *options, trine_error *err);
+TRINE_API trine_status trine_tag(trine_entities *out, trine_session *session, const char *text, const trine_task_options *options,
+                                 trine_error *err);
 TRINE_API void trine_entities_clear(trine_entities *entities);
 
 /* ------------------------------------------------------------------------------------------------------- generation */
@@ -382,18 +416,18 @@ typedef struct trine_generate_options {
     uint64_t seed;           /* the same seed gives the same text on any number of threads */
     const char *const *stop; /* texts that end the generation; not part of the result */
     int n_stop;
-    int beam;                /* beams; 0 or 1: none. Beam search ignores the sampling fields */
-    float length_penalty;    /* exponent of the length a beam's score is divided by; 0: 1.0 */
-    bool ignore_eos;         /* go on past the end token */
-    const int32_t *ids;      /* raw ids in place of the prompt text (the source, for encoder-decoders) */
+    int beam;             /* beams; 0 or 1: none. Beam search ignores the sampling fields */
+    float length_penalty; /* exponent of the length a beam's score is divided by; 0: 1.0 */
+    bool ignore_eos;      /* go on past the end token */
+    const int32_t *ids;   /* raw ids in place of the prompt text (the source, for encoder-decoders) */
     int n_ids;
     const int32_t *decoder_ids; /* encoder-decoder: decoder tokens to begin with in place of the start token */
     int n_decoder_ids;
-    bool no_special;         /* do not add the special tokens the tokenizer puts around a prompt (chat templates have them) */
+    bool no_special;          /* do not add the special tokens the tokenizer puts around a prompt (chat templates have them) */
     trine_sequence *sequence; /* decoders, no beams: work in this sequence of the session, kept by the caller. What it holds that
                                * the prompt begins with is not computed again; afterwards it holds the prompt and the answer
                                * (a chat reads each turn once). NULL: a sequence of its own */
-    trine_text_fn *on_text;  /* not called under beam search until the end */
+    trine_text_fn *on_text;   /* not called under beam search until the end */
     trine_progress_fn *on_progress;
     void *user;
 } trine_generate_options;
@@ -403,16 +437,16 @@ typedef enum trine_finish { TRINE_FINISH_EOS, TRINE_FINISH_STOP, TRINE_FINISH_LE
 TRINE_API const char *trine_finish_name(trine_finish finish);
 
 typedef struct trine_generation {
-    char *text;         /* NULL when the model has no tokenizer */
-    int32_t *tokens;    /* new tokens; the end token is not among them unless ignore_eos */
+    char *text;      /* NULL when the model has no tokenizer */
+    int32_t *tokens; /* new tokens; the end token is not among them unless ignore_eos */
     int n_tokens;
-    int n_prompt;       /* tokens of the prompt or source */
+    int n_prompt; /* tokens of the prompt or source */
     trine_finish finish;
-    double score;       /* sum of the log probabilities; under beam search divided by length^length_penalty */
-    double prompt_ms;   /* reading the prompt */
-    double first_ms;    /* from the start to the first token */
-    double decode_ms;   /* all tokens after the first */
-    int n_parts;        /* summarize: parts the document was read in; else 1 */
+    double score;     /* sum of the log probabilities; under beam search divided by length^length_penalty */
+    double prompt_ms; /* reading the prompt */
+    double first_ms;  /* from the start to the first token */
+    double decode_ms; /* all tokens after the first */
+    int n_parts;      /* summarize: parts the document was read in; else 1 */
 } trine_generation;
 
 /* Continues `prompt` (decoder) or maps it (encoder-decoder). */
@@ -420,16 +454,19 @@ TRINE_API trine_status trine_generate(trine_generation *out, trine_session *sess
                                       const trine_generate_options *options, trine_error *err);
 TRINE_API void trine_generation_clear(trine_generation *generation);
 
-typedef struct trine_message { const char *role, *content; } trine_message;
+typedef struct trine_message {
+    const char *role, *content;
+} trine_message;
 /* The conversation as the text the model was trained on, through a chat template: `jinja`, or with NULL the tokenizer's
  * own. ERROR_UNSUPPORTED names the construct when a template needs more of Jinja than is implemented. */
 TRINE_API trine_status trine_chat_render(char **out, const trine_tokenizer *tokenizer, const char *jinja,
-                                         const trine_message *messages, int n_messages, bool add_generation_prompt, trine_error *err);
+                                         const trine_message *messages, int n_messages, bool add_generation_prompt,
+                                         trine_error *err);
 
 typedef struct trine_text_options {
-    const char *prefix;       /* instruction put before the text; NULL: chosen from the task and languages */
-    const char *from, *to;    /* translate: "en", "de", "fr"... */
-    bool whole;               /* summarize: refuse a document longer than the context instead of reading it in parts */
+    const char *prefix;    /* instruction put before the text; NULL: chosen from the task and languages */
+    const char *from, *to; /* translate: "en", "de", "fr"... */
+    bool whole;            /* summarize: refuse a document longer than the context instead of reading it in parts */
     trine_generate_options generate;
 } trine_text_options;
 /* Translates: "translate English to German: ..." for T5, a prompt through the chat template for decoders. */
@@ -442,10 +479,12 @@ TRINE_API trine_status trine_summarize(trine_generation *out, trine_session *ses
 /* --------------------------------------------------------------------------------------------------- looking inside */
 
 typedef struct trine_trace_options {
-    const char *text;           /* tokenised with special tokens; or: */
-    const int32_t *ids; int n_ids;
-    const int32_t *types;       /* with ids; or NULL */
-    const int32_t *decoder_ids; int n_decoder_ids; /* encoder-decoder; none: the start token alone */
+    const char *text; /* tokenised with special tokens; or: */
+    const int32_t *ids;
+    int n_ids;
+    const int32_t *types; /* with ids; or NULL */
+    const int32_t *decoder_ids;
+    int n_decoder_ids;            /* encoder-decoder; none: the start token alone */
     bool hidden, attention, lens; /* beside the logits, which are always written */
 } trine_trace_options;
 
@@ -453,24 +492,29 @@ typedef struct trine_trace_options {
  * [labels], a tagger: [n, labels], no head: [n, d_model]), "hidden.L" [n, d_model] with L = 0 the embedding, "attention.L"
  * [heads, n, n], and for encoder-decoders the same with "encoder." before and "cross.L" [heads, n, n_source]; "lens.L"
  * [n, vocab]: the logits that layer would give (nostalgebraist 2020). The session needs batch_tokens >= n, logit_rows >= n. */
-TRINE_API trine_status trine_trace(int *n_tensors, trine_session *session, const char *out_path,
-                                   const trine_trace_options *options, trine_error *err);
+TRINE_API trine_status trine_trace(int *n_tensors, trine_session *session, const char *out_path, const trine_trace_options *options,
+                                   trine_error *err);
 
 /* ------------------------------------------------------------------------------------------------ measuring a model */
 
 typedef enum trine_eval_task {
-    TRINE_EVAL_LM, TRINE_EVAL_MLM, TRINE_EVAL_CLASSIFY, TRINE_EVAL_TAG, TRINE_EVAL_TRANSLATE, TRINE_EVAL_SUMMARIZE
+    TRINE_EVAL_LM,
+    TRINE_EVAL_MLM,
+    TRINE_EVAL_CLASSIFY,
+    TRINE_EVAL_TAG,
+    TRINE_EVAL_TRANSLATE,
+    TRINE_EVAL_SUMMARIZE
 } trine_eval_task;
 
 typedef struct trine_eval_options {
-    int stride;                /* lm: tokens a window moves by, and scores; 0: the window (no overlap); -1: the window, and only its
+    int stride; /* lm: tokens a window moves by, and scores; 0: the window (no overlap); -1: the window, and only its
                                 * second half is scored, as llama.cpp measures */
-    int window;                /* lm: tokens a window; 0: the session's context */
+    int window; /* lm: tokens a window; 0: the session's context */
     const char *text_column, *label_column, *pair_column; /* classify, translate, summarize; NULL: found by the header */
     const char *prefix, *from, *to;
-    bool reverse;              /* source and target change places */
-    int limit;                 /* examples at most; 0: all */
-    uint64_t seed;             /* mlm: which tokens are masked */
+    bool reverse;  /* source and target change places */
+    int limit;     /* examples at most; 0: all */
+    uint64_t seed; /* mlm: which tokens are masked */
     trine_long too_long;
     trine_generate_options generate; /* translate, summarize */
     trine_progress_fn *on_progress;  /* done and total in examples or windows; total 0 when unknown */
@@ -478,12 +522,12 @@ typedef struct trine_eval_options {
 } trine_eval_options;
 
 typedef struct trine_eval_result {
-    double perplexity, bits_per_byte;       /* lm */
-    double accuracy, loss;                  /* mlm (loss in nats), classify */
-    double precision, recall, f1;           /* tag: entities as conlleval counts; classify: macro F1 */
-    double bleu, chrf;                      /* translate, as sacrebleu's defaults */
-    double rouge1, rouge2, rougeL;          /* summarize: F-measures, 0 to 1, as rouge_score without stemming */
-    int64_t n_tokens;                       /* scored */
+    double perplexity, bits_per_byte; /* lm */
+    double accuracy, loss;            /* mlm (loss in nats), classify */
+    double precision, recall, f1;     /* tag: entities as conlleval counts; classify: macro F1 */
+    double bleu, chrf;                /* translate, as sacrebleu's defaults */
+    double rouge1, rouge2, rougeL;    /* summarize: F-measures, 0 to 1, as rouge_score without stemming */
+    int64_t n_tokens;                 /* scored */
     int64_t n_examples;
     double seconds;
 } trine_eval_result;
@@ -495,15 +539,19 @@ TRINE_API trine_status trine_eval(trine_eval_result *out, trine_session *session
 /* -------------------------------------------------------------------------------------------------------- converting */
 
 typedef struct trine_convert_options {
-    const char *container;   /* "gguf" or "safetensors"; NULL: by the name of the output (.gguf, else a directory) */
-    trine_dtype type;        /* f32, f16, bf16 for matrices; 0: as they are, where the container can hold them, else f16 */
-    size_t shard_bytes;      /* safetensors: start a new shard past this; 0: one file */
-    bool overwrite;          /* replace what is there */
+    const char *container;          /* "gguf" or "safetensors"; NULL: by the name of the output (.gguf, else a directory) */
+    trine_dtype type;               /* f32, f16, bf16 for matrices; 0: as they are, where the container can hold them, else f16 */
+    size_t shard_bytes;             /* safetensors: start a new shard past this; 0: one file */
+    bool overwrite;                 /* replace what is there */
     trine_progress_fn *on_progress; /* tensors done of all */
     void *user;
 } trine_convert_options;
 
-typedef struct trine_convert_result { int64_t bytes; int n_tensors; int n_files; } trine_convert_result;
+typedef struct trine_convert_result {
+    int64_t bytes;
+    int n_tensors;
+    int n_files;
+} trine_convert_result;
 /* Writes the model at `in` with its tokenizer and configuration to `out`; whole or not at all. */
 TRINE_API trine_status trine_convert(trine_convert_result *result, const char *out, const char *in,
                                      const trine_convert_options *options, trine_error *err);

@@ -126,11 +126,11 @@ static void use_all(trine_session *s)
     if (m->info.paradigm == TRINE_ENCODER) {
         const int n = one_text;
         const bool mlm = m->info.head == TRINE_HEAD_MLM;
-        check_ok(
-            trine_session_head(&out, s, &(trine_texts) { 1, texts, NULL, &n }, mlm ? first_row : NULL, mlm ? o->logit_rows : 0, &err),
-            &err);
-        check_ok(trine_session_head(&out, s, &(trine_texts) { rows, texts, NULL, ones }, mlm ? first_row : NULL, mlm ? o->logit_rows : 0,
+        check_ok(trine_session_head(&out, s, &(trine_texts) { 1, texts, NULL, &n }, mlm ? first_row : NULL, mlm ? o->logit_rows : 0,
                                     &err),
+                 &err);
+        check_ok(trine_session_head(&out, s, &(trine_texts) { rows, texts, NULL, ones }, mlm ? first_row : NULL,
+                                    mlm ? o->logit_rows : 0, &err),
                  &err);
     } else {
         trine_sequence **q = malloc(sizeof(trine_sequence *) * (size_t)o->n_sequences);

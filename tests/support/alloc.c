@@ -40,7 +40,10 @@ void *__wrap_malloc(size_t n) { return refuse() ? NULL : __real_malloc(n); }
 void *__wrap_calloc(size_t n, size_t size) { return refuse() ? NULL : __real_calloc(n, size); }
 void *__wrap_realloc(void *p, size_t n) { return refuse() ? NULL : __real_realloc(p, n); }
 void *__wrap_aligned_alloc(size_t alignment, size_t n) { return refuse() ? NULL : __real_aligned_alloc(alignment, n); }
-int __wrap_posix_memalign(void **out, size_t alignment, size_t n) { return refuse() ? ENOMEM : __real_posix_memalign(out, alignment, n); }
+int __wrap_posix_memalign(void **out, size_t alignment, size_t n)
+{
+    return refuse() ? ENOMEM : __real_posix_memalign(out, alignment, n);
+}
 
 char *__wrap_strdup(const char *text)
 {
