@@ -96,13 +96,14 @@ typedef enum trine_dtype {
     TRINE_Q4_K,
     TRINE_Q5_K,
     TRINE_Q6_K,
+    /* Seen in files, never computed with: */
     TRINE_I8,
     TRINE_U8,
     TRINE_I16,
     TRINE_I32,
     TRINE_I64,
     TRINE_F64,
-    TRINE_BOOL, /* seen in files; never computed with */
+    TRINE_BOOL,
     TRINE_DTYPE_COUNT
 } trine_dtype;
 
