@@ -281,7 +281,7 @@ typedef struct trine_session_options {
     int n_sequences;        /* sequences that can be open at a time (beams count); 0: 1 */
     trine_dtype cache_type; /* f32, f16, bf16, q8_0, q4_0; 0: f16 for large models, f32 where that costs little */
     int batch_tokens;       /* most tokens computed in one pass; longer input goes in parts; 0: 512 (decoders) */
-    int logit_rows;         /* most rows of logits one pass returns; 0: n_sequences */
+    int logit_rows;         /* most rows of logits one pass returns; 0: n_sequences (masked language models: batch_tokens / 6) */
     size_t memory;          /* bytes this session may take; 0: what is free now */
     trine_mask mask;        /* what a mask does: override it */
     int prefix;             /* TRINE_MASK_PREFIX: tokens seen by all */
@@ -314,14 +314,14 @@ TRINE_API trine_status trine_sequence_open(trine_sequence **out, trine_session *
 /* A second sequence that continues from the same past; pages are shared until one of them writes. */
 TRINE_API trine_status trine_sequence_fork(trine_sequence **out, const trine_sequence *parent, trine_error *err);
 TRINE_API void trine_sequence_close(trine_sequence *sequence);
-/* Encoder-decoder: reads the source and starts anew; call it before the first feed. */
+/* Encoder-decoder: reads the source and starts anew; call it before the first feed. When its pass fails there is no source. */
 TRINE_API trine_status trine_sequence_source(trine_sequence *sequence, const int32_t *ids, int n, trine_error *err);
 /* Appends `n` tokens and computes them. On failure the sequence is as it was. */
 TRINE_API trine_status trine_sequence_feed(trine_sequence *sequence, const int32_t *ids, int n, trine_error *err);
 /* The same for several sequences of one session in one pass: sequence i takes n[i] tokens from ids[i]. */
 TRINE_API trine_status trine_sequences_feed(trine_sequence *const *sequences, const int32_t *const *ids, const int *n,
                                             int n_sequences, trine_error *err);
-/* Logits after the last token fed, [vocab]; borrowed, valid until the session's next pass; NULL before the first feed. */
+/* Logits after the last token fed, [vocab]; borrowed, valid until the session's next pass, NULL after it and before the first feed. */
 TRINE_API const float *trine_sequence_logits(const trine_sequence *sequence);
 /* Tokens fed so far. */
 TRINE_API int trine_sequence_length(const trine_sequence *sequence);
@@ -401,7 +401,8 @@ TRINE_API void trine_entities_clear(trine_entities *entities);
 
 /* Text as it appears, whole characters only; return false to stop (finish is then TRINE_FINISH_CANCELLED). */
 typedef bool trine_text_fn(void *user, const char *text, size_t bytes);
-/* Progress of reading a prompt: tokens done of all; return false to stop. */
+/* Progress of reading a prompt: tokens done of all; return false to stop (finish is then TRINE_FINISH_CANCELLED). Called again
+ * with done = total between the steps of a beam search, and between tokens when there is no tokenizer: a place to stop. */
 typedef bool trine_progress_fn(void *user, int done, int total);
 
 typedef struct trine_generate_options {

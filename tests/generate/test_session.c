@@ -198,7 +198,10 @@ static void test_limits(void **unused)
         const int whole = memory.ctx;
         const size_t bytes = memory.cache_bytes + memory.arena_bytes;
         trine_session_close(s);
-        if (m->info.paradigm == TRINE_ENCODER || whole <= 128) continue;
+        if (whole <= 128) { /* too short to be cut to pages; T5's is not */
+            trine_model_close(m);
+            continue;
+        }
 
         const size_t limit = bytes / 3;
         s = open_session(m, (trine_session_options) { .n_threads = 1, .memory = limit });
