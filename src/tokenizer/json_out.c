@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "tokenizer/json_score.h"
 #include "tokenizer/tokenizer_json.h"
 
 static bool put_vocabulary(json_t *model, const trine_tokenizer *t)
@@ -15,7 +16,8 @@ static bool put_vocabulary(json_t *model, const trine_tokenizer *t)
         const trine_piece p = trine_vocab_piece(&t->vocab, id);
         if (!p.text && !list) continue;
         if (list)
-            fine = !json_array_append_new(vocab, json_pack("[s#, f]", p.text ? p.text : "", (int)p.n, t->scores[id]));
+            fine = !json_array_append_new(vocab,
+                                          json_pack("[s#, f]", p.text ? p.text : "", (int)p.n, trine_score_write(t->scores[id])));
         else
             fine = !json_object_set_new(vocab, p.text, json_integer(id));
     }

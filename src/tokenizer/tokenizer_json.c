@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "tokenizer/json_score.h"
 
 trine_status trine_tokenizer_new(trine_tokenizer **out, trine_error *err)
 {
@@ -64,7 +65,7 @@ static trine_status read_vocab_list(trine_tokenizer *t, const json_t *vocab, tri
         const json_t *entry = json_array_get(vocab, i), *token = json_array_get(entry, 0), *score = json_array_get(entry, 1);
         if (!json_is_string(token) || !json_is_number(score))
             return trine_fail(err, TRINE_ERROR_FORMAT, "tokenizer: vocabulary: entry %zu is not [token, score]", i);
-        t->scores[i] = json_number_value(score);
+        t->scores[i] = trine_score_read(json_number_value(score));
         const trine_status status =
             trine_vocab_set(&t->vocab, (int32_t)i, json_string_value(token), json_string_length(token), err);
         if (status) return status;
