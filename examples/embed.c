@@ -4,17 +4,22 @@
  *
  * MODEL is a directory in the Hugging Face layout or a .gguf file, such as all-MiniLM-L6-v2. Prints the likeness of the
  * first sentence to each of the others. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <trine.h>
 
-/* The model scales its vectors to length 1, so the dot product is the cosine. */
-static double dot(const float *a, const float *b, int n)
+/* The cosine of the angle between two vectors: many models scale theirs to length 1, others do not. */
+static double cosine(const float *a, const float *b, int n)
 {
-    double sum = 0;
-    for (int i = 0; i < n; i++) sum += (double)a[i] * b[i];
-    return sum;
+    double ab = 0, aa = 0, bb = 0;
+    for (int i = 0; i < n; i++) {
+        ab += (double)a[i] * b[i];
+        aa += (double)a[i] * a[i];
+        bb += (double)b[i] * b[i];
+    }
+    return ab / sqrt(aa * bb);
 }
 
 int main(int argc, char **argv)
@@ -40,7 +45,7 @@ int main(int argc, char **argv)
     if (!vectors) goto close;
     if (trine_embed_batch(vectors, session, sentences, n, NULL, &err)) goto fail;
 
-    for (int i = 1; i < n; i++) printf("%7.4f  %s\n", dot(vectors, vectors + (size_t)i * (size_t)width, width), sentences[i]);
+    for (int i = 1; i < n; i++) printf("%7.4f  %s\n", cosine(vectors, vectors + (size_t)i * (size_t)width, width), sentences[i]);
     status = 0;
     goto close;
 
