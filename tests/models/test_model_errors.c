@@ -118,6 +118,9 @@ static void test_lying_fields(void **state)
         { "llama3", "rope_parameters", "{\"rope_type\":\"linear\",\"factor\":0}", TRINE_ERROR_FORMAT, "\"factor\" is 0" },
         { "llama3", "rope_parameters", "{\"rope_theta\":-5}", TRINE_ERROR_FORMAT, "\"rope_theta\" is -5" },
         { "llama3", "attention_bias", "true", TRINE_ERROR_NOT_FOUND, "_proj.bias' is missing" },
+        { "llama3", "rope_parameters", "{\"full_attention\":{\"rope_theta\":1e6}}", TRINE_ERROR_UNSUPPORTED,
+          "differ by layer type" },
+        { "llama3", "architectures", "[\"LlamaBidirectionalModel\"]", TRINE_ERROR_UNSUPPORTED, "LlamaBidirectionalModel" },
         { "mistral", "sliding_window", "0", TRINE_ERROR_FORMAT, "sliding_window" },
         { "qwen2", "layer_types", "[\"full_attention\"]", TRINE_OK, "" }, /* windows are off: the list is not read */
         { "t5-v1.0", "d_kv", "7", TRINE_ERROR_FORMAT, "SelfAttention.q.weight' has shape [18,24], expected [21,24]" },

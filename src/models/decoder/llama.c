@@ -58,6 +58,9 @@ static void load_rope(trine_loader *l, llama_model *w)
     const json_t *outer = l->config, *scaling = json_object_get(outer, "rope_scaling"),
                  *rope = json_object_get(outer, "rope_parameters");
     if (json_is_object(scaling) && json_object_size(scaling)) rope = scaling;
+    if (json_object_get(rope, "full_attention") || json_object_get(rope, "sliding_attention"))
+        trine_load_fail(l, TRINE_ERROR_UNSUPPORTED,
+                        "config.json \"rope_parameters\" differ by layer type; supported: one set for all layers");
     if (scaling && !json_is_object(scaling) && !json_is_null(scaling))
         trine_load_fail(l, TRINE_ERROR_FORMAT, "config.json \"rope_scaling\" is not an object, expected one with \"rope_type\"");
     else if (rope && !json_is_object(rope) && !json_is_null(rope))
@@ -213,9 +216,9 @@ static const char *model_type_of(trine_loader *l)
 
 static trine_status load(trine_model *m, trine_error *err)
 {
-    static const trine_architecture known[] = { { "ForCausalLM", TRINE_HEAD_LM },
-                                                { "Model", TRINE_HEAD_NONE },
-                                                { NULL, TRINE_HEAD_NONE } };
+    static const trine_architecture known[] = { { "ForCausalLM", TRINE_HEAD_LM },    { "LlamaModel", TRINE_HEAD_NONE },
+                                                { "MistralModel", TRINE_HEAD_NONE }, { "Qwen2Model", TRINE_HEAD_NONE },
+                                                { "Qwen3Model", TRINE_HEAD_NONE },   { NULL, TRINE_HEAD_NONE } };
     trine_loader loader = trine_load_begin(m, err), *l = &loader;
     trine_model_info *info = &m->info;
     const char *type = model_type_of(l);

@@ -123,7 +123,7 @@ static trine_status load(trine_model *m, trine_error *err)
                                                 { "ForPreTraining", TRINE_HEAD_MLM },
                                                 { "ForSequenceClassification", TRINE_HEAD_LABELS },
                                                 { "ForTokenClassification", TRINE_HEAD_TAGS },
-                                                { "Model", TRINE_HEAD_NONE },
+                                                { "BertModel", TRINE_HEAD_NONE },
                                                 { NULL, TRINE_HEAD_NONE } };
     trine_loader loader = trine_load_begin(m, err), *l = &loader;
     trine_read_tokens(l, -1, -1, 0);

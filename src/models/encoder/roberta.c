@@ -27,7 +27,8 @@ static trine_status load(trine_model *m, trine_error *err)
     static const trine_architecture known[] = { { "ForMaskedLM", TRINE_HEAD_MLM },
                                                 { "ForSequenceClassification", TRINE_HEAD_LABELS },
                                                 { "ForTokenClassification", TRINE_HEAD_TAGS },
-                                                { "Model", TRINE_HEAD_NONE },
+                                                { "RobertaModel", TRINE_HEAD_NONE },
+                                                { "CamembertModel", TRINE_HEAD_NONE },
                                                 { NULL, TRINE_HEAD_NONE } };
     trine_loader loader = trine_load_begin(m, err), *l = &loader;
     trine_read_tokens(l, 0, 2, 1);
