@@ -10,10 +10,19 @@
 #include <unistd.h>
 
 static char fuzz_folder[256];
-static const char *const fuzz_names[] = { "config.json",           "modules.json",
-                                          "1_Pooling/config.json", "generation_config.json",
-                                          "model.safetensors",     "model.safetensors.index.json",
-                                          "one.safetensors" };
+static const char *const fuzz_names[] = { "config.json",
+                                          "modules.json",
+                                          "1_Pooling/config.json",
+                                          "generation_config.json",
+                                          "model.safetensors",
+                                          "model.safetensors.index.json",
+                                          "one.safetensors",
+                                          "tokenizer.json",
+                                          "tokenizer_config.json",
+                                          "spiece.model",
+                                          "vocab.txt",
+                                          "vocab.json",
+                                          "merges.txt" };
 
 static inline void fuzz_folder_remove(void)
 {
