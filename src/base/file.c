@@ -200,7 +200,7 @@ static trine_status unpack(char **out, size_t *n, const char *path, const char *
     }
     unpacker_close(&u);
     trine_status status = TRINE_OK;
-    if (no_memory)
+    if (no_memory || !data)
         status = trine_fail(err, TRINE_ERROR_MEMORY, "no memory to unpack '%s'", path);
     else if (bad)
         status = trine_fail(err, TRINE_ERROR_FORMAT, "'%s' is damaged: its %s data stops making sense after %zu unpacked bytes",

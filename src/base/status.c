@@ -35,7 +35,7 @@ const char *trine_status_text(trine_status status)
 
 void trine_free(void *memory) { free(memory); }
 
-trine_status trine_fail(trine_error *err, trine_status code, const char *format, ...)
+trine_status(trine_fail)(trine_error *err, trine_status code, const char *format, ...)
 {
     if (!err) return code;
     err->code = code;

@@ -35,7 +35,7 @@ trine_mat trine_embedding(trine_pass *p, const trine_weight *table, const int32_
 
 void trine_add_positions_in_place(trine_pass *p, trine_mat x, const trine_weight *table, int offset)
 {
-    size_t row_bytes;
+    size_t row_bytes = 0;
     const size_t mark = trine_arena_mark(p->arena);
     float *position = trine_pass_alloc(p, (size_t)table->cols, sizeof(float));
     if (table_is_fine(p, &row_bytes, table) && table->cols != x.cols)

@@ -146,7 +146,7 @@ trine_status trine_safetensors_read(trine_checkpoint *c, const char *path, trine
         if (!entries)
             status = trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the %zu tensors of '%s'", json_object_size(header), path);
     }
-    if (!status) {
+    if (!status && entries) {
         const char *name;
         json_t *value;
         json_object_foreach(header, name, value)

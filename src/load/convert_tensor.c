@@ -95,7 +95,7 @@ static trine_status write_turned(trine_writer *w, const trine_planned_tensor *t,
     const rows from = rows_of(t->from, false), to = rows_of(&t->to, false);
     size_t n, bytes;
     if (!trine_mul_size(&n, n_rows, n_cols) || !trine_mul_size(&bytes, n, sizeof(float)) || !n) return TRINE_OK;
-    float *values = malloc(bytes), *row = malloc(n_cols * sizeof *row);
+    float *values = calloc(n, sizeof *values), *row = malloc(n_cols * sizeof *row);
     unsigned char *packed = malloc(to.bytes), *aligned = malloc(from.bytes);
     trine_status status = values && row && packed && aligned ? TRINE_OK : no_memory(t, err);
     for (size_t r = 0; !status && r < from.n; r++) {

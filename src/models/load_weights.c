@@ -166,6 +166,7 @@ static const void *in_place(trine_loader *l, const trine_tensor *t)
 /* The tensor's values as f32. */
 static const float *as_f32(trine_loader *l, const trine_tensor *t, const char *name)
 {
+    if (!t) return NULL; /* the loader has failed: fits() said so */
     if (t->type == TRINE_F32) return in_place(l, t);
     const trine_dtype_info *type = trine_dtype_get(t->type);
     const size_t n = (size_t)t->shape[0] * (size_t)t->shape[1];

@@ -94,7 +94,7 @@ static tpl_node *members(tpl *t, const char *close)
             if (trine_tpl_skip(t, close)) break;
         }
         tpl_node *item = trine_tpl_parse_expression(t, true);
-        if (t->failed) break;
+        if (t->failed || !item) break;
         *tail = item;
         tail = &item->next;
     }

@@ -54,7 +54,7 @@ bool trine_tpl_test(tpl *t, tpl_string name, tpl_value v, const tpl_args *args)
         const int64_t a = number(t, v, "divisibleby"),
                       b = number(t, trine_tpl_arg(args, 0, "num", trine_tpl_none()), "divisibleby");
         if (!t->failed && b == 0) trine_tpl_fail(t, TRINE_ERROR_FORMAT, "division by zero");
-        return !t->failed && (b == -1 || a % b == 0);
+        return !t->failed && b != 0 && (b == -1 || a % b == 0);
     }
     if (IS("lower") || IS("upper")) return v.kind == TPL_STRING && all_case(v.as.string, IS("upper"));
     if (IS("eq") || IS("equalto") || IS("==")) return trine_tpl_equal(v, other);

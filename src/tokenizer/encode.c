@@ -17,6 +17,7 @@ typedef struct work {
     trine_normalizer_room normalizing;
     trine_parts rooms[2];
     trine_scratch scratch;
+    trine_aligned view; /* the text, borrowed or repaired */
     trine_aligned repaired;
 } work;
 
@@ -172,9 +173,8 @@ static void trim(trine_token *token, int place, bool prefix_space, const char *s
 static trine_status encode_sequence(sequence *out, work *w, const char *text, size_t n, bool no_special, trine_error *err)
 {
     const trine_tokenizer *t = w->tokenizer;
-    trine_aligned view;
-    trine_status status = repair(&view, w, text, n, err);
-    if (!status) status = extract(w, &view, no_special, err);
+    trine_status status = repair(&w->view, w, text, n, err);
+    if (!status) status = extract(w, &w->view, no_special, err);
     trine_parts *parts = &w->rooms[0];
     if (!status && t->n_pretokenizers) status = trine_pretokenize(&parts, w->rooms, t->pretokenizers, t->n_pretokenizers, err);
     for (size_t i = 0; i < parts->n && !status; i++) {

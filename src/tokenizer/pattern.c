@@ -52,9 +52,8 @@ static size_t put_property(trine_buffer *out, const char *s, size_t n, bool insi
     const size_t length = (size_t)(close - name);
     const char *more = addition(name, length);
     char members[64];
-    const bool category = length <= 2;
     if (length + 8 > sizeof members) return 0;
-    strcpy(members, category ? "\\p{" : "\\p{");
+    strcpy(members, "\\p{");
     memcpy(members + 3, name, length);
     strcpy(members + 3 + length, "}");
     if (length == 3 && !memcmp(name, "Han", 3)) /* the script itself; PCRE2 would take its extensions too */
@@ -239,7 +238,7 @@ int trine_matches_next(trine_span *match, trine_matches *m, trine_error *err)
         if (start > end || end > m->n || end < m->at) /* \K in a lookahead can do this */
             return trine_fail(err, TRINE_ERROR_UNSUPPORTED, "the tokenizer's regular expression matches backwards");
         if (start == end && m->matched && m->last_end == end) {
-            m->at = end < m->n ? end + trine_utf8_length((unsigned char)m->text[end]) : m->n + 1;
+            m->at = end < m->n ? end + trine_utf8_length(subject[end]) : m->n + 1;
             continue;
         }
         m->at = m->last_end = end;

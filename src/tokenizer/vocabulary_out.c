@@ -269,7 +269,7 @@ static trine_status lend(trine_vocabulary *out, trine_tokenizer *t, const json_t
     l->types = (int32_t *)(void *)(l->scores + n);
     l->text = (char *)(l->types + n);
     l->charsmap = (unsigned char *)l->text + text.n;
-    memcpy(l->text, text.data, text.n);
+    if (text.n) memcpy(l->text, text.data, text.n);
     trine_buffer_clear(&text);
     const char *at = l->text;
     for (size_t i = 0; i < n + n_merges; i++, at += strlen(at) + 1) l->tokens[i] = at;

@@ -11,8 +11,14 @@
     X(f32, TRINE_F32)                                                                                                              \
     X(f16, TRINE_F16)                                                                                                              \
     X(bf16, TRINE_BF16)                                                                                                            \
-    X(q8_0, TRINE_Q8_0) X(q4_0, TRINE_Q4_0) X(q4_1, TRINE_Q4_1) X(q5_0, TRINE_Q5_0) X(q5_1, TRINE_Q5_1) X(q4_k, TRINE_Q4_K)        \
-        X(q5_k, TRINE_Q5_K) X(q6_k, TRINE_Q6_K)
+    X(q8_0, TRINE_Q8_0)                                                                                                            \
+    X(q4_0, TRINE_Q4_0)                                                                                                            \
+    X(q4_1, TRINE_Q4_1)                                                                                                            \
+    X(q5_0, TRINE_Q5_0)                                                                                                            \
+    X(q5_1, TRINE_Q5_1)                                                                                                            \
+    X(q4_k, TRINE_Q4_K)                                                                                                            \
+    X(q5_k, TRINE_Q5_K)                                                                                                            \
+    X(q6_k, TRINE_Q6_K)
 
 #define TRINE_REF_DECLARE(name, type) trine_dot_tile_fn trine_dot_tile_##name##_ref;
 TRINE_REF_TYPES(TRINE_REF_DECLARE)

@@ -116,7 +116,7 @@ static t5_stack load_stack(trine_loader *l, const char *name, int n_layers, bool
 static trine_activation load_activation(trine_loader *l)
 {
     const char *whole = trine_read_string(l, "feed_forward_proj", "relu"), *name = whole ? strrchr(whole, '-') : NULL;
-    if (l->status) return TRINE_RELU;
+    if (l->status || !whole) return TRINE_RELU;
     name = !strcmp(whole, "gated-gelu") ? "gelu_new" : name ? name + 1 : whole;
     if (strchr(whole, '-') && (strncmp(whole, "gated-", 6) != 0 || strchr(whole, '-') != strrchr(whole, '-')))
         trine_load_fail(l, TRINE_ERROR_UNSUPPORTED,
