@@ -1,10 +1,42 @@
-/* linear.h - the product into a matrix that is there already: what a block uses so that its temporaries can be given back. */
+/* linear.h - x W^T + b from the inside: the ways to compute it, and the product into a matrix that is there already.
+ *
+ * A path is one way: which memory it wants, what it prepares of x once, and how it computes a rectangle of y. linear.c picks
+ * a path by the type of W and the number of rows, cuts y and shares the pieces out; a path knows no thread. */
 #ifndef TRINE_BLOCKS_LINEAR_H
 #define TRINE_BLOCKS_LINEAR_H
 
 #include "blocks/blocks.h"
 
-#define TRINE_LINEAR_X_ROWS 48 /* rows of x that pass over all panels of a block before the next do */
+/* One product, checked: y [x.rows, w->rows]. */
+typedef struct trine_linear_job {
+    trine_mat y, x;
+    const trine_weight *w;
+    const trine_kernels *kernels;
+    size_t row_bytes; /* of a row of W */
+    void *shared;     /* what prepare() wrote, or NULL */
+} trine_linear_job;
+
+typedef struct trine_linear_path {
+    int unit;    /* rows of W that are computed together: pieces are cut in multiples of it */
+    int most;    /* most rows of W a piece has, a multiple of unit */
+    bool cuts_x; /* whether a piece may be some rows of x only */
+    /* Bytes of memory that all pieces share, and floats that each thread has for itself. The number of rows may be smaller than
+     * it was when the arena was measured, never larger: sizes must not grow when rows shrink. */
+    size_t (*shared_bytes)(const trine_linear_job *job);
+    size_t (*scratch_floats)(const trine_linear_job *job);
+    /* Rows [row, row + n) of x into job->shared; NULL when there is nothing to prepare. */
+    void (*prepare)(const trine_linear_job *job, int row, int n);
+    /* y[row .. row + n_rows, first .. first + n). */
+    void (*run)(const trine_linear_job *job, int first, int n, int row, int n_rows, float *scratch);
+} trine_linear_path;
+
+static inline const unsigned char *trine_linear_weight_row(const trine_linear_job *job, int row)
+{
+    return (const unsigned char *)job->w->data + (size_t)row * job->row_bytes;
+}
+
+trine_linear_path trine_linear_few(const trine_linear_job *job);    /* W streams by, as it lies */
+trine_linear_path trine_linear_panels(const trine_linear_job *job); /* W becomes panels of f32 */
 
 void trine_linear_into(trine_pass *p, trine_mat y, trine_mat x, const trine_weight *w);
 
