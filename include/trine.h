@@ -137,7 +137,8 @@ typedef struct trine_span {
 /* A line of progress or a warning from the library; `text` has no newline and lives for the call only. */
 typedef void trine_log_fn(void *user, const char *text);
 
-/* The best kernel level that this processor and operating system run: "scalar", "avx2", "avx512"...; static. */
+/* The best kernel level that this processor and operating system run: "scalar", "avx2", "avx-vnni", "avx512", "avx512-vnni",
+ * "avx512-bf16" or "amx"; static. Where the processor has AMX, asking asks the operating system for its use as well. */
 TRINE_API const char *trine_cpu_best(void);
 /* The name of level `i`, from "scalar" upwards, or NULL past the last this machine runs; static. */
 TRINE_API const char *trine_cpu_level(int i);

@@ -168,7 +168,7 @@ const option trine_options[] = {
       .help = "threads; 0: one a core (default: 0)" },
     { "cpu", .argument = "LEVEL", .kind = OPTION_CPU, .group = GROUP_MODEL, .fallback = "auto", .environment = "TRINE_CPU",
       .commands = RUNNERS | CMD_INSPECT, .offset = FIELD(cpu),
-      .help = "kernels to use: auto, scalar, avx2, ... (see `trine version`)" },
+      .help = "kernels to use: auto, scalar, avx2, ... amx (see `trine version`)" },
 
     /* Results out. */
     { "out", 'o', .argument = "PATH", .kind = OPTION_FILE, .group = GROUP_OUTPUT, .commands = CMD_TRACE | CMD_CONVERT,

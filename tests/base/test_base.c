@@ -139,27 +139,41 @@ static void test_cpu(void **state)
     (void)state;
     const trine_cpu best = trine_cpu_detect();
     assert_string_equal(trine_cpu_level(0), "scalar");
-    assert_string_equal(trine_cpu_level((int)best), trine_cpu_best());
-    assert_null(trine_cpu_level((int)best + 1));
     assert_null(trine_cpu_level(-1));
     assert_null(trine_cpu_name(TRINE_CPU_COUNT));
+    assert_true(trine_cpu_has(TRINE_CPU_SCALAR) && trine_cpu_has((int)best));
+    assert_false(trine_cpu_has(-1) || trine_cpu_has((int)best + 1) || trine_cpu_has(TRINE_CPU_COUNT));
     trine_cpu level;
     trine_error err;
-    for (int i = 0; i <= (int)best; i++) {
-        assert_int_equal(trine_cpu_choose(&level, trine_cpu_level(i), &err), TRINE_OK);
+    /* Levels of this machine by number, by the next one, and by name. */
+    int n = 0, last = 0;
+    for (int i = 0; i < TRINE_CPU_COUNT; i = trine_cpu_next(i), n++) {
+        assert_true(trine_cpu_has(i));
+        assert_string_equal(trine_cpu_level(n), trine_cpu_name((trine_cpu)i));
+        assert_int_equal(trine_cpu_choose(&level, trine_cpu_level(n), &err), TRINE_OK);
         assert_int_equal(level, i);
+        last = i;
     }
+    assert_int_equal(last, best);
+    assert_string_equal(trine_cpu_level(n - 1), trine_cpu_best());
+    assert_null(trine_cpu_level(n));
     assert_int_equal(trine_cpu_choose(&level, NULL, &err), TRINE_OK);
     assert_int_equal(level, best);
     assert_int_equal(trine_cpu_choose(&level, "auto", &err), TRINE_OK);
     assert_int_equal(trine_cpu_choose(&level, "SCALAR", &err), TRINE_OK);
     assert_int_equal(level, TRINE_CPU_SCALAR);
-    const bool bf16 = best >= TRINE_CPU_AVX512_BF16;
+    /* Along the line a level needs those below it. */
+    assert_true(!trine_cpu_has(TRINE_CPU_AMX) || trine_cpu_has(TRINE_CPU_AVX512_BF16));
+    assert_true(!trine_cpu_has(TRINE_CPU_AVX512_BF16) || trine_cpu_has(TRINE_CPU_AVX512_VNNI));
+    assert_true(!trine_cpu_has(TRINE_CPU_AVX512_VNNI) || trine_cpu_has(TRINE_CPU_AVX512));
+    assert_true(!trine_cpu_has(TRINE_CPU_AVX512) || trine_cpu_has(TRINE_CPU_AVX2));
+    const bool bf16 = trine_cpu_has(TRINE_CPU_AVX512_BF16);
     assert_int_equal(trine_cpu_choose(&level, "avx512_bf16", &err), bf16 ? TRINE_OK : TRINE_ERROR_ARGUMENT);
     assert_int_equal(trine_cpu_choose(&level, "avx512-bf1", &err), TRINE_ERROR_ARGUMENT);
     assert_int_equal(trine_cpu_choose(&level, "mmx", &err), TRINE_ERROR_ARGUMENT);
     assert_non_null(strstr(err.text, "scalar"));
-    for (int i = (int)best + 1; i < TRINE_CPU_COUNT; i++) {
+    for (int i = 0; i < TRINE_CPU_COUNT; i++) {
+        if (trine_cpu_has(i)) continue;
         assert_int_equal(trine_cpu_choose(&level, trine_cpu_name((trine_cpu)i), &err), TRINE_ERROR_ARGUMENT);
         assert_int_equal(level, TRINE_CPU_SCALAR);
     }

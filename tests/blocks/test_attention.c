@@ -330,7 +330,7 @@ static void attention_in_the_pass(void **state)
 {
     (void)state;
     random_state r = random_open("attention in the pass");
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++)
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level))
         for (int i = 0; i < 25; i++) run_uncached(&r, (trine_cpu)level);
 }
 
@@ -339,7 +339,7 @@ static void attention_over_a_cache(void **state)
     (void)state;
     static const trine_dtype types[] = { TRINE_F32, TRINE_F16, TRINE_BF16, TRINE_Q8_0, TRINE_Q4_0 };
     random_state r = random_open("attention over a cache");
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++)
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level))
         for (int t = 0; t < 5; t++)
             for (int i = 0; i < 5; i++) run_cached(&r, (trine_cpu)level, types[t]);
 }
@@ -349,7 +349,7 @@ static void attention_to_a_source(void **state)
     (void)state;
     static const trine_dtype types[] = { TRINE_F32, TRINE_F16, TRINE_BF16, TRINE_Q8_0, TRINE_Q4_0 };
     random_state r = random_open("attention to a source");
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++)
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level))
         for (int t = 0; t < 5; t++)
             for (int i = 0; i < 3; i++) run_cross(&r, (trine_cpu)level, types[t]);
 }
@@ -360,7 +360,7 @@ static void threads_change_nothing(void **state)
     (void)state;
     random_state r = random_open("threads change nothing");
     static const int steps[] = { 530, 1 };
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
         float *first[2] = { NULL, NULL };
         for (int n_threads = 1; n_threads <= 5; n_threads++) {
             random_state same = r;
@@ -437,7 +437,7 @@ static void traced_weights(void **state)
 {
     (void)state;
     random_state r = random_open("traced weights");
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++)
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level))
         for (int round = 0; round < 8; round++) {
             static float table[32 * 9];
             picture kept = { .calls = 0 };

@@ -225,7 +225,7 @@ static void types_round_as_they_say(void **state)
     (void)state;
     static const trine_dtype types[] = { TRINE_F32, TRINE_F16, TRINE_BF16, TRINE_Q8_0, TRINE_Q4_0 };
     random_state r = random_open("types");
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++)
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level))
         for (int i = 0; i < 5; i++) {
             enum { N = 100 };
             static float k[N * D], v[N * D], scratch[TRINE_KV_PAGE * D];

@@ -148,7 +148,7 @@ static void linear_of_every_type(void **state)
 {
     (void)state;
     random_state r = random_open("linear of every type");
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++)
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level))
         for (int i = 0; i < N_TYPES; i++) {
             const int block = trine_dtype_get(TYPES[i])->block;
             for (int round = 0; round < 12; round++) {
@@ -166,7 +166,7 @@ static void linear_past_the_edges(void **state)
     random_state r = random_open("linear past the edges");
     static const int shapes[][3] = { { 1, 300, 1030 },  { 4, 37, 513 },   { 17, 515, 511 },
                                      { 130, 33, 1027 }, { 49, 257, 512 }, { 200, 5, 40 } };
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
         for (int i = 0; i < 6; i++)
             run_linear(&r, (trine_cpu)level, i % 2 ? TRINE_F32 : TRINE_BF16, shapes[i][0], shapes[i][1], shapes[i][2]);
         run_linear(&r, (trine_cpu)level, TRINE_Q4_K, 33, 290, 1280);
@@ -198,7 +198,7 @@ static void feed_forward(void **state)
     (void)state;
     random_state r = random_open("feed forward");
     enum { WIDE = 50, NARROW = 30, ROWS = 7 };
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++)
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level))
         for (int kind = TRINE_RELU; kind <= TRINE_GELU_QUICK; kind++)
             for (int gated = 0; gated < 2; gated++) {
                 weights up = make_weights(&r, TRINE_F32, WIDE, NARROW, true),

@@ -123,7 +123,7 @@ static void rope_turns(void **state)
 {
     (void)state;
     random_state r = random_open("rope turns");
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++)
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level))
         for (int round = 0; round < 60; round++) {
             const int n_heads = random_int(&r, 1, 3), d = random_int(&r, 2, 70), n_rotated = random_int(&r, 1, d / 2) * 2;
             const trine_rope_config c = { .theta = 10000, .d_head = d, .n_rotated = n_rotated, .interleaved = round % 2 };

@@ -64,7 +64,7 @@ static void norms_and_sums(void **state)
     trine_segment segment;
     const trine_batch batch = one_segment(&segment, ROWS);
     const int32_t rows[3] = { 4, 0, 4 };
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
         sheet s = { .rows = rows };
         random_fill(&r, s.x, ROWS * COLS, 3);
         random_fill(&r, s.y, ROWS * COLS, 3);
@@ -97,7 +97,7 @@ static void norm_of_equal_elements(void **state)
     (void)state;
     trine_segment segment;
     const trine_batch batch = one_segment(&segment, ROWS);
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
         sheet s = { .which = LAYER_NORM };
         for (int i = 0; i < ROWS * COLS; i++) s.x[i] = 0.3f;
         for (int i = 0; i < COLS; i++) {
@@ -117,7 +117,7 @@ static void embedding_and_positions(void **state)
     const trine_segment segments[2] = { { .n_rows = 2, .pos = 3 }, { .first_row = 2, .n_rows = 3 } };
     const int32_t ids[ROWS] = { 0, 10, 3, 3, 7 };
     const trine_batch batch = { .n_rows = ROWS, .n_segments = 2, .segments = segments, .ids = ids };
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++)
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level))
         for (int t = 0; t < 3; t++) {
             const trine_dtype_info *info = trine_dtype_get(types[t]);
             float plain[IDS * COLS];
@@ -161,7 +161,7 @@ static void norm_of_heads(void **state)
     random_state r = random_open("norm of heads");
     trine_segment segment;
     const trine_batch batch = one_segment(&segment, ROWS);
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
         sheet s = { 0 };
         random_fill(&r, s.x, ROWS * COLS, 1);
         random_fill(&r, s.weight, COLS, 1);

@@ -127,7 +127,7 @@ static void dot_tiles(void **state)
 {
     (void)state;
     random_state r = random_open("dot tiles");
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
         trine_kernels k;
         trine_kernels_init(&k, (trine_cpu)level);
         for (int t = 0; t < N_TYPES; t++) {
@@ -150,7 +150,7 @@ static void tiles_agree(void **state)
     static unsigned char w[TRINE_DOT_TILE * N * 4];
     random_fill(&r, x, TRINE_DOT_TILE * N, 1);
     random_fill(&r, panel, 100 * 64, 1);
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
         trine_kernels k;
         trine_kernels_init(&k, (trine_cpu)level);
         for (int t = 0; t < N_TYPES; t++) {
@@ -217,7 +217,7 @@ static void gemm_panels(void **state)
 {
     (void)state;
     random_state r = random_open("gemm panels");
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
         trine_kernels k;
         trine_kernels_init(&k, (trine_cpu)level);
         for (int n_cols = 1; n_cols <= k.panel_cols; n_cols++)
@@ -232,7 +232,7 @@ static void transpositions(void **state)
 {
     (void)state;
     random_state r = random_open("transpositions");
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
         trine_kernels k;
         trine_kernels_init(&k, (trine_cpu)level);
         for (int round = 0; round < 300; round++) {
@@ -263,7 +263,7 @@ static void unpacking(void **state)
 {
     (void)state;
     random_state r = random_open("unpacking");
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
         trine_kernels k;
         trine_kernels_init(&k, (trine_cpu)level);
         for (int t = 0; t < N_TYPES; t++) {
@@ -297,7 +297,7 @@ static void sixteen_bits(void **state)
     static float out[65536], in[65536];
     static uint16_t packed[65536];
     for (int i = 0; i < 65536; i++) all[i] = (uint16_t)i;
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
         trine_kernels k;
         trine_kernels_init(&k, (trine_cpu)level);
         for (int t = 0; t < 2; t++) {
@@ -326,7 +326,7 @@ static void sixteen_bits(void **state)
 static void complete_tables(void **state)
 {
     (void)state;
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
         trine_kernels k;
         trine_kernels_init(&k, (trine_cpu)level);
         for (int t = 0; t < N_TYPES; t++) assert_true(k.dot_tile[TYPES[t]] && k.unpack[TYPES[t]]);

@@ -40,7 +40,7 @@ typedef void row_test(random_state *r, const trine_kernels *k, size_t n, size_t 
 static void each_length(const char *name, row_test *test)
 {
     random_state r = random_open(name);
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
         trine_kernels k;
         trine_kernels_init(&k, (trine_cpu)level);
         for (size_t n = 0; n <= 67; n++) test(&r, &k, n, (size_t)random_int(&r, 0, 3));
@@ -86,7 +86,7 @@ static void maps(void **state) { (void)state, each_length("maps", map_test); }
 static void map_edges(void **state)
 {
     (void)state;
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
         trine_kernels k;
         trine_kernels_init(&k, (trine_cpu)level);
         for (int map = 0; map < TRINE_MAP_COUNT; map++)
@@ -147,7 +147,7 @@ static void exponential(void **state)
 {
     (void)state;
     enum { N = 1000 };
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
         trine_kernels k;
         double worst = 0;
         trine_kernels_init(&k, (trine_cpu)level);
@@ -172,7 +172,7 @@ static void error_function(void **state)
     (void)state;
     /* Through GELU: erf(x) = 2 gelu(sqrt(2) x) / (sqrt(2) x) - 1. */
     enum { N = 500 };
-    for (int level = 0; level <= (int)trine_cpu_detect(); level++) {
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
         trine_kernels k;
         trine_kernels_init(&k, (trine_cpu)level);
         for (int step = -50; step < 50; step++) {
