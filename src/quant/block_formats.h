@@ -14,7 +14,10 @@ trine_pack_fn trine_pack_f32, trine_pack_f16, trine_pack_bf16;
 /* block_32.c */
 trine_unpack_fn trine_unpack_q8_0, trine_unpack_q4_0, trine_unpack_q4_1, trine_unpack_q5_0, trine_unpack_q5_1;
 trine_pack_fn trine_pack_q8_0, trine_pack_q4_0, trine_pack_q4_1, trine_pack_q5_0, trine_pack_q5_1;
-/* block_256.c */
+/* fit_32.c */
+trine_pack_fn trine_fit_q8_0, trine_fit_q4_0, trine_fit_q4_1, trine_fit_q5_0, trine_fit_q5_1;
+/* block_256.c, fit_256.c */
 trine_unpack_fn trine_unpack_q4_k, trine_unpack_q5_k, trine_unpack_q6_k;
+trine_pack_fn trine_pack_q4_k, trine_pack_q5_k, trine_pack_q6_k;
 
 #endif

@@ -8,25 +8,25 @@
 
 /* clang-format off */
 static const trine_dtype_info types[TRINE_DTYPE_COUNT] = {
-    /*               name    safetensors GGUF block bytes computes unpack             pack */
-    [TRINE_F32]  = { "f32",  "F32",  0,    1,   4, true,  trine_unpack_f32,  trine_pack_f32  },
-    [TRINE_F16]  = { "f16",  "F16",  1,    1,   2, true,  trine_unpack_f16,  trine_pack_f16  },
-    [TRINE_BF16] = { "bf16", "BF16", 30,   1,   2, true,  trine_unpack_bf16, trine_pack_bf16 },
-    [TRINE_Q8_0] = { "q8_0", NULL,   8,   32,  34, true,  trine_unpack_q8_0, trine_pack_q8_0 },
-    [TRINE_Q4_0] = { "q4_0", NULL,   2,   32,  18, true,  trine_unpack_q4_0, trine_pack_q4_0 },
-    [TRINE_Q4_1] = { "q4_1", NULL,   3,   32,  20, true,  trine_unpack_q4_1, trine_pack_q4_1 },
-    [TRINE_Q5_0] = { "q5_0", NULL,   6,   32,  22, true,  trine_unpack_q5_0, trine_pack_q5_0 },
-    [TRINE_Q5_1] = { "q5_1", NULL,   7,   32,  24, true,  trine_unpack_q5_1, trine_pack_q5_1 },
-    [TRINE_Q4_K] = { "q4_k", NULL,   12, 256, 144, true,  trine_unpack_q4_k, NULL },
-    [TRINE_Q5_K] = { "q5_k", NULL,   13, 256, 176, true,  trine_unpack_q5_k, NULL },
-    [TRINE_Q6_K] = { "q6_k", NULL,   14, 256, 210, true,  trine_unpack_q6_k, NULL },
-    [TRINE_I8]   = { "i8",   "I8",   24,   1,   1, false, NULL, NULL },
-    [TRINE_U8]   = { "u8",   "U8",   -1,   1,   1, false, NULL, NULL },
-    [TRINE_I16]  = { "i16",  "I16",  25,   1,   2, false, NULL, NULL },
-    [TRINE_I32]  = { "i32",  "I32",  26,   1,   4, false, NULL, NULL },
-    [TRINE_I64]  = { "i64",  "I64",  27,   1,   8, false, NULL, NULL },
-    [TRINE_F64]  = { "f64",  "F64",  28,   1,   8, false, NULL, NULL },
-    [TRINE_BOOL] = { "bool", "BOOL", -1,   1,   1, false, NULL, NULL },
+    /*               name    safetensors GGUF block bytes computes unpack             pack              fit */
+    [TRINE_F32]  = { "f32",  "F32",  0,    1,   4, true,  trine_unpack_f32,  trine_pack_f32,  trine_pack_f32 },
+    [TRINE_F16]  = { "f16",  "F16",  1,    1,   2, true,  trine_unpack_f16,  trine_pack_f16,  trine_pack_f16 },
+    [TRINE_BF16] = { "bf16", "BF16", 30,   1,   2, true,  trine_unpack_bf16, trine_pack_bf16, trine_pack_bf16 },
+    [TRINE_Q8_0] = { "q8_0", NULL,   8,   32,  34, true,  trine_unpack_q8_0, trine_pack_q8_0, trine_fit_q8_0 },
+    [TRINE_Q4_0] = { "q4_0", NULL,   2,   32,  18, true,  trine_unpack_q4_0, trine_pack_q4_0, trine_fit_q4_0 },
+    [TRINE_Q4_1] = { "q4_1", NULL,   3,   32,  20, true,  trine_unpack_q4_1, trine_pack_q4_1, trine_fit_q4_1 },
+    [TRINE_Q5_0] = { "q5_0", NULL,   6,   32,  22, true,  trine_unpack_q5_0, trine_pack_q5_0, trine_fit_q5_0 },
+    [TRINE_Q5_1] = { "q5_1", NULL,   7,   32,  24, true,  trine_unpack_q5_1, trine_pack_q5_1, trine_fit_q5_1 },
+    [TRINE_Q4_K] = { "q4_k", NULL,   12, 256, 144, true,  trine_unpack_q4_k, trine_pack_q4_k, trine_pack_q4_k },
+    [TRINE_Q5_K] = { "q5_k", NULL,   13, 256, 176, true,  trine_unpack_q5_k, trine_pack_q5_k, trine_pack_q5_k },
+    [TRINE_Q6_K] = { "q6_k", NULL,   14, 256, 210, true,  trine_unpack_q6_k, trine_pack_q6_k, trine_pack_q6_k },
+    [TRINE_I8]   = { "i8",   "I8",   24,   1,   1, false, NULL, NULL, NULL },
+    [TRINE_U8]   = { "u8",   "U8",   -1,   1,   1, false, NULL, NULL, NULL },
+    [TRINE_I16]  = { "i16",  "I16",  25,   1,   2, false, NULL, NULL, NULL },
+    [TRINE_I32]  = { "i32",  "I32",  26,   1,   4, false, NULL, NULL, NULL },
+    [TRINE_I64]  = { "i64",  "I64",  27,   1,   8, false, NULL, NULL, NULL },
+    [TRINE_F64]  = { "f64",  "F64",  28,   1,   8, false, NULL, NULL, NULL },
+    [TRINE_BOOL] = { "bool", "BOOL", -1,   1,   1, false, NULL, NULL, NULL },
 };
 /* clang-format on */
 

@@ -15,6 +15,9 @@ typedef struct trine_dtype_info {
     /* f32 from n elements and back (n a multiple of `block`); scalar, the definition of correct. NULL when it cannot. */
     void (*unpack)(float *out, const void *in, size_t n);
     void (*pack)(void *out, const float *in, size_t n);
+    /* The same for weights: searches for the scales that make the values' errors cost least, at hundreds of times the work. For types
+     * without a plainer way `pack` is this. */
+    void (*fit)(void *out, const float *in, size_t n);
 } trine_dtype_info;
 
 /* Facts of a type, or NULL for a number that is none. */

@@ -349,7 +349,6 @@ static void test_refused(void **state)
     expect_refused(temp_path("no/a"), in, &none, TRINE_ERROR_NOT_FOUND, "beside");
     expect_refused(temp_path("a"), in, &(trine_convert_options) { .container = "onnx" }, TRINE_ERROR_ARGUMENT, "onnx");
     expect_refused(temp_path("a"), in, &(trine_convert_options) { .type = TRINE_Q8_0 }, TRINE_ERROR_ARGUMENT, "q8_0");
-    expect_refused(temp_path("a.gguf"), in, &(trine_convert_options) { .type = TRINE_Q4_K }, TRINE_ERROR_ARGUMENT, "q4_k");
     expect_refused(temp_path("a.gguf"), in, &(trine_convert_options) { .type = TRINE_I8 }, TRINE_ERROR_ARGUMENT, "i8");
     expect_refused(temp_path("a.gguf"), in, &(trine_convert_options) { .type = (trine_dtype)77 }, TRINE_ERROR_ARGUMENT, "unknown");
     assert_int_equal(temp_count(folder), 0);
