@@ -26,10 +26,8 @@ test     libcmocka-dev         module:cmocka
 test     g++                   command:c++
 lint     clang-format          command:clang-format
 lint     clang-tidy            command:clang-tidy
-lint     libomp-dev            clangheader:omp.h
 fuzz     clang                 command:clang
 fuzz     libclang-rt-14-dev    clangfile:libclang_rt.fuzzer-x86_64.a
-fuzz     libomp-dev            clangheader:omp.h
 demo     python3-pip           command:pip3
 '
 
@@ -39,7 +37,6 @@ found() {
     command:*) command -v "$what" >/dev/null 2>&1 ;;
     module:*) command -v pkg-config >/dev/null 2>&1 && pkg-config --exists "$what" ;;
     header:*) echo "#include <$what>" | cc -E - >/dev/null 2>&1 ;;
-    clangheader:*) echo "#include <$what>" | clang -fopenmp -E - >/dev/null 2>&1 ;;
     clangfile:*) [ -e "$(clang -print-file-name="$what" 2>/dev/null)" ] || [ -e "$(clang -print-runtime-dir 2>/dev/null)/$what" ] ;;
     esac
 }

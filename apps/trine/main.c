@@ -38,7 +38,6 @@ static int dispatch(run *r, int argc, char **argv)
 int main(int argc, char **argv)
 {
     run r = { 0 };
-    wait_briefly(argv);
     console_open(&r);
     interrupt_catch();
     int code = dispatch(&r, argc, argv);

@@ -149,6 +149,5 @@ int generation_failed(run *r, writing *w, trine_status status, const trine_error
 int chat_template(run *r, char **jinja);
 
 /* Makes idle threads of the library sleep sooner (thread_waiting.c); call it before anything else. */
-void wait_briefly(char **argv);
 
 #endif

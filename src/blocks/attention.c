@@ -76,8 +76,25 @@ static float *partial_at(float *partials, const trine_attention_spec *spec, int 
     return partials + (((size_t)row * (size_t)spec->n_heads + (size_t)head) * CHUNKS + (size_t)chunk) * partial_size(spec);
 }
 
-static void run_task(trine_mat out, const trine_attention_job *job, const cut *cuts, float *partials, float *scratch, int task)
+/* What all tasks of a call share. */
+typedef struct tasks {
+    const trine_attention_job *job;
+    const cut *cuts;
+    trine_mat out;
+    float *partials, *scratch;
+    size_t stride;
+    int n;
+} tasks;
+
+static void run_task(void *user, int piece, int thread)
 {
+    const tasks *all = user;
+    const trine_attention_job *job = all->job;
+    const cut *cuts = all->cuts;
+    const trine_mat out = all->out;
+    float *partials = all->partials, *scratch = all->scratch + (size_t)thread * all->stride;
+    /* Backwards: the last tiles of a causal mask see the most keys, and long tasks are better begun first. */
+    const int task = all->n - 1 - piece;
     const trine_attention_spec *spec = job->spec;
     const int index = find_segment(cuts, job->batch->n_segments, task);
     const trine_segment *segment = &job->batch->segments[index];
@@ -124,21 +141,35 @@ static void merge(float *to, const float *chunks, int n_chunks, size_t size, siz
     for (size_t i = 0; i < d; i++) to[i] /= sum;
 }
 
-/* Appends the pass's keys and values to the segments' caches. `cache` picks which. */
+/* One segment's keys and values on their way into its cache. */
+typedef struct append_job {
+    trine_kv *kv;
+    const trine_kernels *kernels;
+    const trine_segment *segment;
+    trine_mat k, v;
+    int layer;
+    float *scratch;
+    size_t stride;
+} append_job;
+
+static void append_head(void *user, int head, int thread)
+{
+    const append_job *j = user;
+    const size_t at = (size_t)head * (size_t)trine_kv_get_shape(j->kv)->d_head;
+    trine_kv_write(j->kv, j->kernels, j->layer, head, j->segment->pos, j->segment->n_rows,
+                   trine_row(j->k, j->segment->first_row) + at, trine_row(j->v, j->segment->first_row) + at, (size_t)j->k.cols,
+                   j->scratch + (size_t)thread * j->stride);
+}
+
+/* Appends the pass's keys and values to the segments' caches. `cross` picks which. */
 static void append(trine_pass *p, int layer, trine_mat k, trine_mat v, bool cross, float *scratch, size_t stride)
 {
-    const trine_batch *batch = p->batch;
-    for (int s = 0; s < batch->n_segments; s++) {
-        const trine_segment *segment = &batch->segments[s];
-        trine_kv *kv = cross ? segment->cross : segment->self;
-        if (!kv) continue;
-        const trine_kv_shape *shape = trine_kv_get_shape(kv);
-        const size_t at = (size_t)segment->first_row * (size_t)k.cols, d = (size_t)shape->d_head;
-        const bool large = p->n_threads > 1 && (double)segment->n_rows * k.cols > TRINE_ROWS_SMALL / 16;
-#pragma omp parallel for schedule(static) num_threads(p->n_threads) if (large)
-        for (int h = 0; h < shape->n_kv_heads; h++)
-            trine_kv_write(kv, p->kernels, layer, h, segment->pos, segment->n_rows, k.data + at + (size_t)h * d,
-                           v.data + at + (size_t)h * d, (size_t)k.cols, scratch + (size_t)trine_thread() * stride);
+    for (int s = 0; s < p->batch->n_segments; s++) {
+        const trine_segment *segment = &p->batch->segments[s];
+        append_job job = { cross ? segment->cross : segment->self, p->kernels, segment, k, v, layer, scratch, stride };
+        if (!job.kv) continue;
+        const bool large = (double)segment->n_rows * k.cols > TRINE_ROWS_SMALL / 16;
+        trine_team_run(large ? p->team : NULL, trine_kv_get_shape(job.kv)->n_kv_heads, append_head, &job);
     }
 }
 
@@ -224,11 +255,8 @@ static trine_mat attention(trine_pass *p, trine_attention_job *job, const char *
         const trine_attention_keys keys = trine_attention_keys_of(job, &p->batch->segments[s]);
         work += (double)p->batch->segments[s].n_rows * keys.n * job->q.cols;
     }
-    const bool large = n_threads > 1 && n_tasks > 1 && work > TRINE_ROWS_SMALL / 4;
-    /* Backwards: the last tiles of a causal mask see the most keys, and long tasks are better begun first. */
-#pragma omp parallel for schedule(dynamic) num_threads(n_threads) if (large)
-    for (int t = 0; t < n_tasks; t++)
-        run_task(out, job, cuts, partials, scratch + (size_t)trine_thread() * stride, n_tasks - 1 - t);
+    tasks all = { job, cuts, out, partials, scratch, stride, n_tasks };
+    trine_team_run(work > TRINE_ROWS_SMALL / 4 ? p->team : NULL, n_tasks, run_task, &all);
     for (int s = 0; partial_rows && s < p->batch->n_segments; s++) {
         const trine_segment *segment = &p->batch->segments[s];
         if (cuts[s].n_chunks == 1) continue;

@@ -13,6 +13,22 @@ static bool table_is_fine(trine_pass *p, size_t *row_bytes, const trine_weight *
     return false;
 }
 
+typedef struct lookup {
+    trine_unpack_fn *unpack;
+    trine_mat y;
+    const unsigned char *table;
+    size_t row_bytes;
+    const int32_t *ids;
+} lookup;
+
+static void unpack_rows(const void *job, int first, int n, int thread)
+{
+    const lookup *j = job;
+    (void)thread;
+    for (int r = first; r < first + n; r++)
+        j->unpack(trine_row(j->y, r), j->table + (size_t)j->ids[r] * j->row_bytes, (size_t)j->y.cols);
+}
+
 trine_mat trine_embedding(trine_pass *p, const trine_weight *table, const int32_t *ids)
 {
     const int n_rows = p->batch->n_rows;
@@ -28,8 +44,8 @@ trine_mat trine_embedding(trine_pass *p, const trine_weight *table, const int32_
                 (int)ids[i], i, table->rows);
             return y;
         }
-    TRINE_FOR_ROWS(p, y, 1,
-                   p->kernels->unpack[table->type](row, (const unsigned char *)table->data + (size_t)ids[r] * row_bytes, n))
+    trine_for_rows(p, n_rows, table->cols, unpack_rows,
+                   &(lookup) { p->kernels->unpack[table->type], y, table->data, row_bytes, ids });
     return y;
 }
 

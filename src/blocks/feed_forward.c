@@ -10,11 +10,21 @@ _Static_assert((int)TRINE_RELU == (int)TRINE_MAP_RELU && (int)TRINE_GELU_QUICK =
                    (int)TRINE_GELU_TANH == (int)TRINE_MAP_GELU_TANH && (int)TRINE_TANH == (int)TRINE_MAP_TANH,
                "activations and maps are numbered alike");
 
+typedef struct map_job {
+    trine_map_fn *map;
+    trine_mat x;
+} map_job;
+
+static void map_rows(const void *job, int first, int n, int thread)
+{
+    const map_job *j = job;
+    (void)thread;
+    j->map(trine_row(j->x, first), (size_t)n * (size_t)j->x.cols);
+}
+
 void trine_activate_in_place(trine_pass *p, trine_mat x, trine_activation kind)
 {
-    if (!trine_pass_computes(p)) return;
-    trine_map_fn *map = p->kernels->map[kind];
-    TRINE_FOR_ROWS(p, x, 16, map(row, n))
+    if (trine_pass_computes(p)) trine_for_rows(p, x.rows, 16.0 * x.cols, map_rows, &(map_job) { p->kernels->map[kind], x });
 }
 
 bool trine_activation_from_name(trine_activation *out, const char *name)

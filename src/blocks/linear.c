@@ -2,8 +2,6 @@
  * which piece of y. The cut decides who computes, never what: results do not depend on the number of threads. */
 #include "blocks/linear.h"
 
-#include <omp.h>
-
 #include "base/size.h"
 
 enum {
@@ -28,32 +26,48 @@ static size_t scratch_floats(const trine_linear_job *job, const trine_linear_pat
     return trine_round_up(own > least ? own : least, 16);
 }
 
-static void compute(const trine_linear_job *job, const trine_linear_path *path, int n_threads, float *scratch, size_t stride)
+/* How y is cut: n_blocks of `block` columns by n_parts of `part` rows, a piece each. */
+typedef struct cut {
+    const trine_linear_job *job;
+    const trine_linear_path *path;
+    int block, n_blocks, part, n_parts, prepare;
+    float *scratch;
+    size_t stride;
+} cut;
+
+static void prepare_piece(void *user, int piece, int thread)
 {
-    const int n_rows = job->w->rows, x_rows = job->x.rows;
-    const bool large = n_threads > 1 && (double)x_rows * (double)job->w->cols * (double)n_rows > SMALL_WORK;
+    const cut *c = user;
+    const int row = piece * c->prepare;
+    (void)thread;
+    c->path->prepare(c->job, row, trine_min_int(c->prepare, c->job->x.rows - row));
+}
+
+static void run_piece(void *user, int piece, int thread)
+{
+    const cut *c = user;
+    const int first = piece / c->n_parts * c->block, row = piece % c->n_parts * c->part;
+    const int n = trine_min_int(c->block, c->job->w->rows - first), n_rows = trine_min_int(c->part, c->job->x.rows - row);
+    if (n_rows > 0) c->path->run(c->job, first, n, row, n_rows, c->scratch + (size_t)thread * c->stride);
+}
+
+static void compute(trine_pass *p, const trine_linear_job *job, const trine_linear_path *path, float *scratch, size_t stride)
+{
+    const int n_rows = job->w->rows, x_rows = job->x.rows, n_threads = trine_max_int(1, p->n_threads);
+    const bool large = (double)x_rows * (double)job->w->cols * (double)n_rows > SMALL_WORK;
+    cut c = { .job = job, .path = path, .scratch = scratch, .stride = stride };
     /* Each thread finds several pieces, so that one that is interrupted does not make the others wait. */
-    int block = (n_rows + 4 * n_threads - 1) / (4 * n_threads);
-    block = trine_min_int((int)trine_round_up((size_t)trine_max_int(block, 1), (size_t)path->unit), path->most);
-    const int n_blocks = (n_rows + block - 1) / block;
+    const int block = (n_rows + 4 * n_threads - 1) / (4 * n_threads);
+    c.block = trine_min_int((int)trine_round_up((size_t)trine_max_int(block, 1), (size_t)path->unit), path->most);
+    c.n_blocks = (n_rows + c.block - 1) / c.block;
     /* A narrow W leaves threads without a block: then rows of x are shared out as well. */
-    const int n_parts =
-        path->cuts_x ? trine_max_int(1, trine_min_int(x_rows / PART_ROWS, (2 * n_threads + n_blocks - 1) / n_blocks)) : 1;
-    const int part = (x_rows + n_parts - 1) / n_parts;
-#pragma omp parallel num_threads(n_threads) if (large)
-    {
-        float *mine = scratch + (size_t)omp_get_thread_num() * stride;
-        if (path->prepare) {
-#pragma omp for schedule(static)
-            for (int row = 0; row < x_rows; row++) path->prepare(job, row, 1);
-        }
-#pragma omp for collapse(2) schedule(dynamic)
-        for (int b = 0; b < n_blocks; b++)
-            for (int r = 0; r < n_parts; r++) {
-                const int first = b * block, row = r * part, rows = trine_min_int(part, x_rows - row);
-                if (rows > 0) path->run(job, first, trine_min_int(block, n_rows - first), row, rows, mine);
-            }
-    }
+    c.n_parts =
+        path->cuts_x ? trine_max_int(1, trine_min_int(x_rows / PART_ROWS, (2 * n_threads + c.n_blocks - 1) / c.n_blocks)) : 1;
+    c.part = (x_rows + c.n_parts - 1) / c.n_parts;
+    c.prepare = (x_rows + 4 * n_threads - 1) / (4 * n_threads);
+    const trine_stage stages[] = { { path->prepare ? (x_rows + c.prepare - 1) / c.prepare : 0, prepare_piece },
+                                   { c.n_blocks * c.n_parts, run_piece } };
+    trine_team_run_stages(large ? p->team : NULL, stages, 2, &c);
 }
 
 void trine_linear_into(trine_pass *p, trine_mat y, trine_mat x, const trine_weight *w)
@@ -73,7 +87,7 @@ void trine_linear_into(trine_pass *p, trine_mat y, trine_mat x, const trine_weig
     float *scratch = trine_pass_alloc(p, stride * (size_t)n_threads, sizeof(float));
     const size_t shared = path.shared_bytes(&job);
     if (shared) job.shared = trine_pass_alloc(p, shared, 1);
-    if (trine_pass_computes(p) && x.rows > 0) compute(&job, &path, n_threads, scratch, stride);
+    if (trine_pass_computes(p) && x.rows > 0) compute(p, &job, &path, scratch, stride);
     trine_arena_release(p->arena, mark);
 }
 

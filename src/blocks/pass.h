@@ -11,6 +11,7 @@
 #define TRINE_BLOCKS_PASS_H
 
 #include "base/arena.h"
+#include "base/team.h"
 #include "kernels/kernels.h"
 #include "trine.h"
 
@@ -53,7 +54,8 @@ typedef struct trine_tracer {
 typedef struct trine_pass {
     trine_arena *arena;
     const trine_kernels *kernels;
-    int n_threads;
+    int n_threads;    /* most that work at a time: scratch memory is for so many */
+    trine_team *team; /* n_threads of them, or NULL: the caller alone */
     const trine_batch *batch;
     trine_tracer *tracer; /* NULL unless looking inside */
     trine_status failed;  /* sticky */

@@ -106,6 +106,28 @@ void trine_rope_clear(trine_rope *rope)
     *rope = (trine_rope) { 0 };
 }
 
+typedef struct turn_job {
+    const trine_kernels *kernels;
+    const trine_rope *rope;
+    trine_mat x; /* of one segment */
+    int d_head, pos;
+    float *scratch;
+    size_t stride;
+} turn_job;
+
+static void turn_rows(const void *job, int first, int n, int thread)
+{
+    const turn_job *j = job;
+    const trine_rope *rope = j->rope;
+    const size_t n_pairs = (size_t)rope->n_rotated / 2;
+    float *cosine = j->scratch + (size_t)thread * j->stride, *sine = cosine + n_pairs;
+    trine_rope_turn_fn *turn = rope->interleaved ? j->kernels->rope_interleaved : j->kernels->rope_half;
+    for (int r = first; r < first + n; r++) {
+        j->kernels->rope_angles(cosine, sine, rope->inv_freq, (float)(j->pos + r), rope->scale, n_pairs);
+        for (int h = 0; h < j->x.cols; h += j->d_head) turn(trine_row(j->x, r) + h, cosine, sine, n_pairs);
+    }
+}
+
 void trine_rope_in_place(trine_pass *p, trine_mat x, int d_head, const trine_rope *rope)
 {
     const int n_pairs = rope->n_rotated / 2, n_threads = trine_max_int(1, p->n_threads);
@@ -115,18 +137,17 @@ void trine_rope_in_place(trine_pass *p, trine_mat x, int d_head, const trine_rop
     if (!p->failed && (d_head < rope->n_rotated || x.cols % d_head))
         trine_pass_fail(p, TRINE_ERROR_INTERNAL, "rope: %d rotated dimensions of heads of %d in rows of %d", rope->n_rotated,
                         d_head, x.cols);
-    if (trine_pass_computes(p)) {
-        trine_rope_turn_fn *turn = rope->interleaved ? p->kernels->rope_interleaved : p->kernels->rope_half;
-        /* Segments lie one after another, and threads take runs of rows inside each. */
-        for (int s = 0; s < p->batch->n_segments; s++) {
-            const trine_segment *segment = &p->batch->segments[s];
-            const trine_mat rows = { x.data + (size_t)segment->first_row * (size_t)x.cols, segment->n_rows, x.cols };
-            TRINE_FOR_ROWS(p, rows, 8, {
-                float *cosine = scratch + (size_t)trine_thread() * stride, *sine = cosine + n_pairs;
-                p->kernels->rope_angles(cosine, sine, rope->inv_freq, (float)(segment->pos + r), rope->scale, (size_t)n_pairs);
-                for (size_t h = 0; h < n; h += (size_t)d_head) turn(row + h, cosine, sine, (size_t)n_pairs);
-            })
-        }
+    /* Segments lie one after another, and threads take runs of rows inside each. */
+    for (int i = 0; trine_pass_computes(p) && i < p->batch->n_segments; i++) {
+        const trine_segment *segment = &p->batch->segments[i];
+        const turn_job job = { .kernels = p->kernels,
+                               .rope = rope,
+                               .x = { trine_row(x, segment->first_row), segment->n_rows, x.cols },
+                               .d_head = d_head,
+                               .pos = segment->pos,
+                               .scratch = scratch,
+                               .stride = stride };
+        trine_for_rows(p, segment->n_rows, 8.0 * x.cols, turn_rows, &job);
     }
     trine_arena_release(p->arena, mark);
 }

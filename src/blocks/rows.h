@@ -2,27 +2,16 @@
 #ifndef TRINE_BLOCKS_ROWS_H
 #define TRINE_BLOCKS_ROWS_H
 
-#include <omp.h>
-
 #include "blocks/blocks.h"
 
 #define TRINE_ROWS_SMALL 65536 /* element operations below which a second thread costs more than it brings */
 
-/* Runs a statement with `float *row` and `size_t n` for each row of x, by all threads when there is enough of it; `cost`
- * element operations each. Rows are independent, so threads change nothing. `r` is the row's index. */
-#define TRINE_FOR_ROWS(p, x, cost, ...)                                                                                            \
-    {                                                                                                                              \
-        const size_t n = (size_t)(x).cols;                                                                                         \
-        const bool large = (p)->n_threads > 1 && (x).rows > 1 && (double)(x).rows * (double)n * (cost) > TRINE_ROWS_SMALL;         \
-        _Pragma("omp parallel for schedule(static) num_threads((p)->n_threads) if (large)") for (int r = 0; r < (x).rows; r++)     \
-        {                                                                                                                          \
-            float *row = (x).data + (size_t)r * n;                                                                                 \
-            __VA_ARGS__;                                                                                                           \
-        }                                                                                                                          \
-    }
+/* Rows [first, first + n) of a job, on thread `thread`. Rows are independent, so the cut changes nothing. */
+typedef void trine_rows_fn(const void *job, int first, int n, int thread);
+/* All rows [0, n_rows) of a job, by all threads when there is enough of it; `cost` element operations a row. */
+void trine_for_rows(trine_pass *p, int n_rows, double cost, trine_rows_fn *run, const void *job);
 
-/* Which of the threads of a parallel loop this is. */
-static inline int trine_thread(void) { return omp_get_thread_num(); }
+static inline float *trine_row(trine_mat x, int row) { return x.data + (size_t)row * (size_t)x.cols; }
 
 void trine_multiply_in_place(trine_pass *p, trine_mat x, trine_mat y); /* x *= y */
 

@@ -1,5 +1,5 @@
-/* session.c - opening a session takes all the memory it will ever use: the arena of its passes, the pages of its caches and
- * the arrays a batch is laid out in. */
+/* session.c - opening a session takes all it will ever use: its threads, the arena of its passes, the pages of its caches and the
+ * arrays a batch is laid out in. */
 #include "generate/session.h"
 
 #include <stdlib.h>
@@ -31,6 +31,7 @@ trine_status trine_session_open(trine_session **out, trine_model *model, const t
     }
     if ((status = trine_model_end_ids(s->ends, &s->n_ends, model, err))) goto fail;
     if ((status = trine_arena_open(&s->arena, plan.arena_bytes, err))) goto fail;
+    if ((status = trine_team_open(&s->team, o->n_threads, err))) goto fail;
     const trine_kv_shape shape = trine_session_kv_shape(model, o);
     if (model->info.paradigm != TRINE_ENCODER && (status = trine_kv_pool_open(&s->self, &shape, o->ctx, o->n_sequences, err)))
         goto fail;
@@ -54,6 +55,7 @@ fail:
 void trine_session_close(trine_session *s)
 {
     if (!s) return;
+    trine_team_close(s->team);
     trine_kv_pool_close(s->self);
     trine_kv_pool_close(s->cross);
     trine_arena_close(&s->arena);

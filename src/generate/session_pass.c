@@ -47,9 +47,12 @@ trine_status trine_session_run(trine_mat *out, trine_session *s, const trine_bat
         }
     }
     trine_arena_reset(arena);
-    trine_pass p = {
-        .arena = arena, .kernels = &s->model->kernels, .n_threads = s->options.n_threads, .batch = batch, .tracer = s->tracer
-    };
+    trine_pass p = { .arena = arena,
+                     .kernels = &s->model->kernels,
+                     .n_threads = s->options.n_threads,
+                     .team = s->team,
+                     .batch = batch,
+                     .tracer = s->tracer };
     const trine_mat result = forward(s->model, &p, kind);
     status = trine_pass_status(&p, err);
     if (!status && out) *out = result;

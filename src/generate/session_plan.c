@@ -235,12 +235,10 @@ static int longest_that_fits(const trine_model *m, const trine_session_options *
 /* Address space of the worker threads' stacks; it matters under a limit of address space (ulimit -v) only. */
 static size_t stack_bytes(int n_threads)
 {
-    struct rlimit space, stack;
+    struct rlimit space;
     if (getrlimit(RLIMIT_AS, &space) || space.rlim_cur == RLIM_INFINITY) return 0;
-    size_t one = (size_t)8 << 20;
-    if (!getrlimit(RLIMIT_STACK, &stack) && stack.rlim_cur != RLIM_INFINITY) one = (size_t)stack.rlim_cur;
     size_t all;
-    return trine_mul_size(&all, (size_t)n_threads - 1, one) ? all : SIZE_MAX;
+    return trine_mul_size(&all, (size_t)n_threads - 1, TRINE_TEAM_STACK) ? all : SIZE_MAX;
 }
 
 static trine_status refuse(const trine_model *m, const trine_session_options *asked, const trine_session_plan *plan, int ctx,

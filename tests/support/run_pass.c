@@ -14,9 +14,11 @@ static trine_status run(trine_arena *arena, const trine_batch *batch, trine_cpu 
     trine_kernels kernels;
     trine_kernels_init(&kernels, level);
     trine_pass p = { .arena = arena, .kernels = &kernels, .n_threads = n_threads, .batch = batch, .tracer = tracer };
+    assert_int_equal(trine_team_open(&p.team, n_threads, err), TRINE_OK);
     const long before = alloc_count();
     body(&p, user);
     if (!tracer) assert_int_equal(alloc_count(), before); /* a pass allocates nothing */
+    trine_team_close(p.team);
     return trine_pass_status(&p, err);
 }
 

@@ -69,8 +69,14 @@ static trine_status run_pass(runner *r, runner_pass_fn *pass, runner_output *out
     p = (trine_pass) {
         .arena = &arena, .kernels = &r->m->kernels, .n_threads = r->o->n_threads, .batch = &r->batch, .tracer = r->o->tracer
     };
+    status = trine_team_open(&p.team, p.n_threads, err);
+    if (status) {
+        trine_arena_close(&arena);
+        return status;
+    }
     const trine_mat x = pass(r->m, &p);
     status = trine_pass_status(&p, err);
+    trine_team_close(p.team);
     if (measured > r->o->measured) {
         r->o->measured = measured;
         r->o->peak = arena.peak;
