@@ -4,8 +4,9 @@
 
 #include "trine.h"
 
-/* Ids come from files; past this one they are taken for damage. */
-#define TRINE_ID_LIMIT (1 << 24)
+/* Ids come from files; from this one on (some ten times the largest vocabulary there is) they are taken for damage: tables have a
+ * place for every id below the largest, so one lying number would cost gigabytes. */
+#define TRINE_ID_LIMIT (1 << 22)
 
 typedef struct trine_piece {
     const char *text;
