@@ -351,6 +351,9 @@ TRINE_API trine_status trine_embed(float *out, int out_cap, trine_session *sessi
 /* The same for `n` texts in few passes; row i of out [n, info.d_embedding] is the vector of texts[i]. */
 TRINE_API trine_status trine_embed_batch(float *out, trine_session *session, const char *const *texts, int n,
                                          const trine_task_options *options, trine_error *err);
+/* The same for texts that are ids already: n_ids[i] of them at ids[i]; no special tokens are added. */
+TRINE_API trine_status trine_embed_ids(float *out, trine_session *session, const int32_t *const *ids, const int *n_ids, int n,
+                                       const trine_task_options *options, trine_error *err);
 
 typedef struct trine_fill_choice {
     int32_t id;

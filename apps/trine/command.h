@@ -30,7 +30,8 @@ typedef enum command_id {
     CMD_CONVERT = 1 << 13,
     CMD_HELP = 1 << 14,
     CMD_VERSION = 1 << 15,
-    CMD_ALL = (1 << 16) - 1
+    CMD_BENCH = 1 << 16,
+    CMD_ALL = (1 << 17) - 1
 } command_id;
 
 typedef struct command {
@@ -96,6 +97,8 @@ typedef struct arguments {
     trine_dtype type;
     size_t shard_bytes;
     bool overwrite;
+    id_list prefill, decode, encode, depth, batch, beams, cache_types; /* bench; cache_types: of trine_dtype */
+    int repeat;
     bool man; /* help */
     int completion;
 
@@ -121,6 +124,8 @@ typedef enum option_kind {
     OPTION_FILE,   /* const char *: the same, completed as a file name */
     OPTION_TEXTS,  /* text_list: may be given again */
     OPTION_IDS,    /* id_list: "1,2,3" */
+    OPTION_COUNTS, /* id_list: "1,2,3", numbers that are no ids */
+    OPTION_TYPES,  /* id_list of trine_dtype: some of `choices`, with commas between */
     OPTION_CHOICE, /* int: place in `choices` */
     OPTION_TYPE,   /* trine_dtype: one of `choices` */
     OPTION_CPU,    /* const char *: a kernel level of this machine, or auto */
@@ -185,6 +190,7 @@ int translate_main(run *r);
 int summarize_main(run *r);
 int trace_main(run *r);
 int eval_main(run *r);
+int bench_main(run *r);
 int convert_main(run *r);
 int help_main(run *r);
 int version_main(run *r);

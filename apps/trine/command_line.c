@@ -215,6 +215,9 @@ static bool parse_ids(id_list *out, const option *o, const char *shown, const ch
         if (end == p || errno || id < (long long)o->min || id > (long long)o->max ||
             (*end && *end != ',' && !isspace((unsigned char)*end))) {
             free(ids);
+            if (o->kind == OPTION_COUNTS)
+                return complain(c, "%s takes whole numbers from %.0f to %.0f with commas between, not '%.40s'", shown, o->min,
+                                o->max, p);
             return complain(c, "%s takes ids from %.0f to %.0f with commas between, such as \"5,6,7\", not '%.40s'", shown, o->min,
                             o->max, p);
         }
@@ -223,7 +226,10 @@ static bool parse_ids(id_list *out, const option *o, const char *shown, const ch
     }
     if (!n) {
         free(ids);
-        return complain(c, "%s takes one id or more, such as \"5,6,7\", not '%s'", shown, value);
+        return complain(c,
+                        o->kind == OPTION_COUNTS ? "%s takes one number or more, such as \"1,8\", not '%s'"
+                                                 : "%s takes one id or more, such as \"5,6,7\", not '%s'",
+                        shown, value);
     }
     free(out->items);
     *out = (id_list) { ids, n };
@@ -240,6 +246,30 @@ static bool parse_choice(int *out, const option *o, const char *shown, const cha
         }
     }
     return complain(c, "%s takes one of %s, not '%s'", shown, o->choices, value);
+}
+
+static bool parse_types(id_list *out, const option *o, const char *shown, const char *value, const complaint *c)
+{
+    int32_t *types = malloc((strlen(value) / 2 + 1) * sizeof *types);
+    if (!types) return complain(c, "no memory for the types of %s", shown);
+    int n = 0;
+    for (const char *p = value;; p++) {
+        char word[16] = "";
+        const size_t length = strcspn(p, ",");
+        int index = 0;
+        snprintf(word, sizeof word, "%.*s", (int)(length < sizeof word ? length : sizeof word - 1), p);
+        if (!parse_choice(&index, o, shown, word, c)) {
+            free(types);
+            return false;
+        }
+        choice_name(word, sizeof word, o->choices, index);
+        types[n++] = (int32_t)trine_dtype_from_name(word);
+        p += length;
+        if (!*p) break;
+    }
+    free(out->items);
+    *out = (id_list) { types, n };
+    return true;
 }
 
 static bool parse_cpu(const char **out, const char *shown, const char *value, const complaint *c)
@@ -296,7 +326,9 @@ static bool set_option(arguments *args, const option *o, const char *shown, cons
     case OPTION_TEXT:
     case OPTION_FILE: *(const char **)field = value; return true;
     case OPTION_TEXTS: return append_text(field, value, c);
-    case OPTION_IDS: return parse_ids(field, o, shown, value, c);
+    case OPTION_TYPES: return parse_types(field, o, shown, value, c);
+    case OPTION_IDS:
+    case OPTION_COUNTS: return parse_ids(field, o, shown, value, c);
     case OPTION_CHOICE: return parse_choice(field, o, shown, value, c);
     case OPTION_CPU: return parse_cpu(field, shown, value, c);
     case OPTION_MASK: return parse_mask(field, o, shown, value, c);
@@ -418,6 +450,13 @@ void arguments_clear(arguments *args)
     free(args->tokens.items);
     free(args->decoder_tokens.items);
     free(args->token_types.items);
+    free(args->prefill.items);
+    free(args->decode.items);
+    free(args->encode.items);
+    free(args->depth.items);
+    free(args->batch.items);
+    free(args->beams.items);
+    free(args->cache_types.items);
     free(args->stop.items);
     free(args->rest.items);
     *args = (arguments) { 0 };

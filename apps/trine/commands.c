@@ -183,6 +183,23 @@ const command trine_commands[] = {
         { "eval --task classify -m sst2 dev.tsv", "accuracy and F1" },
         { "eval --task translate --from en --to de -m t5-small --limit 100 test.tsv", "BLEU and chrF" } },
       eval_main },
+    { "bench",
+      CMD_BENCH,
+      MEASURE,
+      "[MODEL]",
+      0,
+      1,
+      "measure how fast a model runs here",
+      "Measures the rate of reading a prompt (prefill) and of writing (decode) of a decoder, of encoding texts, and of an "
+      "encoder-decoder's way from source to target, at the lengths, depths, batches and cache types that are given; each list is "
+      "combined with the others. Token ids are pseudo-random, the same in every run; the end token ends nothing. The first run is "
+      "not "
+      "counted; of the others the best and the median are told.",
+      { { "bench -m TinyLlama.gguf", "prefill of 512 tokens, decoding of 128" },
+        { "bench -m SmolLM2.gguf --prefill 0 --depth 0,8192 --cache-type f16,q8_0", "decoding deep in a context" },
+        { "bench -m SmolLM2.gguf --prefill 0 --batch 1,8 --json", "eight sequences as one batch" },
+        { "bench -m all-MiniLM-L6-v2 --encode 32,128 --batch 1,32", "sentences a second" } },
+      bench_main },
     { "convert",
       CMD_CONVERT,
       MEASURE,

@@ -51,7 +51,7 @@ static const char *head_words(trine_head h)
 /* The commands that run a model with this head. */
 static unsigned suited_commands(trine_head h)
 {
-    unsigned always = CMD_INSPECT | CMD_TOKENIZE | CMD_DETOKENIZE | CMD_EMBED | CMD_TRACE | CMD_CONVERT;
+    unsigned always = CMD_INSPECT | CMD_TOKENIZE | CMD_DETOKENIZE | CMD_EMBED | CMD_TRACE | CMD_BENCH | CMD_CONVERT;
     switch (h) {
     case TRINE_HEAD_LM: return always | CMD_GENERATE | CMD_CHAT | CMD_TRANSLATE | CMD_SUMMARIZE | CMD_EVAL;
     case TRINE_HEAD_MLM: return always | CMD_FILL | CMD_EVAL;
@@ -94,7 +94,7 @@ int open_model(run *r)
 {
     const arguments *a = &r->args;
     if (!a->model) return fail_usage(r, "no model: expected -m MODEL, a directory in the Hugging Face layout or a .gguf file");
-    int code = r->command->id & (CMD_INSPECT | CMD_EVAL | CMD_CONVERT) ? 0 : check_sources(r);
+    int code = r->command->id & (CMD_INSPECT | CMD_EVAL | CMD_BENCH | CMD_CONVERT) ? 0 : check_sources(r);
     if (code) return code;
     trine_error err = { 0 };
     trine_model_options options = { .cpu = a->cpu, .log = r->command->id == CMD_INSPECT ? NULL : log_to_note, .log_user = r };

@@ -8,7 +8,7 @@
 #define TEXT_TO_TEXT (CMD_TRANSLATE | CMD_SUMMARIZE)
 #define WRITERS (CMD_GENERATE | CMD_CHAT | TEXT_TO_TEXT)
 #define READERS (CMD_TOKENIZE | TEXT_TASKS | CMD_GENERATE | TEXT_TO_TEXT | CMD_TRACE) /* take text */
-#define RUNNERS (TEXT_TASKS | WRITERS | CMD_TRACE | CMD_EVAL)                         /* open a session */
+#define RUNNERS (TEXT_TASKS | WRITERS | CMD_TRACE | CMD_EVAL | CMD_BENCH)             /* open a session */
 
 #define FIELD(name) offsetof(arguments, name)
 
@@ -72,6 +72,18 @@ const option trine_options[] = {
     { "shard-size", .argument = "BYTES", .kind = OPTION_BYTES, .min = 1024, .max = 1e15, .commands = CMD_CONVERT,
       .offset = FIELD(shard_bytes), .help = "safetensors: start a new file past this size, such as 2GB" },
     { "overwrite", .kind = OPTION_FLAG, .commands = CMD_CONVERT, .offset = FIELD(overwrite), .help = "replace what is there" },
+    { "prefill", .argument = "N,N", .kind = OPTION_COUNTS, .min = 0, .max = 16777216, .commands = CMD_BENCH,
+      .offset = FIELD(prefill), .help = "decoders: tokens of a prompt to read (default: 512)" },
+    { "decode", .argument = "N,N", .kind = OPTION_COUNTS, .min = 0, .max = 16777216, .commands = CMD_BENCH, .offset = FIELD(decode),
+      .help = "tokens to write (default: 128; encoder-decoders: 64)" },
+    { "encode", .argument = "N,N", .kind = OPTION_COUNTS, .min = 0, .max = 16777216, .commands = CMD_BENCH, .offset = FIELD(encode),
+      .help = "tokens of a text to encode, or of a source (default: 128)" },
+    { "depth", .argument = "N,N", .kind = OPTION_COUNTS, .min = 0, .max = 16777216, .commands = CMD_BENCH, .offset = FIELD(depth),
+      .help = "decoders: tokens the context holds before (default: 0)" },
+    { "batch", .argument = "N,N", .kind = OPTION_COUNTS, .min = 1, .max = 65536, .commands = CMD_BENCH, .offset = FIELD(batch),
+      .help = "sequences decoded, or texts encoded, together (default: 1; encoders: 1,32)" },
+    { "repeat", .argument = "N", .kind = OPTION_INT, .min = 1, .max = 100000, .fallback = "5", .commands = CMD_BENCH,
+      .offset = FIELD(repeat), .help = "runs of each; the best and the median are told" },
     { "man", .kind = OPTION_FLAG, .commands = CMD_HELP, .offset = FIELD(man),
       .help = "print the manual page (roff) of trine or of COMMAND" },
     { "completion", .argument = "SHELL", .kind = OPTION_CHOICE, .choices = "bash|zsh|fish", .commands = CMD_HELP,
@@ -139,6 +151,8 @@ const option trine_options[] = {
     { "beam", .argument = "N", .kind = OPTION_INT, .group = GROUP_WRITING, .min = 1, .max = 256, .fallback = "1",
       .commands = (WRITERS & ~CMD_CHAT) | CMD_EVAL, .offset = FIELD(beam),
       .help = "follow N continuations at a time and take the best; 1: off" },
+    { "beam", .argument = "N,N", .kind = OPTION_COUNTS, .min = 1, .max = 256, .commands = CMD_BENCH, .offset = FIELD(beams),
+      .help = "encoder-decoders: beams (default: 1,4)" },
     { "length-penalty", .argument = "A", .kind = OPTION_REAL, .group = GROUP_WRITING, .min = -100, .max = 100, .fallback = "1",
       .commands = (WRITERS & ~CMD_CHAT) | CMD_EVAL, .offset = FIELD(length_penalty),
       .help = "beam search: scores are divided by length^A" },
@@ -157,8 +171,10 @@ const option trine_options[] = {
     { "cache-type", .argument = "TYPE", .kind = OPTION_TYPE, .group = GROUP_MODEL, .choices = "f32|f16|bf16|q8_0|q4_0",
       .commands = WRITERS | CMD_TRACE | CMD_EVAL, .offset = FIELD(cache_type),
       .help = "type of the key-value cache (default: f32 or f16, by its size)" },
+    { "cache-type", .argument = "TYPE,TYPE", .kind = OPTION_TYPES, .group = GROUP_MODEL, .choices = "f32|f16|bf16|q8_0|q4_0",
+      .commands = CMD_BENCH, .offset = FIELD(cache_types), .help = "types of the key-value cache (default: by its size)" },
     { "mask", .argument = "MASK", .kind = OPTION_MASK, .group = GROUP_MODEL, .choices = "bidirectional|causal|prefix:N",
-      .commands = RUNNERS & ~CMD_CHAT, .offset = FIELD(mask),
+      .commands = RUNNERS & ~(CMD_CHAT | CMD_BENCH), .offset = FIELD(mask),
       .help = "which tokens a token sees (default: as the model was trained)",
       .more = "To see what a mask does: bidirectional lets every token see all, causal only those before it, prefix:N the first N "
               "and those "

@@ -52,11 +52,29 @@ static trine_status finish(float *out, const double *sum, double weight, int d, 
     return TRINE_OK;
 }
 
-static trine_status embed(float *out, trine_session *s, const char *const *texts, int n, const trine_task_options *o,
-                          trine_error *err)
+/* What is embedded: texts, or the ids of each; both NULL: the one of the options. */
+typedef struct inputs {
+    const char *const *texts;
+    const int32_t *const *ids;
+    const int *n_ids;
+    int n;
+} inputs;
+
+static trine_status add_input(trine_task_parts *parts, const trine_session *s, const inputs *in, int i, const trine_task_options *o,
+                              trine_error *err)
+{
+    trine_task_options own = *o;
+    if (in->ids) {
+        own.ids = in->ids[i];
+        own.n_ids = in->n_ids[i];
+    }
+    return trine_task_parts_add(parts, s, "embed", in->texts ? in->texts[i] : NULL, i, &own, err);
+}
+
+static trine_status embed(float *out, trine_session *s, const inputs *in, const trine_task_options *o, trine_error *err)
 {
     const trine_model_info *info = &s->model->info;
-    const int d = info->d_embedding;
+    const int d = info->d_embedding, n = in->n;
     trine_pooling pooling = o->pooling ? o->pooling : info->pooling;
     if (!pooling) pooling = info->paradigm == TRINE_DECODER ? TRINE_POOL_LAST : TRINE_POOL_MEAN;
     const bool normalize = info->normalize && !o->no_normalize;
@@ -70,7 +88,7 @@ static trine_status embed(float *out, trine_session *s, const char *const *texts
     trine_status status = v.vectors ? TRINE_OK : trine_fail(err, TRINE_ERROR_MEMORY, "embed: no memory for %d vectors", n);
     v.weights = v.vectors ? v.vectors + ((size_t)n + 1) * d : NULL;
     for (int i = 0; i < n && !status; i++) {
-        status = trine_task_parts_add(&parts, s, "embed", texts ? texts[i] : NULL, i, o, err);
+        status = add_input(&parts, s, in, i, o, err);
         if (status && n > 1) trine_fail_in(err, status, "text %d of %d", i + 1, n);
     }
     for (int first = 0, in_pass; first < parts.n && !status; first += in_pass) {
@@ -91,7 +109,7 @@ trine_status trine_embed(float *out, int out_cap, trine_session *s, const char *
     if (out_cap < s->model->info.d_embedding)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "embed: room for %d numbers, and the vector has %d", out_cap,
                           s->model->info.d_embedding);
-    return embed(out, s, &text, 1, options ? options : &trine_task_defaults, err);
+    return embed(out, s, &(inputs) { .texts = &text, .n = 1 }, options ? options : &trine_task_defaults, err);
 }
 
 trine_status trine_embed_batch(float *out, trine_session *s, const char *const *texts, int n, const trine_task_options *options,
@@ -100,5 +118,17 @@ trine_status trine_embed_batch(float *out, trine_session *s, const char *const *
     const trine_task_options *o = options ? options : &trine_task_defaults;
     if (!s || n < 0 || (n && (!texts || !out))) return trine_fail(err, TRINE_ERROR_ARGUMENT, "embed: no session, texts or room");
     if (o->ids) return trine_fail(err, TRINE_ERROR_ARGUMENT, "embed: raw ids are for one text, not for a batch");
-    return n ? embed(out, s, texts, n, o, err) : TRINE_OK;
+    return n ? embed(out, s, &(inputs) { .texts = texts, .n = n }, o, err) : TRINE_OK;
+}
+
+trine_status trine_embed_ids(float *out, trine_session *s, const int32_t *const *ids, const int *n_ids, int n,
+                             const trine_task_options *options, trine_error *err)
+{
+    const trine_task_options *o = options ? options : &trine_task_defaults;
+    if (!s || n < 0 || (n && (!ids || !n_ids || !out)))
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "embed: no session, ids or room");
+    if (o->types) return trine_fail(err, TRINE_ERROR_ARGUMENT, "embed: token types are for one text, not for a batch");
+    for (int i = 0; i < n; i++)
+        if (!ids[i]) return trine_fail(err, TRINE_ERROR_ARGUMENT, "embed: text %d of %d has no ids", i + 1, n);
+    return n ? embed(out, s, &(inputs) { .ids = ids, .n_ids = n_ids, .n = n }, o, err) : TRINE_OK;
 }

@@ -55,15 +55,15 @@ static void put(trine_task_part *p, int at, const trine_encoding *e, int from, i
     memcpy(p->sequence + at, e->sequence + from, (size_t)n);
 }
 
-static trine_status add_raw(trine_task_parts *parts, const trine_session *s, const char *task, const trine_task_options *o,
-                            trine_error *err)
+static trine_status add_raw(trine_task_parts *parts, const trine_session *s, const char *task, int index,
+                            const trine_task_options *o, trine_error *err)
 {
     const int limit = trine_session_text_limit(s);
     if (o->n_ids < 1) return trine_fail(err, TRINE_ERROR_EMPTY, "%s: there are no ids", task);
     if (o->n_ids > limit)
         return trine_fail(err, TRINE_ERROR_TOO_LONG, "%s: %d ids, and %s takes %d here", task, o->n_ids, s->model->info.family,
                           limit);
-    trine_task_part *p = new_part(parts, o->n_ids, 0, err);
+    trine_task_part *p = new_part(parts, o->n_ids, index, err);
     if (!p) return TRINE_ERROR_MEMORY;
     memcpy(p->ids, o->ids, (size_t)o->n_ids * sizeof *p->ids);
     if (o->types) memcpy(p->types, o->types, (size_t)o->n_ids * sizeof *p->types);
@@ -100,7 +100,7 @@ trine_status trine_task_parts_add(trine_task_parts *parts, const trine_session *
 {
     const trine_model *m = s->model;
     const int most = trine_session_text_limit(s), limit = parts->limit ? trine_min_int(parts->limit, most) : most;
-    if (o->ids) return add_raw(parts, s, task, o, err);
+    if (o->ids) return add_raw(parts, s, task, index, o, err);
     if (!text || !*text) return trine_fail(err, TRINE_ERROR_EMPTY, "%s: the text is empty", task);
     if (!m->tokenizer)
         return trine_fail(err, TRINE_ERROR_NOT_FOUND, "%s: there is no tokenizer beside %s: give ids in place of text", task,

@@ -68,6 +68,47 @@ static void tokenize_and_detokenize_are_inverse(void **state)
     assert_error(big, 2, "99999");
 }
 
+/* Speed is no matter of a test: that every combination is measured, counted and told is. */
+static void bench_measures_what_is_asked(void **state)
+{
+    (void)state;
+    json_t *doc = only_document(run_trine(NULL, "bench", "-m", LLAMA, "--json", "--prefill", "8", "--decode", "2,4", "--depth",
+                                          "0,16", "--batch", "1,3", "--cache-type", "f32,f16", "--repeat", "2", "-t", "1"));
+    const json_t *results = array_of(doc, "results");
+    assert_int_equal(json_array_size(results), 2 * 2 * (1 + 2 * 2)); /* types, depths; one prefill, lengths by batches */
+    assert_int_equal((int)number_of(doc, "threads"), 1);
+    double shallow = 0;
+    for (size_t i = 0; i < json_array_size(results); i++) {
+        const json_t *one = json_array_get(results, i);
+        const bool prefill = strcmp(text_of(one, "what"), "prefill") == 0;
+        const double made = number_of(one, "tokens") * number_of(one, "batch");
+        assert_true(prefill || strcmp(text_of(one, "what"), "decode") == 0);
+        assert_true(number_of(one, "best_ms") > 0 && number_of(one, "best_ms") <= number_of(one, "median_ms"));
+        assert_true(fabs(number_of(one, "per_second") * number_of(one, "best_ms") / 1000 - made) < 1e-6 * made);
+        assert_true(number_of(one, "bytes") > 0 && number_of(one, "flops") > 0);
+        if (prefill && number_of(one, "depth") == 0) shallow = number_of(one, "flops");
+        if (prefill && number_of(one, "depth") > 0) assert_true(number_of(one, "flops") > shallow);
+    }
+    json_decref(doc);
+    doc = only_document(run_trine(NULL, "bench", MLM, "--json", "--batch", "1,5", "--repeat", "1"));
+    assert_int_equal(json_array_size(array_of(doc, "results")), 2);
+    json_decref(doc);
+    doc = only_document(run_trine(NULL, "bench", T5, "--json", "--encode", "9", "--decode", "3", "--repeat", "1"));
+    assert_int_equal(json_array_size(array_of(doc, "results")), 2); /* greedy, 4 beams */
+    json_decref(doc);
+    process_result r = run_trine(NULL, "bench", LLAMA, "--repeat", "1");
+    assert_status(&r, 0);
+    assert_contains(r.out, "prefill");
+    assert_contains(r.out, "decode");
+    process_result_clear(&r);
+    assert_error(run_trine(NULL, "bench", MLM, "--prefill", "8"), 2, "is an encoder");
+    assert_error(run_trine(NULL, "bench", T5, "--depth", "8"), 2, "is an encoder-decoder");
+    assert_error(run_trine(NULL, "bench", LLAMA, "--beam", "2"), 2, "--beam");
+    assert_error(run_trine(NULL, "bench", LLAMA, "--batch", "1,x"), 2, "whole numbers");
+    assert_error(run_trine(NULL, "bench", LLAMA, "--cache-type", "f16,f17"), 2, "f32|f16|bf16|q8_0|q4_0");
+    assert_error(run_trine(NULL, "bench", "-m", LLAMA, MLM), 2, "given twice");
+}
+
 static void fill_gives_choices_for_every_mask(void **state)
 {
     (void)state;
@@ -400,6 +441,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inspect_describes_a_model),
         cmocka_unit_test(tokenize_and_detokenize_are_inverse),
+        cmocka_unit_test(bench_measures_what_is_asked),
         cmocka_unit_test(fill_gives_choices_for_every_mask),
         cmocka_unit_test(classify_gives_probabilities),
         cmocka_unit_test(tag_gives_places_in_characters),

@@ -195,6 +195,27 @@ static void a_batch_is_its_texts(void **state)
         assert_int_equal(trine_embed(one, 24, o.session, texts[i], &mean, NULL), TRINE_OK);
         for (int j = 0; j < 24; j++) assert_near(batch[i][j], one[j], texts[i]);
     }
+    /* Ids in place of texts are what the tokenizer makes of them. */
+    trine_encoding e[5];
+    const int32_t *ids[5];
+    int n_ids[5];
+    float by_ids[5][24];
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(trine_tokenizer_encode(&e[i], trine_model_get_tokenizer(o.model), texts[i], 0, NULL, NULL), TRINE_OK);
+        ids[i] = e[i].ids;
+        n_ids[i] = e[i].n;
+    }
+    assert_int_equal(trine_embed_ids(by_ids[0], o.session, ids, n_ids, 5, &mean, NULL), TRINE_OK);
+    for (int i = 0; i < 5; i++) {
+        for (int j = 0; j < 24; j++) assert_near(by_ids[i][j], batch[i][j], texts[i]);
+    }
+    trine_error err;
+    n_ids[3] = 0;
+    assert_int_equal(trine_embed_ids(by_ids[0], o.session, ids, n_ids, 5, &mean, &err), TRINE_ERROR_EMPTY);
+    assert_non_null(strstr(err.text, "text 4 of 5"));
+    ids[1] = NULL;
+    assert_int_equal(trine_embed_ids(by_ids[0], o.session, ids, n_ids, 5, &mean, &err), TRINE_ERROR_ARGUMENT);
+    for (int i = 0; i < 5; i++) trine_encoding_clear(&e[i]);
     close_model(o);
 }
 

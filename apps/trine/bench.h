@@ -1,0 +1,35 @@
+/* bench.h - what `trine bench` measures, how long it took, and how much had to be read and computed for it. */
+#ifndef TRINE_APP_BENCH_H
+#define TRINE_APP_BENCH_H
+
+#include "run.h"
+
+typedef enum bench_kind {
+    BENCH_PREFILL,  /* a decoder reads `tokens` tokens, `depth` tokens deep in its context */
+    BENCH_DECODE,   /* `batch` sequences get `tokens` tokens each, one a pass */
+    BENCH_ENCODE,   /* `batch` texts of `tokens` tokens become vectors */
+    BENCH_TRANSLATE /* an encoder-decoder reads `source` tokens and writes `tokens`, with `beam` beams */
+} bench_kind;
+
+typedef struct bench_result {
+    bench_kind kind;
+    int tokens, source, depth, batch, beam;
+    trine_dtype cache_type; /* DEFAULT where there is no cache */
+    double units;           /* tokens made or read in a run; encode: texts */
+    double best_ms, median_ms;
+    double bytes, flops; /* of a run: read from memory at least; 2 a weight and token, and attention */
+} bench_result;
+
+typedef struct bench_results {
+    bench_result *items;
+    int n, cap;
+} bench_results;
+
+/* Runs everything the arguments ask for and appends to `all`; returns an exit status. bench_measure.c */
+int bench_measure(run *r, bench_results *all);
+/* Fills in the bytes and FLOPs of a result from the model's shape. bench_work.c */
+void bench_count_work(bench_result *result, const run *r);
+/* "prefill", ...; static. */
+const char *bench_kind_name(bench_kind kind);
+
+#endif
