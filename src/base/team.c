@@ -26,7 +26,7 @@
 #include "base/status.h"
 
 enum {
-    SPIN_US = 100,    /* longer than what lies between two works of a token, shorter than anybody would notice */
+    SPIN_US = 20,     /* longer than what lies between two works of a token; on a core somebody else wants, more is lost */
     CLOCK_EVERY = 64, /* looks at `state` between two at the clock */
     MAX_STAGES = 4,
 };
