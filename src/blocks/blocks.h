@@ -19,6 +19,9 @@ typedef struct trine_weight {
 
 /* Vaswani et al. 2017: x W^T + b. */
 trine_mat trine_linear(trine_pass *p, trine_mat x, const trine_weight *w);
+/* y[i] = W_i x for n <= TRINE_LINEARS products of one x (queries, keys and values; gate and up): the threads meet once for all. */
+#define TRINE_LINEARS 4
+void trine_linears(trine_pass *p, trine_mat *y, trine_mat x, const trine_weight *const *w, int n);
 
 typedef enum trine_activation {
     TRINE_RELU,

@@ -51,15 +51,15 @@ trine_mat trine_feed_forward(trine_pass *p, trine_mat x, const trine_feed_forwar
 {
     trine_mat y = trine_mat_new(p, x.rows, w->down.rows);
     const size_t mark = trine_arena_mark(p->arena);
-    trine_mat h = trine_linear(p, x, &w->up);
+    trine_mat h[2];
+    trine_linears(p, h, x, (const trine_weight *[]) { &w->up, &w->gate }, w->gate.data ? 2 : 1);
     if (w->gate.data) {
-        trine_mat gate = trine_linear(p, x, &w->gate);
-        trine_activate_in_place(p, gate, w->activation);
-        trine_multiply_in_place(p, h, gate);
+        trine_activate_in_place(p, h[1], w->activation);
+        trine_multiply_in_place(p, h[0], h[1]);
     } else {
-        trine_activate_in_place(p, h, w->activation);
+        trine_activate_in_place(p, h[0], w->activation);
     }
-    trine_linear_into(p, y, h, &w->down);
+    trine_linear_into(p, y, h[0], &w->down);
     trine_arena_release(p->arena, mark);
     return y;
 }

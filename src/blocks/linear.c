@@ -26,74 +26,140 @@ static size_t scratch_floats(const trine_linear_job *job, const trine_linear_pat
     return trine_round_up(own > least ? own : least, 16);
 }
 
-/* How y is cut: n_blocks of `block` columns by n_parts of `part` rows, a piece each. */
-typedef struct cut {
-    const trine_linear_job *job;
-    const trine_linear_path *path;
-    int block, n_blocks, part, n_parts, prepare;
+/* One of the products: how its y is cut, n_blocks of `block` columns by n_parts of `part` rows, a piece each. */
+typedef struct product {
+    trine_linear_job job;
+    trine_linear_path path;
+    int block, n_blocks, part, n_parts;
+    bool prepares; /* what job.shared holds; not so when a product before it does */
+} product;
+
+typedef struct products {
+    product items[TRINE_LINEARS];
+    int n;
+    int n_pieces, n_prepare; /* pieces of a product that prepares: runs of prepare_rows rows of x */
+    int prepare_rows;
     float *scratch;
-    size_t stride;
-} cut;
+    size_t stride; /* floats of it that a thread has */
+} products;
 
 static void prepare_piece(void *user, int piece, int thread)
 {
-    const cut *c = user;
-    const int row = piece * c->prepare;
+    const products *all = user;
+    int i = 0;
     (void)thread;
-    c->path->prepare(c->job, row, trine_min_int(c->prepare, c->job->x.rows - row));
+    for (;; i++) {
+        if (!all->items[i].prepares) continue;
+        if (piece < all->n_prepare) break;
+        piece -= all->n_prepare;
+    }
+    const product *it = &all->items[i];
+    const int row = piece * all->prepare_rows;
+    it->path.prepare(&it->job, row, trine_min_int(all->prepare_rows, it->job.x.rows - row));
 }
 
 static void run_piece(void *user, int piece, int thread)
 {
-    const cut *c = user;
-    const int first = piece / c->n_parts * c->block, row = piece % c->n_parts * c->part;
-    const int n = trine_min_int(c->block, c->job->w->rows - first), n_rows = trine_min_int(c->part, c->job->x.rows - row);
-    if (n_rows > 0) c->path->run(c->job, first, n, row, n_rows, c->scratch + (size_t)thread * c->stride);
+    const products *all = user;
+    const product *it = all->items;
+    for (; piece >= it->n_blocks * it->n_parts; it++) piece -= it->n_blocks * it->n_parts;
+    const int first = piece / it->n_parts * it->block, row = piece % it->n_parts * it->part;
+    const int n = trine_min_int(it->block, it->job.w->rows - first), n_rows = trine_min_int(it->part, it->job.x.rows - row);
+    if (n_rows > 0) it->path.run(&it->job, first, n, row, n_rows, all->scratch + (size_t)thread * all->stride);
 }
 
-static void compute(trine_pass *p, const trine_linear_job *job, const trine_linear_path *path, float *scratch, size_t stride)
+/* Each thread finds several pieces, so that one that is interrupted does not make the others wait. A narrow W leaves threads
+ * without a block: then rows of x are shared out as well. */
+static void cut(product *it, int n_threads)
 {
-    const int n_rows = job->w->rows, x_rows = job->x.rows, n_threads = trine_max_int(1, p->n_threads);
-    const bool large = (double)x_rows * (double)job->w->cols * (double)n_rows > SMALL_WORK;
-    cut c = { .job = job, .path = path, .scratch = scratch, .stride = stride };
-    /* Each thread finds several pieces, so that one that is interrupted does not make the others wait. */
-    const int block = (n_rows + 4 * n_threads - 1) / (4 * n_threads);
-    c.block = trine_min_int((int)trine_round_up((size_t)trine_max_int(block, 1), (size_t)path->unit), path->most);
-    c.n_blocks = (n_rows + c.block - 1) / c.block;
-    /* A narrow W leaves threads without a block: then rows of x are shared out as well. */
-    c.n_parts =
-        path->cuts_x ? trine_max_int(1, trine_min_int(x_rows / PART_ROWS, (2 * n_threads + c.n_blocks - 1) / c.n_blocks)) : 1;
-    c.part = (x_rows + c.n_parts - 1) / c.n_parts;
-    c.prepare = (x_rows + 4 * n_threads - 1) / (4 * n_threads);
-    const trine_stage stages[] = { { path->prepare ? (x_rows + c.prepare - 1) / c.prepare : 0, prepare_piece },
-                                   { c.n_blocks * c.n_parts, run_piece } };
-    trine_team_run_stages(large ? p->team : NULL, stages, 2, &c);
+    const int n_rows = it->job.w->rows, x_rows = it->job.x.rows, block = (n_rows + 4 * n_threads - 1) / (4 * n_threads);
+    it->block = trine_min_int((int)trine_round_up((size_t)trine_max_int(block, 1), (size_t)it->path.unit), it->path.most);
+    it->n_blocks = (n_rows + it->block - 1) / it->block;
+    it->n_parts = it->path.cuts_x
+                      ? trine_max_int(1, trine_min_int(x_rows / PART_ROWS, (2 * n_threads + it->n_blocks - 1) / it->n_blocks))
+                      : 1;
+    it->part = (x_rows + it->n_parts - 1) / it->n_parts;
 }
 
-void trine_linear_into(trine_pass *p, trine_mat y, trine_mat x, const trine_weight *w)
+static void compute(trine_pass *p, products *all)
 {
+    const int n_threads = trine_max_int(1, p->n_threads), x_rows = all->items[0].job.x.rows;
+    double work = 0;
+    trine_stage stages[] = { { 0, prepare_piece }, { 0, run_piece } };
+    all->prepare_rows = (x_rows + 4 * n_threads - 1) / (4 * n_threads);
+    all->n_prepare = (x_rows + all->prepare_rows - 1) / all->prepare_rows;
+    for (int i = 0; i < all->n; i++) {
+        product *it = &all->items[i];
+        cut(it, n_threads);
+        work += (double)x_rows * (double)it->job.w->cols * (double)it->job.w->rows;
+        if (it->prepares) stages[0].n += all->n_prepare;
+        stages[1].n += it->n_blocks * it->n_parts;
+    }
+    trine_team_run_stages(work > SMALL_WORK ? p->team : NULL, stages, 2, all);
+}
+
+/* Shapes and types that agree; fills what follows from them. */
+static bool check(trine_pass *p, trine_linear_job *job)
+{
+    const trine_weight *w = job->w;
     const trine_dtype_info *type = trine_dtype_get(w->type);
-    trine_linear_job job = { .y = y, .x = x, .w = w, .kernels = p->kernels };
-    if (p->failed) return;
-    if (!type || !type->computes || x.cols != w->cols || y.cols != w->rows || y.rows != x.rows || w->cols % type->block ||
-        !trine_dtype_bytes(&job.row_bytes, w->type, (size_t)w->cols)) {
-        trine_pass_fail(p, TRINE_ERROR_INTERNAL, "linear: weights [%d, %d] of type %s do not take x [%d, %d] to y [%d, %d]",
-                        w->rows, w->cols, type ? type->name : "unknown", x.rows, x.cols, y.rows, y.cols);
+    if (p->failed) return false;
+    if (type && type->computes && job->x.cols == w->cols && job->y.cols == w->rows && job->y.rows == job->x.rows &&
+        w->cols % type->block == 0 && trine_dtype_bytes(&job->row_bytes, w->type, (size_t)w->cols))
+        return true;
+    trine_pass_fail(p, TRINE_ERROR_INTERNAL, "linear: weights [%d, %d] of type %s do not take x [%d, %d] to y [%d, %d]", w->rows,
+                    w->cols, type ? type->name : "unknown", job->x.rows, job->x.cols, job->y.rows, job->y.cols);
+    return false;
+}
+
+/* Memory for what product i prepares of x, unless one before it does the same. */
+static void share(trine_pass *p, products *all, int i)
+{
+    product *it = &all->items[i];
+    const size_t bytes = it->path.shared_bytes(&it->job);
+    for (int k = 0; k < i; k++) {
+        const product *before = &all->items[k];
+        if (!before->prepares || before->path.prepare != it->path.prepare || before->path.shared_bytes(&before->job) != bytes)
+            continue;
+        it->job.shared = before->job.shared;
         return;
     }
-    const trine_linear_path path = choose(&job);
-    const int n_threads = trine_max_int(1, p->n_threads);
-    const size_t stride = scratch_floats(&job, &path), mark = trine_arena_mark(p->arena);
-    float *scratch = trine_pass_alloc(p, stride * (size_t)n_threads, sizeof(float));
-    const size_t shared = path.shared_bytes(&job);
-    if (shared) job.shared = trine_pass_alloc(p, shared, 1);
-    if (trine_pass_computes(p) && x.rows > 0) compute(p, &job, &path, scratch, stride);
+    it->prepares = it->path.prepare != NULL;
+    if (bytes) it->job.shared = trine_pass_alloc(p, bytes, 1);
+}
+
+static void linears_into(trine_pass *p, const trine_mat *y, trine_mat x, const trine_weight *const *w, int n)
+{
+    products all = { .n = n };
+    const size_t mark = trine_arena_mark(p->arena);
+    for (int i = 0; i < n; i++) {
+        product *it = &all.items[i];
+        it->job = (trine_linear_job) { .y = y[i], .x = x, .w = w[i], .kernels = p->kernels };
+        if (!check(p, &it->job)) return;
+        it->path = choose(&it->job);
+        const size_t floats = scratch_floats(&it->job, &it->path);
+        if (floats > all.stride) all.stride = floats;
+    }
+    all.scratch = trine_pass_alloc(p, all.stride * (size_t)trine_max_int(1, p->n_threads), sizeof(float));
+    for (int i = 0; i < n; i++) share(p, &all, i);
+    if (trine_pass_computes(p) && x.rows > 0) compute(p, &all);
     trine_arena_release(p->arena, mark);
 }
+
+void trine_linear_into(trine_pass *p, trine_mat y, trine_mat x, const trine_weight *w) { linears_into(p, &y, x, &w, 1); }
 
 trine_mat trine_linear(trine_pass *p, trine_mat x, const trine_weight *w)
 {
     trine_mat y = trine_mat_new(p, x.rows, w->rows);
     trine_linear_into(p, y, x, w);
     return y;
+}
+
+void trine_linears(trine_pass *p, trine_mat *y, trine_mat x, const trine_weight *const *w, int n)
+{
+    for (int i = 0; i < n; i++) y[i] = trine_mat_new(p, x.rows, w[i]->rows);
+    if (n > TRINE_LINEARS)
+        trine_pass_fail(p, TRINE_ERROR_INTERNAL, "linears: %d products at once, expected at most %d", n, TRINE_LINEARS);
+    else
+        linears_into(p, y, x, w, n);
 }

@@ -144,6 +144,59 @@ static void run_linear(random_state *r, trine_cpu level, trine_dtype type, int n
     free_weights(&m);
 }
 
+typedef struct together {
+    product t[3];
+    float *apart[3];
+} together;
+
+static void together_body(trine_pass *p, void *user)
+{
+    together *all = user;
+    const trine_weight *w[3];
+    trine_mat y[3];
+    for (int i = 0; i < 3; i++) w[i] = all->t[i].w;
+    trine_linears(p, y, input(p, &all->t[0]), w, 3);
+    for (int i = 0; i < 3; i++) keep(p, &all->t[i], y[i]);
+}
+
+/* Products of one x: of the same type and of different ones, of few rows and many, they are what each is alone. */
+static void linears_are_each_alone(void **state)
+{
+    (void)state;
+    random_state r = random_open("linears are each alone");
+    for (int round = 0, level = 0; round < 90; round++) {
+        if ((level = trine_cpu_next(level)) >= TRINE_CPU_COUNT) level = 0;
+        const int n_rows = round % 2 ? random_int(&r, 1, 6) : random_int(&r, 40, 80), cols = 256 * random_int(&r, 1, 2);
+        const trine_dtype same = TYPES[random_int(&r, 0, N_TYPES - 1)];
+        weights m[3];
+        together all;
+        trine_segment segment;
+        const trine_batch batch = one_segment(&segment, n_rows);
+        float *x = bytes_of((size_t)n_rows * (size_t)cols * sizeof(float));
+        random_fill(&r, x, (size_t)n_rows * (size_t)cols, 1);
+        for (int i = 0; i < 3; i++) {
+            const int rows = random_int(&r, 1, 200);
+            const trine_dtype type = round % 3 && i > 0 ? TYPES[random_int(&r, 0, N_TYPES - 1)] : same;
+            m[i] = make_weights(&r, type, rows, cols, random_int(&r, 0, 1));
+            const size_t bytes = (size_t)n_rows * (size_t)rows * sizeof(float);
+            all.t[i] = (product) { .w = &m[i].w, .x = x, .y = all.apart[i] = bytes_of(bytes), .n_rows = n_rows, .cols = cols };
+            run_pass(&batch, (trine_cpu)level, 1, NULL, linear_body, &all.t[i]);
+            all.t[i].y = bytes_of(bytes);
+        }
+        for (int n_threads = 1; n_threads <= 4; n_threads++) {
+            run_pass(&batch, (trine_cpu)level, n_threads, NULL, together_body, &all);
+            for (int i = 0; i < 3; i++)
+                assert_memory_equal(all.apart[i], all.t[i].y, (size_t)n_rows * (size_t)m[i].w.rows * sizeof(float));
+        }
+        for (int i = 0; i < 3; i++) {
+            free(all.apart[i]);
+            free(all.t[i].y);
+            free_weights(&m[i]);
+        }
+        free(x);
+    }
+}
+
 static void linear_of_every_type(void **state)
 {
     (void)state;
@@ -268,8 +321,8 @@ static void weights_that_do_not_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(linear_of_every_type), cmocka_unit_test(linear_past_the_edges),   cmocka_unit_test(feed_forward),
-        cmocka_unit_test(activation_names),     cmocka_unit_test(weights_that_do_not_fit),
+        cmocka_unit_test(linears_are_each_alone), cmocka_unit_test(linear_of_every_type), cmocka_unit_test(linear_past_the_edges),
+        cmocka_unit_test(feed_forward),           cmocka_unit_test(activation_names),     cmocka_unit_test(weights_that_do_not_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

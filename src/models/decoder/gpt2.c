@@ -136,10 +136,9 @@ static void layer(trine_pass *p, const gpt2_model *w, int n, trine_mat x)
     };
     const size_t mark = trine_arena_mark(p->arena);
     trine_mat h = trine_layer_norm(p, x, b->attention_norm.weight, b->attention_norm.bias, w->eps);
-    trine_mat q = trine_linear(p, h, &b->q);
-    trine_mat k = trine_linear(p, h, &b->k);
-    trine_mat v = trine_linear(p, h, &b->v);
-    h = trine_self_attention(p, q, k, v, &self);
+    trine_mat qkv[3];
+    trine_linears(p, qkv, h, (const trine_weight *[]) { &b->q, &b->k, &b->v }, 3);
+    h = trine_self_attention(p, qkv[0], qkv[1], qkv[2], &self);
     trine_add_in_place(p, x, trine_linear(p, h, &b->o));
     trine_arena_release(p->arena, mark);
 

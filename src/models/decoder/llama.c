@@ -283,16 +283,15 @@ static void layer(trine_pass *p, const llama_model *w, int n, trine_mat x)
                                         .window = b->window };
     const size_t mark = trine_arena_mark(p->arena);
     trine_mat h = trine_rms_norm(p, x, b->attention_norm, w->eps);
-    trine_mat q = trine_linear(p, h, &b->q);
-    trine_mat k = trine_linear(p, h, &b->k);
-    trine_mat v = trine_linear(p, h, &b->v);
+    trine_mat qkv[3];
+    trine_linears(p, qkv, h, (const trine_weight *[]) { &b->q, &b->k, &b->v }, 3);
     if (b->q_norm) {
-        trine_rms_norm_heads_in_place(p, q, b->q_norm, w->d_head, w->eps);
-        trine_rms_norm_heads_in_place(p, k, b->k_norm, w->d_head, w->eps);
+        trine_rms_norm_heads_in_place(p, qkv[0], b->q_norm, w->d_head, w->eps);
+        trine_rms_norm_heads_in_place(p, qkv[1], b->k_norm, w->d_head, w->eps);
     }
-    trine_rope_in_place(p, q, w->d_head, &w->rope);
-    trine_rope_in_place(p, k, w->d_head, &w->rope);
-    h = trine_self_attention(p, q, k, v, &self);
+    trine_rope_in_place(p, qkv[0], w->d_head, &w->rope);
+    trine_rope_in_place(p, qkv[1], w->d_head, &w->rope);
+    h = trine_self_attention(p, qkv[0], qkv[1], qkv[2], &self);
     trine_add_in_place(p, x, trine_linear(p, h, &b->o));
     trine_arena_release(p->arena, mark);
 

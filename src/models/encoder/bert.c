@@ -201,10 +201,9 @@ static void layer(trine_pass *p, const bert_model *w, int n, trine_mat x, float 
         .layer = n, .n_heads = w->n_heads, .n_kv_heads = w->n_heads, .d_head = w->d_head, .scale = scale, .causal = false
     };
     const size_t mark = trine_arena_mark(p->arena);
-    trine_mat q = trine_linear(p, x, &b->q);
-    trine_mat k = trine_linear(p, x, &b->k);
-    trine_mat v = trine_linear(p, x, &b->v);
-    trine_mat h = trine_self_attention(p, q, k, v, &self);
+    trine_mat qkv[3];
+    trine_linears(p, qkv, x, (const trine_weight *[]) { &b->q, &b->k, &b->v }, 3);
+    trine_mat h = trine_self_attention(p, qkv[0], qkv[1], qkv[2], &self);
     trine_add_in_place(p, x, trine_linear(p, h, &b->o));
     trine_layer_norm_in_place(p, x, b->attention_norm.weight, b->attention_norm.bias, w->eps);
     trine_arena_release(p->arena, mark);

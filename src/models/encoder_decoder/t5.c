@@ -201,10 +201,9 @@ static void self_attention(trine_pass *p, const t5_model *w, const t5_layer *b, 
                                         .bias = &b->bias };
     const size_t mark = trine_arena_mark(p->arena);
     trine_mat h = trine_rms_norm(p, x, b->self_norm, w->eps);
-    trine_mat q = trine_linear(p, h, &b->self_q);
-    trine_mat k = trine_linear(p, h, &b->self_k);
-    trine_mat v = trine_linear(p, h, &b->self_v);
-    h = trine_self_attention(p, q, k, v, &self);
+    trine_mat qkv[3];
+    trine_linears(p, qkv, h, (const trine_weight *[]) { &b->self_q, &b->self_k, &b->self_v }, 3);
+    h = trine_self_attention(p, qkv[0], qkv[1], qkv[2], &self);
     trine_add_in_place(p, x, trine_linear(p, h, &b->self_o));
     trine_arena_release(p->arena, mark);
 }
@@ -271,9 +270,10 @@ static void cross(const trine_model *m, trine_pass *p, trine_mat states)
     const t5_model *w = m->weights;
     for (int n = 0; n < w->decoder.n_layers; n++) {
         const size_t mark = trine_arena_mark(p->arena);
-        trine_mat k = trine_linear(p, states, &w->decoder.layers[n].cross_k);
-        trine_mat v = trine_linear(p, states, &w->decoder.layers[n].cross_v);
-        trine_cross_append(p, n, k, v);
+        const t5_layer *b = &w->decoder.layers[n];
+        trine_mat kv[2];
+        trine_linears(p, kv, states, (const trine_weight *[]) { &b->cross_k, &b->cross_v }, 2);
+        trine_cross_append(p, n, kv[0], kv[1]);
         trine_arena_release(p->arena, mark);
     }
 }
