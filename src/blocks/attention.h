@@ -9,6 +9,8 @@
 #include "blocks/kv_cache.h"
 
 #define TRINE_QUERY_ROWS 64
+#define TRINE_FEW_ROWS 16 /* most rows of a step over a cache: keys and values are then read as they lie */
+#define TRINE_FEW_TILES 8 /* and as many tiles of them are softened at once */
 
 /* One call of attention, the same for all its segments. */
 typedef struct trine_attention_job {
@@ -39,9 +41,10 @@ void trine_attention_tiles(int *begin, int *end, const trine_attention_keys *key
 
 /* What a thread works with. */
 typedef struct trine_attention_scratch {
-    float *q, *scores, *out; /* [rows, d_head], [rows, TRINE_KV_PAGE], [rows, d_head] */
+    float *q, *scores, *out; /* [rows, d_head], [rows, keys at a time], [rows, d_head] */
     float *max, *sum;        /* [rows] running softmax */
     float *keys, *values;    /* [d_head, TRINE_KV_PAGE] and [TRINE_KV_PAGE, d_head]: a tile unpacked */
+    float *queries;          /* [TRINE_FEW_ROWS] queries as the kernels of the cache's type want them */
     float *bias;             /* [group, TRINE_KV_PAGE + tile_queries]: by distance */
 } trine_attention_scratch;
 /* Floats of it. */
@@ -55,9 +58,21 @@ void trine_attention_load_queries(const trine_attention_job *job, const trine_at
  * keys, 0 when no query sees any. */
 int trine_attention_scores(const trine_attention_job *job, const trine_attention_scratch *s, const trine_attention_keys *keys,
                            int query_index, int kv_head, int n, int tile);
+/* The bias and the mask of a tile's scores, `stride` floats a row. False when no query sees any of its keys. */
+bool trine_attention_finish_scores(const trine_attention_job *job, const trine_attention_scratch *s,
+                                   const trine_attention_keys *keys, int query_index, int kv_head, int n, int tile, float *scores,
+                                   size_t stride);
+/* The running softmax: starts rows of d values; takes n scores more of each row, which become exp(score - max). */
+void trine_attention_start(const trine_attention_scratch *s, int rows, size_t d);
+void trine_attention_soften(const trine_kernels *kernels, const trine_attention_scratch *s, int rows, size_t d, size_t stride,
+                            int n);
 /* softmax(scores) V over tiles [begin, end): s->out not yet divided by s->sum. */
 void trine_attention_tile(const trine_attention_job *job, const trine_attention_scratch *s, const trine_segment *segment,
                           int kv_head, int first, int n, int begin, int end);
+
+/* The same for at most TRINE_FEW_ROWS rows over a cache, none of whose elements is unpacked to memory. */
+void trine_attention_few(const trine_attention_job *job, const trine_attention_scratch *s, const trine_segment *segment,
+                         const trine_attention_keys *keys, int kv_head, int first, int n, int begin, int end);
 
 /* Gives the tracer the weights of the batch's only segment as "<name>.<layer>" [n_heads, n_queries, n_keys]. The one place
  * where something n x n exists: memory of its own, not the arena's, because no plan should count on it. */

@@ -51,11 +51,19 @@ static size_t scratch_rows(const trine_attention_job *job) { return (size_t)job-
 
 static size_t padded(size_t n) { return trine_round_up(n, 16); }
 
+static size_t scores_size(size_t rows)
+{
+    const size_t few = (size_t)TRINE_FEW_ROWS * TRINE_FEW_TILES;
+    return padded(rows > few ? rows * PAGE : few * PAGE);
+}
+
+static size_t queries_size(size_t d) { return TRINE_FEW_ROWS * trine_kv_query_bytes(d) / sizeof(float); }
+
 size_t trine_attention_scratch_size(const trine_attention_job *job)
 {
     const size_t rows = scratch_rows(job), d = (size_t)job->spec->d_head;
-    return 2 * padded(rows * d) + padded(rows * PAGE) + 2 * padded(rows) + 2 * padded(d * PAGE) +
-           padded((size_t)job->group * (size_t)(PAGE + job->tile_queries));
+    return 2 * padded(rows * d) + scores_size(rows) + 2 * padded(rows) + 2 * padded(d * PAGE) +
+           padded((size_t)job->group * (size_t)(PAGE + job->tile_queries)) + queries_size(d);
 }
 
 trine_attention_scratch trine_attention_scratch_at(float *memory, const trine_attention_job *job)
@@ -65,11 +73,12 @@ trine_attention_scratch trine_attention_scratch_at(float *memory, const trine_at
     s.q = memory;
     s.out = s.q + padded(rows * d);
     s.scores = s.out + padded(rows * d);
-    s.max = s.scores + padded(rows * PAGE);
+    s.max = s.scores + scores_size(rows);
     s.sum = s.max + padded(rows);
     s.keys = s.sum + padded(rows);
     s.values = s.keys + padded(d * PAGE);
-    s.bias = s.values + padded(d * PAGE);
+    s.queries = s.values + padded(d * PAGE);
+    s.bias = s.queries + queries_size(d);
     return s;
 }
 
@@ -100,12 +109,7 @@ static const float *load_keys(const trine_attention_job *job, const trine_attent
     const trine_dtype type = trine_kv_get_shape(keys->kv)->type;
     const void *lies = trine_kv_get_tile(keys->kv, job->spec->layer, kv_head, tile).keys;
     if (type == TRINE_F32) return lies;
-    if (trine_kv_keys_transposed(type)) {
-        job->kernels->unpack[type](s->keys, lies, d * PAGE);
-    } else {
-        job->kernels->unpack[type](s->values, lies, (size_t)n * d);
-        job->kernels->transpose(s->keys, PAGE, s->values, d, n, (int)d);
-    }
+    job->kernels->kv[type].unpack_keys(s->keys, lies, d);
     return s->keys;
 }
 
@@ -122,7 +126,7 @@ static const float *load_values(size_t *stride, const trine_attention_job *job, 
     const void *lies = trine_kv_get_tile(keys->kv, job->spec->layer, kv_head, tile).values;
     *stride = d;
     if (type == TRINE_F32) return lies;
-    job->kernels->unpack[type](s->values, lies, (size_t)n * d);
+    job->kernels->kv[type].unpack_values(s->values, lies, n, d);
     return s->values;
 }
 
@@ -158,26 +162,63 @@ static bool apply_mask(float *scores, const trine_attention_keys *keys, int t, i
     return any;
 }
 
-int trine_attention_scores(const trine_attention_job *job, const trine_attention_scratch *s, const trine_attention_keys *keys,
-                           int query_index, int kv_head, int n, int tile)
+bool trine_attention_finish_scores(const trine_attention_job *job, const trine_attention_scratch *s,
+                                   const trine_attention_keys *keys, int query_index, int kv_head, int n, int tile, float *scores,
+                                   size_t stride)
 {
-    const size_t d = (size_t)job->spec->d_head;
-    const int k0 = tile * PAGE, n_keys = trine_min_int(PAGE, keys->n - k0), width = job->kernels->panel_cols;
-    const float *panel = load_keys(job, s, keys, kv_head, tile, n_keys);
-    for (int j = 0; j < n_keys; j += width)
-        job->kernels->gemm_panel(s->scores + j, PAGE, s->q, d, n * job->group, panel + j, PAGE, trine_min_int(width, n_keys - j), d,
-                                 NULL, false);
+    const int k0 = tile * PAGE, n_keys = trine_min_int(PAGE, keys->n - k0);
     if (job->bucket) load_bias(job, s, kv_head, (int64_t)k0 - (query_index + n - 1), n_keys + n - 1);
     bool any = false;
     for (int i = 0; i < n; i++)
-        for (int g = 0; g < job->group; g++) {
-            float *scores = s->scores + (size_t)(i * job->group + g) * PAGE;
+        for (int g = 0; g < job->group; g++, scores += stride) {
             if (job->bucket)
                 job->kernels->add(scores, s->bias + (size_t)g * (size_t)(PAGE + job->tile_queries) + (size_t)(n - 1 - i),
                                   (size_t)n_keys);
             if (apply_mask(scores, keys, query_index + i, k0, n_keys)) any = true;
         }
-    return any ? n_keys : 0;
+    return any;
+}
+
+int trine_attention_scores(const trine_attention_job *job, const trine_attention_scratch *s, const trine_attention_keys *keys,
+                           int query_index, int kv_head, int n, int tile)
+{
+    const size_t d = (size_t)job->spec->d_head;
+    const int n_keys = trine_min_int(PAGE, keys->n - tile * PAGE), width = job->kernels->panel_cols;
+    const float *panel = load_keys(job, s, keys, kv_head, tile, n_keys);
+    for (int j = 0; j < n_keys; j += width)
+        job->kernels->gemm_panel(s->scores + j, PAGE, s->q, d, n * job->group, panel + j, PAGE, trine_min_int(width, n_keys - j), d,
+                                 NULL, false);
+    return trine_attention_finish_scores(job, s, keys, query_index, kv_head, n, tile, s->scores, PAGE) ? n_keys : 0;
+}
+
+void trine_attention_start(const trine_attention_scratch *s, int rows, size_t d)
+{
+    memset(s->out, 0, (size_t)rows * d * sizeof *s->out);
+    for (int r = 0; r < rows; r++) {
+        s->max[r] = -INFINITY;
+        s->sum[r] = 0;
+    }
+}
+
+void trine_attention_soften(const trine_kernels *kernels, const trine_attention_scratch *s, int rows, size_t d, size_t stride,
+                            int n)
+{
+    for (int r = 0; r < rows; r++) {
+        float *scores = s->scores + (size_t)r * stride;
+        const float seen = kernels->max(scores, (size_t)n), max = seen > s->max[r] ? seen : s->max[r];
+        if (max == -INFINITY) { /* this query sees nothing yet: -INFINITY - -INFINITY is not a number */
+            memset(scores, 0, (size_t)n * sizeof *scores);
+            continue;
+        }
+        const float sum = kernels->exp_sum(scores, max, (size_t)n);
+        if (max != s->max[r]) {
+            const float fade = expf(s->max[r] - max);
+            s->sum[r] *= fade;
+            if (fade != 0) kernels->scale(s->out + (size_t)r * d, fade, d);
+            s->max[r] = max;
+        }
+        s->sum[r] += sum;
+    }
 }
 
 void trine_attention_tile(const trine_attention_job *job, const trine_attention_scratch *s, const trine_segment *segment,
@@ -189,31 +230,16 @@ void trine_attention_tile(const trine_attention_job *job, const trine_attention_
     const int rows = n * job->group, width = kernels->panel_cols;
     const int query_index = job->cross ? first : segment->pos - keys.base + first;
 
-    trine_attention_load_queries(job, s, segment, kv_head, first, n);
-    memset(s->out, 0, (size_t)rows * d * sizeof *s->out);
-    for (int r = 0; r < rows; r++) {
-        s->max[r] = -INFINITY;
-        s->sum[r] = 0;
+    if (keys.kv && rows <= TRINE_FEW_ROWS) {
+        trine_attention_few(job, s, segment, &keys, kv_head, first, n, begin, end);
+        return;
     }
+    trine_attention_load_queries(job, s, segment, kv_head, first, n);
+    trine_attention_start(s, rows, d);
     for (int tile = begin; tile < end; tile++) {
         const int n_keys = trine_attention_scores(job, s, &keys, query_index, kv_head, n, tile);
         if (!n_keys) continue;
-        for (int r = 0; r < rows; r++) {
-            float *scores = s->scores + (size_t)r * PAGE;
-            const float seen = kernels->max(scores, (size_t)n_keys), max = seen > s->max[r] ? seen : s->max[r];
-            if (max == -INFINITY) { /* this query sees nothing yet: -INFINITY - -INFINITY is not a number */
-                memset(scores, 0, (size_t)n_keys * sizeof *scores);
-                continue;
-            }
-            const float sum = kernels->exp_sum(scores, max, (size_t)n_keys);
-            if (max != s->max[r]) {
-                const float fade = expf(s->max[r] - max);
-                s->sum[r] *= fade;
-                if (fade != 0) kernels->scale(s->out + (size_t)r * d, fade, d);
-                s->max[r] = max;
-            }
-            s->sum[r] += sum;
-        }
+        trine_attention_soften(kernels, s, rows, d, PAGE, n_keys);
         size_t stride;
         const float *values = load_values(&stride, job, s, &keys, kv_head, tile, n_keys);
         for (int c = 0; c < (int)d; c += width)

@@ -1,7 +1,8 @@
-/* kv_cache.c - the pages of past keys and values, who holds them, and how tokens lie in them.
+/* kv_cache.c - the pages of past keys and values, and who holds them.
  *
- *     page    [layer][kv head] tiles, so that attention of one head reads a page's keys in one stretch, then its values
- *     tile    keys [d_head][64] or [64][d_head], padded to 64 bytes | values [64][d_head], padded
+ *     memory  [layer][kv head][page] tiles: attention of one head reads the pages of a sequence, which are mostly taken
+ *             one after another, in one stretch
+ *     tile    keys, padded to 64 bytes | values, padded (kernels/kv_kernels.h draws them)
  *
  * All memory is taken at open: the pages, one page table a sequence, and a stack of free page numbers. The system gives the
  * pages real memory when they are first written. There are as many pages as entries in all tables together, and a
@@ -61,7 +62,7 @@ static bool pool_sizes(size_t *pages_bytes, size_t *all_bytes, int *n_pages, con
     size_t page, count, book;
     if (ctx < 1 || n_sequences < 1 || !trine_kv_page_bytes(&page, shape)) return false;
     if (!trine_mul_size(&count, (size_t)pages_for(ctx), (size_t)n_sequences) || count > INT_MAX / 4) return false;
-    if (!trine_mul_size(pages_bytes, count, page)) return false;
+    if (!trine_mul_size(pages_bytes, count, page) || !trine_add_size(pages_bytes, *pages_bytes, TRINE_KV_SLACK)) return false;
     book = sizeof(trine_kv_pool) + (size_t)n_sequences * sizeof(trine_kv) + 3 * count * sizeof(int);
     *n_pages = (int)count;
     return trine_add_size(all_bytes, *pages_bytes, book);
@@ -142,7 +143,17 @@ void trine_kv_pool_close(trine_kv_pool *pool)
 
 /* ---- who holds which page ---- */
 
-static unsigned char *page_memory(const trine_kv_pool *pool, int page) { return pool->memory + (size_t)page * pool->page_bytes; }
+/* `place` counts layers and heads. */
+static unsigned char *tile_memory(const trine_kv_pool *pool, size_t place, int page)
+{
+    return pool->memory + (place * (size_t)pool->n_pages + (size_t)page) * pool->tile_bytes;
+}
+
+static void copy_page(const trine_kv_pool *pool, int to, int from)
+{
+    for (size_t place = 0; place < pool->page_bytes / pool->tile_bytes; place++)
+        memcpy(tile_memory(pool, place, to), tile_memory(pool, place, from), pool->tile_bytes);
+}
 
 /* A free page, or -1. */
 static int take_page(trine_kv_pool *pool)
@@ -225,7 +236,7 @@ trine_status trine_kv_reserve(trine_kv *kv, int n, trine_error *err)
     if (n && kv->length % TRINE_KV_PAGE && pool->references[kv->pages[last]] > 1) {
         const int copy = take_page(pool);
         if (copy < 0) goto none;
-        memcpy(page_memory(pool, copy), page_memory(pool, kv->pages[last]), pool->page_bytes);
+        copy_page(pool, copy, kv->pages[last]);
         drop_page(pool, kv->pages[last]);
         kv->pages[last] = copy;
     }
@@ -248,45 +259,13 @@ void trine_kv_truncate(trine_kv *kv, int n)
     keep_pages(kv, pages_for(kv->length));
 }
 
-/* ---- how tokens lie in a page ---- */
+/* ---- for attention ---- */
 
 const trine_kv_shape *trine_kv_get_shape(const trine_kv *kv) { return &kv->pool->shape; }
-
-bool trine_kv_keys_transposed(trine_dtype type) { return trine_dtype_get(type)->block == 1; }
 
 trine_kv_tile trine_kv_get_tile(const trine_kv *kv, int layer, int head, int page)
 {
     const trine_kv_pool *pool = kv->pool;
-    unsigned char *keys =
-        page_memory(pool, kv->pages[page]) + ((size_t)layer * (size_t)pool->shape.n_kv_heads + (size_t)head) * pool->tile_bytes;
+    unsigned char *keys = tile_memory(pool, (size_t)layer * (size_t)pool->shape.n_kv_heads + (size_t)head, kv->pages[page]);
     return (trine_kv_tile) { keys, keys + pool->keys_bytes };
-}
-
-void trine_kv_write(trine_kv *kv, const trine_kernels *kernels, int layer, int head, int pos, int n, const float *k, const float *v,
-                    size_t stride, float *scratch)
-{
-    const trine_dtype type = kv->pool->shape.type;
-    const trine_dtype_info *info = trine_dtype_get(type);
-    const size_t d = (size_t)kv->pool->shape.d_head, row_bytes = d / (size_t)info->block * (size_t)info->block_bytes;
-    trine_pack_fn *pack = kernels->pack[type];
-    while (n > 0) {
-        const int slot = pos % TRINE_KV_PAGE, take = trine_min_int(n, TRINE_KV_PAGE - slot);
-        const trine_kv_tile tile = trine_kv_get_tile(kv, layer, head, pos / TRINE_KV_PAGE);
-        if (trine_kv_keys_transposed(type)) {
-            const size_t size = (size_t)info->block_bytes;
-            kernels->transpose(scratch, (size_t)take, k, stride, take, (int)d);
-            for (size_t i = 0; i < d; i++)
-                pack((unsigned char *)tile.keys + (i * TRINE_KV_PAGE + (size_t)slot) * size, scratch + i * (size_t)take,
-                     (size_t)take);
-        } else {
-            for (int i = 0; i < take; i++)
-                pack((unsigned char *)tile.keys + (size_t)(slot + i) * row_bytes, k + (size_t)i * stride, d);
-        }
-        for (int i = 0; i < take; i++)
-            pack((unsigned char *)tile.values + (size_t)(slot + i) * row_bytes, v + (size_t)i * stride, d);
-        k += (size_t)take * stride;
-        v += (size_t)take * stride;
-        pos += take;
-        n -= take;
-    }
 }

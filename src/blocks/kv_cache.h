@@ -8,8 +8,6 @@
 
 #include "blocks/pass.h"
 
-#define TRINE_KV_PAGE 64 /* tokens: a tile of attention's keys is one page */
-
 typedef struct trine_kv_shape {
     int n_layers, n_kv_heads, d_head;
     trine_dtype type; /* f32, f16, bf16, q8_0, q4_0 (the last two need d_head % 32 == 0) */
@@ -41,14 +39,11 @@ const trine_kv_shape *trine_kv_get_shape(const trine_kv *kv);
 /* Tokens there is room for without another reserve. */
 int trine_kv_reserved(const trine_kv *kv);
 
-/* The keys and values of one page, layer and head. Keys of plain types lie transposed, [d_head][TRINE_KV_PAGE], so that a
- * query meets 64 keys at a time without a sum across lanes; quantised ones, whose blocks run along a head, and all values
- * lie [TRINE_KV_PAGE][d_head]. */
+/* The keys and values of one page, layer and head, as kernels/kv_kernels.h draws them. */
 typedef struct trine_kv_tile {
     void *keys, *values;
 } trine_kv_tile;
 trine_kv_tile trine_kv_get_tile(const trine_kv *kv, int layer, int head, int page);
-bool trine_kv_keys_transposed(trine_dtype type);
 /* Stores n tokens from position pos on (reserved before) of one layer and head; k and v [n, d_head], their rows `stride`
  * floats apart. scratch holds TRINE_KV_PAGE * d_head floats. Heads may be written by different threads. */
 void trine_kv_write(trine_kv *kv, const trine_kernels *kernels, int layer, int head, int pos, int n, const float *k, const float *v,

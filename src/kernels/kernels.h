@@ -8,6 +8,7 @@
 #define TRINE_KERNELS_KERNELS_H
 
 #include "base/cpu.h"
+#include "kernels/kv_kernels.h"
 #include "quant/quant.h"
 
 /* ---- products ---- */
@@ -80,6 +81,7 @@ typedef struct trine_kernels {
     trine_exp_sum_fn *exp_sum;
     trine_rope_angles_fn *rope_angles;
     trine_rope_turn_fn *rope_half, *rope_interleaved;
+    trine_kv_kernels kv[TRINE_DTYPE_COUNT];
 } trine_kernels;
 
 /* Fills the table for a level that this machine runs. */

@@ -242,20 +242,21 @@ static void types_round_as_they_say(void **state)
             assert_int_equal(trine_kv_reserve(kv, N, NULL), TRINE_OK);
             trine_kv_write(kv, &kernels, 0, 0, 0, N, k, v, D, scratch);
             trine_kv_commit(kv, N);
+            trine_kv_kernels kv_kernels[TRINE_DTYPE_COUNT];
+            trine_kv_kernels_init(kv_kernels, TRINE_CPU_SCALAR);
             for (int t = 0; t < N; t++) {
                 unsigned char packed[4 * D];
+                float keys[D * TRINE_KV_PAGE], values[TRINE_KV_PAGE * D], expected[D];
                 const trine_kv_tile tile = trine_kv_get_tile(kv, 0, 0, t / TRINE_KV_PAGE);
-                const size_t size = (size_t)info->block_bytes, row = D / (size_t)info->block * size,
-                             slot = (size_t)t % TRINE_KV_PAGE;
+                const int slot = t % TRINE_KV_PAGE;
+                kv_kernels[types[i]].unpack_keys(keys, tile.keys, D);
+                kv_kernels[types[i]].unpack_values(values, tile.values, slot + 1, D);
                 info->pack(packed, v + t * D, D);
-                assert_memory_equal((unsigned char *)tile.values + slot * row, packed, row);
+                info->unpack(expected, packed, D);
+                assert_memory_equal(values + slot * D, expected, sizeof expected);
                 info->pack(packed, k + t * D, D);
-                if (trine_kv_keys_transposed(types[i]))
-                    for (size_t e = 0; e < D; e++)
-                        assert_memory_equal((unsigned char *)tile.keys + (e * TRINE_KV_PAGE + slot) * size, packed + e * size,
-                                            size);
-                else
-                    assert_memory_equal((unsigned char *)tile.keys + slot * row, packed, row);
+                info->unpack(expected, packed, D);
+                for (int e = 0; e < D; e++) assert_true(keys[e * TRINE_KV_PAGE + slot] == expected[e]);
             }
             trine_kv_pool_close(pool);
         }
