@@ -2,6 +2,8 @@
  * which piece of y. The cut decides who computes, never what: results do not depend on the number of threads. */
 #include "blocks/linear.h"
 
+#include <limits.h>
+
 #include "base/size.h"
 
 enum {
@@ -12,18 +14,8 @@ enum {
 
 static trine_linear_path choose(const trine_linear_job *job)
 {
+    if (job->kernels->pack_panel[job->w->type] && job->x.rows >= TRINE_LINEAR_INTEGER_ROWS) return trine_linear_integer(job);
     return job->x.rows <= FEW_ROWS ? trine_linear_few(job) : trine_linear_panels(job);
-}
-
-/* Floats a thread needs for this product with these rows or fewer: a pass measured with the most rows has room for every other. */
-static size_t scratch_floats(const trine_linear_job *job, const trine_linear_path *path)
-{
-    const size_t own = path->scratch_floats(job);
-    trine_linear_job fewer = *job;
-    fewer.x.rows = trine_min_int(job->x.rows, FEW_ROWS);
-    const trine_linear_path other = choose(&fewer);
-    const size_t least = other.scratch_floats(&fewer);
-    return trine_round_up(own > least ? own : least, 16);
 }
 
 /* One of the products: how its y is cut, n_blocks of `block` columns by n_parts of `part` rows, a piece each. */
@@ -31,7 +23,8 @@ typedef struct product {
     trine_linear_job job;
     trine_linear_path path;
     int block, n_blocks, part, n_parts;
-    bool prepares; /* what job.shared holds; not so when a product before it does */
+    size_t scratch, shared; /* floats a thread needs, and bytes of job.shared */
+    bool prepares;          /* what job.shared holds; not so when a product before it does */
 } product;
 
 typedef struct products {
@@ -42,6 +35,21 @@ typedef struct products {
     float *scratch;
     size_t stride; /* floats of it that a thread has */
 } products;
+
+/* Sizes that suffice for this product with these rows or fewer, whichever path they take: a pass measured with the most rows has room for
+ * every other. */
+static void measure(product *it)
+{
+    static const int last[] = { INT_MAX, FEW_ROWS, TRINE_LINEAR_INTEGER_ROWS - 1 }; /* rows at which a path ends */
+    for (size_t i = 0; i < sizeof last / sizeof *last; i++) {
+        trine_linear_job fewer = it->job;
+        fewer.x.rows = trine_min_int(it->job.x.rows, last[i]);
+        const trine_linear_path path = choose(&fewer);
+        const size_t floats = trine_round_up(path.scratch_floats(&fewer), 16), bytes = path.shared_bytes(&fewer);
+        if (floats > it->scratch) it->scratch = floats;
+        if (bytes > it->shared) it->shared = bytes;
+    }
+}
 
 static void prepare_piece(void *user, int piece, int thread)
 {
@@ -116,16 +124,14 @@ static bool check(trine_pass *p, trine_linear_job *job)
 static void share(trine_pass *p, products *all, int i)
 {
     product *it = &all->items[i];
-    const size_t bytes = it->path.shared_bytes(&it->job);
     for (int k = 0; k < i; k++) {
         const product *before = &all->items[k];
-        if (!before->prepares || before->path.prepare != it->path.prepare || before->path.shared_bytes(&before->job) != bytes)
-            continue;
+        if (!before->prepares || before->path.prepare != it->path.prepare || before->shared != it->shared) continue;
         it->job.shared = before->job.shared;
         return;
     }
     it->prepares = it->path.prepare != NULL;
-    if (bytes) it->job.shared = trine_pass_alloc(p, bytes, 1);
+    if (it->shared) it->job.shared = trine_pass_alloc(p, it->shared, 1);
 }
 
 static void linears_into(trine_pass *p, const trine_mat *y, trine_mat x, const trine_weight *const *w, int n)
@@ -137,8 +143,8 @@ static void linears_into(trine_pass *p, const trine_mat *y, trine_mat x, const t
         it->job = (trine_linear_job) { .y = y[i], .x = x, .w = w[i], .kernels = p->kernels };
         if (!check(p, &it->job)) return;
         it->path = choose(&it->job);
-        const size_t floats = scratch_floats(&it->job, &it->path);
-        if (floats > all.stride) all.stride = floats;
+        measure(it);
+        if (it->scratch > all.stride) all.stride = it->scratch;
     }
     all.scratch = trine_pass_alloc(p, all.stride * (size_t)trine_max_int(1, p->n_threads), sizeof(float));
     for (int i = 0; i < n; i++) share(p, &all, i);

@@ -16,6 +16,8 @@ typedef struct trine_linear_job {
     void *shared;     /* what prepare() wrote, or NULL */
 } trine_linear_job;
 
+enum { TRINE_LINEAR_INTEGER_ROWS = 4 }; /* from this many rows of x on a quantised W becomes bytes */
+
 typedef struct trine_linear_path {
     int unit;    /* rows of W that are computed together: pieces are cut in multiples of it */
     int most;    /* most rows of W a piece has, a multiple of unit */
@@ -36,8 +38,9 @@ static inline const unsigned char *trine_linear_weight_row(const trine_linear_jo
     return (const unsigned char *)job->w->data + (size_t)row * job->row_bytes;
 }
 
-trine_linear_path trine_linear_few(const trine_linear_job *job);    /* W streams by, as it lies */
-trine_linear_path trine_linear_panels(const trine_linear_job *job); /* W becomes panels of f32 */
+trine_linear_path trine_linear_few(const trine_linear_job *job);     /* W streams by, as it lies */
+trine_linear_path trine_linear_panels(const trine_linear_job *job);  /* W becomes panels of f32 */
+trine_linear_path trine_linear_integer(const trine_linear_job *job); /* x and a quantised W become bytes */
 
 void trine_linear_into(trine_pass *p, trine_mat y, trine_mat x, const trine_weight *w);
 

@@ -30,6 +30,44 @@ typedef void trine_gemm_panel_fn(float *y, size_t y_stride, const float *x, size
  * untyped because rows of a mapped file need not lie on a multiple of four bytes; in_stride counts floats. */
 typedef void trine_transpose_fn(float *out, size_t out_stride, const void *in, size_t in_stride, int n_rows, int n_cols);
 
+/* ---- products of quantised weights on integer units ----
+ *
+ * Rows of x and of W become bytes with one f32 scale for each group of TRINE_INT8_GROUP columns (the last group may be shorter):
+ *
+ *     y[i][j] = sum over groups g of  x.scale[i][g] * panel.scale[g][j] * (sum over k in g of  x.bytes[i][k] * w[k][j])
+ *
+ * The inner sum is exact and below 2^22, so it is an exact float as well. W's own scales, one for 16 or 32 columns, are folded into
+ * its bytes: a correction in floats every 32 columns would cost as much as the products between. */
+
+enum { TRINE_INT8_GROUP = 128, TRINE_INT8_PAD = 64 };
+
+/* Rows of x. Bytes past the last column, up to a multiple of TRINE_INT8_PAD, are 0. */
+typedef struct trine_int8_rows {
+    int8_t *bytes; /* [rows][stride] */
+    float *scale;  /* [rows][groups]; not a number where the group holds what is none */
+    int32_t *sum;  /* [rows][groups]: of the group's bytes, times -128: what an offset of 128 in W adds, taken back */
+    size_t stride, groups;
+} trine_int8_rows;
+
+/* Some rows of W, int8_cols of the table in width. Columns past the last row hold anything, lines past the last column (up to a
+ * multiple of TRINE_INT8_PAD columns) are 0. */
+typedef struct trine_int8_panel {
+    uint8_t *bytes; /* [depth / 4][width][4]: int8, or int8 + 128 where the table's int8_offset says so */
+    float *scale;   /* [groups][width] */
+} trine_int8_panel;
+
+/* One row of n floats, n a multiple of 32: the nearest whole multiple of scale = max|x| / 127. */
+typedef void trine_quantize_row_fn(int8_t *bytes, float *scale, int32_t *sum, const float *x, size_t n);
+/* n columns (a multiple of the type's block) of n_w rows of W, w_stride bytes apart, w_stride at any alignment. A weight differs from
+ * scale * byte by at most TRINE_INT8_ERROR * scale. Every level gives the same bytes. */
+typedef void trine_pack_panel_fn(trine_int8_panel *panel, const void *w, size_t w_stride, int n_w, size_t n, int offset);
+/* y [n_rows, n_cols], started as in gemm_panel; depth a multiple of 32. */
+typedef void trine_gemm_int8_fn(float *y, size_t y_stride, const trine_int8_rows *x, int n_rows, const trine_int8_panel *panel,
+                                int n_cols, size_t depth, const float *bias, bool add);
+
+/* Half a step of rounding; the rest is what 16-bit factors and offsets add (ref/int8_ref.c). */
+#define TRINE_INT8_ERROR 0.51f
+
 /* ---- element types ---- */
 
 typedef void trine_unpack_fn(float *out, const void *in, size_t n); /* f32 of n elements; n a multiple of the type's block */
@@ -70,6 +108,10 @@ typedef struct trine_kernels {
     trine_gemm_panel_fn *gemm_panel;
     int panel_cols; /* widest panel that gemm_panel takes */
     trine_transpose_fn *transpose;
+    trine_quantize_row_fn *quantize_row;
+    trine_pack_panel_fn *pack_panel[TRINE_DTYPE_COUNT]; /* NULL for types that are not quantised */
+    trine_gemm_int8_fn *gemm_int8;
+    int int8_cols, int8_offset; /* width of a panel; what gemm_int8 wants added to W's bytes: 0 or 128 */
     trine_unpack_fn *unpack[TRINE_DTYPE_COUNT];
     trine_pack_fn *pack[TRINE_DTYPE_COUNT];
     trine_layer_norm_fn *layer_norm;
@@ -91,5 +133,6 @@ void trine_kernels_init(trine_kernels *k, trine_cpu level);
 void trine_kernels_ref(trine_kernels *k);
 void trine_kernels_avx2(trine_kernels *k);
 void trine_kernels_avx512(trine_kernels *k);
+void trine_kernels_avx512_vnni(trine_kernels *k);
 
 #endif

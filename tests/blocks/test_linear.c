@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "blocks/blocks.h"
+#include "blocks/linear.h"
 #include "support/random.h"
 #include "support/run_pass.h"
 
@@ -102,23 +102,61 @@ static void linear_body(trine_pass *p, void *user)
     keep(p, t, trine_linear(p, input(p, t), t->w));
 }
 
-/* |y - exact| is within rounding of the sum of magnitudes. */
+/* Steps of W's bytes on the integer path, [rows][groups]: the reference's. NULL when this product does not take it. */
+static float *byte_steps(const weights *m, int n_rows)
+{
+    const trine_dtype_info *type = trine_dtype_get(m->w.type);
+    if (type->block == 1 || n_rows < TRINE_LINEAR_INTEGER_ROWS) return NULL;
+    trine_kernels ref;
+    trine_kernels_init(&ref, TRINE_CPU_SCALAR);
+    const size_t n = (size_t)m->w.cols, row_bytes = n / (size_t)type->block * (size_t)type->block_bytes;
+    const size_t groups = (n + TRINE_INT8_GROUP - 1) / TRINE_INT8_GROUP, width = (size_t)ref.int8_cols;
+    trine_int8_panel panel = { bytes_of((n + TRINE_INT8_PAD) * width), bytes_of(groups * width * sizeof(float)) };
+    float *steps = bytes_of((size_t)m->w.rows * groups * sizeof *steps);
+    for (int j = 0; j < m->w.rows; j++) {
+        ref.pack_panel[m->w.type](&panel, (const unsigned char *)m->w.data + (size_t)j * row_bytes, row_bytes, 1, n, 0);
+        for (size_t g = 0; g < groups; g++) steps[(size_t)j * groups + g] = panel.scale[g * width];
+    }
+    free(panel.bytes);
+    free(panel.scale);
+    return steps;
+}
+
+/* What bytes may add to the error of x . w, one group of columns: x is within half a step of its bytes, w within TRINE_INT8_ERROR. */
+static double error_of_bytes(const float *x, const float *w, size_t n, float w_step)
+{
+    double most = 0, error = 0;
+    for (size_t k = 0; k < n; k++) most = fmax(most, fabs((double)x[k]));
+    const double x_step = most / 127, half = 0.5000001 * x_step;
+    for (size_t k = 0; k < n; k++)
+        error += (fabs((double)x[k]) + half) * (double)TRINE_INT8_ERROR * (double)w_step + half * fabs((double)w[k]);
+    return error;
+}
+
+/* |y - exact| is within rounding of the sum of magnitudes, and of what bytes lose. */
 static void check_linear(const weights *m, const product *t)
 {
+    float *steps = byte_steps(m, t->n_rows);
+    const int cols = t->cols, groups = (cols + TRINE_INT8_GROUP - 1) / TRINE_INT8_GROUP;
     for (int i = 0; i < t->n_rows; i++)
         for (int j = 0; j < m->w.rows; j++) {
-            double exact = m->bias ? (double)m->bias[j] : 0, size = fabs(exact);
-            for (int k = 0; k < t->cols; k++) {
-                const double term = (double)t->x[(size_t)i * (size_t)t->cols + (size_t)k] *
-                                    (double)m->plain[(size_t)j * (size_t)t->cols + (size_t)k];
+            const float *x = t->x + (size_t)i * (size_t)cols, *w = m->plain + (size_t)j * (size_t)cols;
+            double exact = m->bias ? (double)m->bias[j] : 0, size = fabs(exact), error = 0;
+            for (int k = 0; k < cols; k++) {
+                const double term = (double)x[k] * (double)w[k];
                 exact += term;
                 size += fabs(term);
             }
+            for (int g = 0; steps && g < groups; g++) {
+                const int k = g * TRINE_INT8_GROUP, n = cols - k < TRINE_INT8_GROUP ? cols - k : TRINE_INT8_GROUP;
+                error += error_of_bytes(x + k, w + k, (size_t)n, steps[(size_t)j * (size_t)groups + (size_t)g]);
+            }
             const double got = (double)t->y[(size_t)i * (size_t)m->w.rows + (size_t)j];
-            if (!(fabs(got - exact) <= 16 * 0x1p-24 * size + 1e-30))
-                fail_msg("%s [%d, %d] x %d rows: y[%d][%d] is %.9g, expected %.9g", trine_dtype_name(m->w.type), m->w.rows, t->cols,
+            if (!(fabs(got - exact) <= 16 * 0x1p-24 * size + error + 1e-30))
+                fail_msg("%s [%d, %d] x %d rows: y[%d][%d] is %.9g, expected %.9g", trine_dtype_name(m->w.type), m->w.rows, cols,
                          t->n_rows, i, j, got, exact);
         }
+    free(steps);
 }
 
 static void run_linear(random_state *r, trine_cpu level, trine_dtype type, int n_rows, int rows, int cols)
@@ -224,6 +262,8 @@ static void linear_past_the_edges(void **state)
             run_linear(&r, (trine_cpu)level, i % 2 ? TRINE_F32 : TRINE_BF16, shapes[i][0], shapes[i][1], shapes[i][2]);
         run_linear(&r, (trine_cpu)level, TRINE_Q4_K, 33, 290, 1280);
         run_linear(&r, (trine_cpu)level, TRINE_Q8_0, 60, 70, 1056);
+        run_linear(&r, (trine_cpu)level, TRINE_Q4_0, 30, 300, 1120);
+        run_linear(&r, (trine_cpu)level, TRINE_Q5_1, 130, 40, 2080);
     }
 }
 

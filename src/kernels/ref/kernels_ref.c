@@ -15,6 +15,12 @@ void trine_kernels_ref(trine_kernels *k)
     k->gemm_panel = trine_gemm_panel_ref;
     k->panel_cols = TRINE_PANEL_REF;
     k->transpose = trine_transpose_ref;
+#define ENTRY(name, type) k->pack_panel[type] = trine_pack_panel_##name##_ref;
+    TRINE_REF_QUANTISED(ENTRY)
+#undef ENTRY
+    k->quantize_row = trine_quantize_row_ref;
+    k->gemm_int8 = trine_gemm_int8_ref;
+    k->int8_cols = TRINE_INT8_COLS_REF;
     k->layer_norm = trine_layer_norm_ref;
     k->rms_norm = trine_rms_norm_ref;
     k->map[TRINE_MAP_RELU] = trine_relu_ref;

@@ -11,6 +11,10 @@
     X(f32, TRINE_F32)                                                                                                              \
     X(f16, TRINE_F16)                                                                                                              \
     X(bf16, TRINE_BF16)                                                                                                            \
+    TRINE_REF_QUANTISED(X)
+
+/* Those among them that are quantised. */
+#define TRINE_REF_QUANTISED(X)                                                                                                     \
     X(q8_0, TRINE_Q8_0)                                                                                                            \
     X(q4_0, TRINE_Q4_0)                                                                                                            \
     X(q4_1, TRINE_Q4_1)                                                                                                            \
@@ -25,6 +29,13 @@ TRINE_REF_TYPES(TRINE_REF_DECLARE)
 #undef TRINE_REF_DECLARE
 trine_gemm_panel_fn trine_gemm_panel_ref;
 trine_transpose_fn trine_transpose_ref;
+
+#define TRINE_INT8_COLS_REF 16 /* width of the reference's int8 panels */
+#define TRINE_REF_DECLARE(name, type) trine_pack_panel_fn trine_pack_panel_##name##_ref;
+TRINE_REF_QUANTISED(TRINE_REF_DECLARE)
+#undef TRINE_REF_DECLARE
+trine_quantize_row_fn trine_quantize_row_ref;
+trine_gemm_int8_fn trine_gemm_int8_ref;
 
 trine_layer_norm_fn trine_layer_norm_ref;
 trine_rms_norm_fn trine_rms_norm_ref;

@@ -130,4 +130,77 @@ static inline vi vi_choose_number(vf v, vi a, vi b)
     return _mm256_blendv_epi8(b, a, _mm256_castps_si256(_mm256_cmp_ps(v, v, _CMP_ORD_Q)));
 }
 
+static inline vi vi_flip(vi a, vi b) { return _mm256_xor_si256(a, b); }
+static inline vi vi_shift_right_signed(vi a, int n) { return _mm256_sra_epi32(a, _mm_cvtsi32_si128(n)); }
+static inline vi vi_most(vi a, vi b) { return _mm256_max_epi32(a, b); }
+static inline int vi_total(vi a)
+{
+    __m128i s = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4E));
+    return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 0xB1)));
+}
+/* The float of the largest bits, none of them a negative number. */
+static inline float vf_most_of_bits(vi a)
+{
+    __m128i s = _mm_max_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+    s = _mm_max_epi32(s, _mm_shuffle_epi32(s, 0x4E));
+    const int most = _mm_cvtsi128_si32(_mm_max_epi32(s, _mm_shuffle_epi32(s, 0xB1)));
+    float f;
+    memcpy(&f, &most, sizeof f);
+    return f;
+}
+static inline void vi_store_i8(void *p, vi v) /* as near as 8 bits come */
+{
+    const __m128i half = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    _mm_storel_epi64(p, _mm_packs_epi16(half, half));
+}
+
+/* ---- bytes and 16-bit numbers ---- */
+
+static inline __m128i vi_part(const unsigned char *p) { return _mm_loadu_si128((const __m128i *)(const void *)p); }
+/* 16 bytes of every fourth row, one row in each 128 bits. */
+static inline vi vi_load_rows(const unsigned char *const *rows, size_t at)
+{
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(vi_part(rows[0] + at)), vi_part(rows[4] + at), 1);
+}
+static inline vi vi_load_bytes(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
+static inline void vi_store_bytes(void *p, vi v) { _mm256_storeu_si256((__m256i *)p, v); }
+static inline vi vi_load_parts(const void *p)
+{
+    return _mm256_broadcastsi128_si256(vi_part(p));
+} /* the same 16 bytes in each 128 bits */
+static inline vi vi_set8(int x) { return _mm256_set1_epi8((char)x); }
+static inline vi vi_set16(int x) { return _mm256_set1_epi16((short)x); }
+static inline vi vi_look_up8(vi table, vi index) { return _mm256_shuffle_epi8(table, index); } /* within 128 bits */
+static inline vi vi_add16(vi a, vi b) { return _mm256_add_epi16(a, b); }
+static inline vi vi_mul16(vi a, vi b) { return _mm256_mulhrs_epi16(a, b); } /* a b / 2^15, rounded */
+static inline vi vi_left16(vi a, int n) { return _mm256_slli_epi16(a, n); }
+static inline vi vi_right16(vi a, int n) { return _mm256_srli_epi16(a, n); }
+static inline vi vi_right16_signed(vi a, int n) { return _mm256_srai_epi16(a, n); }
+static inline vi vi_narrow16(vi a, vi b) { return _mm256_packs_epi16(a, b); } /* to 8 bits; both within 128 bits */
+static inline vi vi_narrow32(vi a, vi b) { return _mm256_packs_epi32(a, b); } /* to 16 */
+static inline vi vi_high_bytes(vi even, vi odd) /* of 16-bit numbers: those of `even` below those of `odd` */
+{
+    return _mm256_or_si256(_mm256_and_si256(odd, _mm256_set1_epi16((short)0xFF00)), _mm256_srli_epi16(even, 8));
+}
+/* a, and bit 7 in the bytes where b has none of the bits of `bits`. */
+static inline vi vi_sign_where_none(vi a, vi b, vi bits)
+{
+    const vi none = _mm256_cmpeq_epi8(_mm256_and_si256(b, bits), _mm256_setzero_si256());
+    return _mm256_or_si256(a, _mm256_and_si256(none, _mm256_set1_epi8((char)0x80)));
+}
+static inline vi vi_low32(vi a, vi b) { return _mm256_unpacklo_epi32(a, b); }
+static inline vi vi_high32(vi a, vi b) { return _mm256_unpackhi_epi32(a, b); }
+static inline vi vi_low64(vi a, vi b) { return _mm256_unpacklo_epi64(a, b); }
+static inline vi vi_high64(vi a, vi b) { return _mm256_unpackhi_epi64(a, b); }
+static inline vi vi_from_vf(vf a)
+{
+    return _mm256_cvtps_epi32(a);
+} /* to the nearest even; the least number where it does not fit */
+static inline vf vf_from_low_f16(vi a) /* of the low halves */
+{
+    const vi low = vi_and(a, vi_set(0xFFFF));
+    return _mm256_cvtph_ps(_mm256_castsi256_si128(_mm256_permute4x64_epi64(_mm256_packus_epi32(low, low), 0xD8)));
+}
+
 #endif

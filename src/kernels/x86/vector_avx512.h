@@ -100,4 +100,64 @@ static inline vi vi_bits(vf a) { return _mm512_castps_si512(a); }
 static inline vf vf_bits(vi a) { return _mm512_castsi512_ps(a); }
 static inline vi vi_choose_number(vf v, vi a, vi b) { return _mm512_mask_blend_epi32(_mm512_cmp_ps_mask(v, v, _CMP_ORD_Q), b, a); }
 
+static inline vi vi_flip(vi a, vi b) { return _mm512_xor_si512(a, b); }
+static inline vi vi_shift_right_signed(vi a, int n) { return _mm512_sra_epi32(a, _mm_cvtsi32_si128(n)); }
+static inline vi vi_most(vi a, vi b) { return _mm512_max_epi32(a, b); }
+static inline int vi_total(vi a) { return _mm512_reduce_add_epi32(a); }
+/* The float of the largest bits, none of them a negative number. */
+static inline float vf_most_of_bits(vi a)
+{
+    const int most = _mm512_reduce_max_epi32(a);
+    float f;
+    memcpy(&f, &most, sizeof f);
+    return f;
+}
+static inline void vi_store_i8(void *p, vi v) { _mm_storeu_si128(p, _mm512_cvtsepi32_epi8(v)); } /* as near as 8 bits come */
+
+/* ---- bytes and 16-bit numbers ---- */
+
+static inline __m128i vi_part(const unsigned char *p) { return _mm_loadu_si128((const __m128i *)(const void *)p); }
+/* 16 bytes of every fourth row, one row in each 128 bits. */
+static inline vi vi_load_rows(const unsigned char *const *rows, size_t at)
+{
+    vi v = _mm512_castsi128_si512(vi_part(rows[0] + at));
+    v = _mm512_mask_broadcast_i32x4(v, 0x00F0, vi_part(rows[4] + at));
+    v = _mm512_mask_broadcast_i32x4(v, 0x0F00, vi_part(rows[8] + at));
+    return _mm512_mask_broadcast_i32x4(v, 0xF000, vi_part(rows[12] + at));
+}
+static inline vi vi_load_bytes(const void *p) { return _mm512_loadu_si512(p); }
+static inline void vi_store_bytes(void *p, vi v) { _mm512_storeu_si512(p, v); }
+static inline vi vi_load_parts(const void *p)
+{
+    return _mm512_broadcast_i32x4(vi_part(p));
+} /* the same 16 bytes in each 128 bits */
+static inline vi vi_set8(int x) { return _mm512_set1_epi8((char)x); }
+static inline vi vi_set16(int x) { return _mm512_set1_epi16((short)x); }
+static inline vi vi_look_up8(vi table, vi index) { return _mm512_shuffle_epi8(table, index); } /* within 128 bits */
+static inline vi vi_add16(vi a, vi b) { return _mm512_add_epi16(a, b); }
+static inline vi vi_mul16(vi a, vi b) { return _mm512_mulhrs_epi16(a, b); } /* a b / 2^15, rounded */
+static inline vi vi_left16(vi a, int n) { return _mm512_slli_epi16(a, (unsigned)n); }
+static inline vi vi_right16(vi a, int n) { return _mm512_srli_epi16(a, (unsigned)n); }
+static inline vi vi_right16_signed(vi a, int n) { return _mm512_srai_epi16(a, (unsigned)n); }
+static inline vi vi_narrow16(vi a, vi b) { return _mm512_packs_epi16(a, b); } /* to 8 bits; both within 128 bits */
+static inline vi vi_narrow32(vi a, vi b) { return _mm512_packs_epi32(a, b); } /* to 16 */
+static inline vi vi_high_bytes(vi even, vi odd) /* of 16-bit numbers: those of `even` below those of `odd` */
+{
+    return _mm512_ternarylogic_epi32(_mm512_set1_epi16((short)0xFF00), odd, _mm512_srli_epi16(even, 8), 0xCA);
+}
+/* a, and bit 7 in the bytes where b has none of the bits of `bits`. */
+static inline vi vi_sign_where_none(vi a, vi b, vi bits)
+{
+    return _mm512_or_si512(a, _mm512_maskz_set1_epi8(_mm512_testn_epi8_mask(b, bits), (char)0x80));
+}
+static inline vi vi_low32(vi a, vi b) { return _mm512_unpacklo_epi32(a, b); }
+static inline vi vi_high32(vi a, vi b) { return _mm512_unpackhi_epi32(a, b); }
+static inline vi vi_low64(vi a, vi b) { return _mm512_unpacklo_epi64(a, b); }
+static inline vi vi_high64(vi a, vi b) { return _mm512_unpackhi_epi64(a, b); }
+static inline vi vi_from_vf(vf a)
+{
+    return _mm512_cvtps_epi32(a);
+} /* to the nearest even; the least number where it does not fit */
+static inline vf vf_from_low_f16(vi a) { return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(a)); } /* of the low halves */
+
 #endif
