@@ -46,6 +46,8 @@ typedef struct cursor {
 static uint64_t load(const unsigned char *p, size_t n)
 {
     uint64_t v = 0;
+    if (n == 8) return load(p, 4) | load(p + 4, 4) << 32; /* lengths: the compiler makes one load of each half */
+    if (n == 4) return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24;
     while (n) v = v << 8 | p[--n];
     return v;
 }
@@ -401,6 +403,18 @@ bool trine_gguf_array_float(double *out, const trine_gguf *g, const char *key, s
     const pair *p = find_element(g, key, i);
     return p && float_at(out, g, p, i);
 }
+
+#define ALL_ELEMENTS(name, type, element_at)                                                                                       \
+    bool name(type *out, const trine_gguf *g, const char *key)                                                                     \
+    {                                                                                                                              \
+        const pair *p = find_element(g, key, 0);                                                                                   \
+        for (size_t i = 0; p && i < p->n; i++)                                                                                     \
+            if (!element_at(&out[i], g, p, i)) return false;                                                                       \
+        return p != NULL;                                                                                                          \
+    }
+ALL_ELEMENTS(trine_gguf_all_strings, trine_gguf_string, string_at)
+ALL_ELEMENTS(trine_gguf_all_ints, int64_t, int_at)
+ALL_ELEMENTS(trine_gguf_all_floats, double, float_at)
 
 bool trine_gguf_pair_at(trine_gguf_string *key, trine_gguf_string *bytes, const trine_gguf *g, size_t i)
 {

@@ -24,6 +24,10 @@ bool trine_gguf_get_array(size_t *n, const trine_gguf *g, const char *key);
 bool trine_gguf_array_string(trine_gguf_string *out, const trine_gguf *g, const char *key, size_t i);
 bool trine_gguf_array_int(int64_t *out, const trine_gguf *g, const char *key, size_t i);
 bool trine_gguf_array_float(double *out, const trine_gguf *g, const char *key, size_t i);
+/* All elements at once, which for a vocabulary saves a search for the key at each: false when they are not of that kind. */
+bool trine_gguf_all_strings(trine_gguf_string *out, const trine_gguf *g, const char *key);
+bool trine_gguf_all_ints(int64_t *out, const trine_gguf *g, const char *key);
+bool trine_gguf_all_floats(double *out, const trine_gguf *g, const char *key);
 
 /* Pair `i` as it lies in the file, its key first; false past the last. For a writer that passes metadata on. */
 bool trine_gguf_pair_at(trine_gguf_string *key, trine_gguf_string *bytes, const trine_gguf *g, size_t i);

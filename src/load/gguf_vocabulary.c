@@ -47,25 +47,27 @@ static trine_status copy_string(char **out, const trine_gguf *g, const char *key
 static trine_status copy_strings(char ***out, int *n_out, const trine_gguf *g, const char *key, const char *path, trine_error *err)
 {
     size_t n = 0, bytes = 0;
-    trine_gguf_string s;
     *n_out = 0;
     if (!trine_gguf_get_array(&n, g, key) || !n) return TRINE_OK;
     if (n > INT_MAX / 2)
         return trine_fail(err, TRINE_ERROR_FORMAT, "'%s': '%s' has %zu entries, more than ids can count", path, key, n);
-    for (size_t i = 0; i < n; i++) {
-        if (!trine_gguf_array_string(&s, g, key, i))
-            return trine_fail(err, TRINE_ERROR_FORMAT, "'%s': '%s' is not an array of strings", path, key);
-        bytes += s.n + 1; /* no overflow: each lies in the mapped file */
+    trine_gguf_string *strings = malloc(n * sizeof *strings);
+    if (!strings) return no_memory(err, path);
+    if (!trine_gguf_all_strings(strings, g, key)) {
+        free(strings);
+        return trine_fail(err, TRINE_ERROR_FORMAT, "'%s': '%s' is not an array of strings", path, key);
     }
+    for (size_t i = 0; i < n; i++) bytes += strings[i].n + 1; /* no overflow: each lies in the mapped file */
     *out = malloc(n * sizeof **out + bytes);
-    if (!*out) return no_memory(err, path);
-    char *at = (char *)(*out + n);
-    for (size_t i = 0; i < n && trine_gguf_array_string(&s, g, key, i); i++) {
+    char *at = *out ? (char *)(*out + n) : NULL;
+    for (size_t i = 0; i < n && at; i++) {
         (*out)[i] = at;
-        memcpy(at, s.data, s.n);
-        at[s.n] = 0;
-        at += s.n + 1;
+        memcpy(at, strings[i].data, strings[i].n);
+        at[strings[i].n] = 0;
+        at += strings[i].n + 1;
     }
+    free(strings);
+    if (!*out) return no_memory(err, path);
     *n_out = (int)n;
     return TRINE_OK;
 }
@@ -86,15 +88,13 @@ static trine_status copy_scores(holder *h, const trine_gguf *g, int n_tokens, co
     bool there;
     const trine_status status = check_length(&there, g, key, n_tokens, path, err);
     if (status || !there || !n_tokens) return status;
+    double *scores = malloc((size_t)n_tokens * sizeof *scores);
     h->scores = malloc((size_t)n_tokens * sizeof *h->scores);
-    if (!h->scores) return no_memory(err, path);
-    for (int i = 0; i < n_tokens; i++) {
-        double score;
-        if (!trine_gguf_array_float(&score, g, key, (size_t)i))
-            return trine_fail(err, TRINE_ERROR_FORMAT, "'%s': '%s' is not an array of floats", path, key);
-        h->scores[i] = (float)score;
-    }
-    return TRINE_OK;
+    const bool memory = scores && h->scores, fine = memory && trine_gguf_all_floats(scores, g, key);
+    for (int i = 0; i < n_tokens && fine; i++) h->scores[i] = (float)scores[i];
+    free(scores);
+    if (!memory) return no_memory(err, path);
+    return fine ? TRINE_OK : trine_fail(err, TRINE_ERROR_FORMAT, "'%s': '%s' is not an array of floats", path, key);
 }
 
 static trine_status copy_types(holder *h, const trine_gguf *g, int n_tokens, const char *path, trine_error *err)
@@ -103,30 +103,31 @@ static trine_status copy_types(holder *h, const trine_gguf *g, int n_tokens, con
     bool there;
     const trine_status status = check_length(&there, g, key, n_tokens, path, err);
     if (status || !there || !n_tokens) return status;
+    int64_t *types = malloc((size_t)n_tokens * sizeof *types);
     h->types = malloc((size_t)n_tokens * sizeof *h->types);
-    if (!h->types) return no_memory(err, path);
-    for (int i = 0; i < n_tokens; i++) {
-        int64_t type;
-        if (!trine_gguf_array_int(&type, g, key, (size_t)i) || type < 0 || type > 6)
-            return trine_fail(err, TRINE_ERROR_FORMAT, "'%s': '%s' has no type from 0 to 6 for token %d", path, key, i);
-        h->types[i] = (int32_t)type;
+    const bool memory = types && h->types, fine = memory && trine_gguf_all_ints(types, g, key);
+    int bad = fine ? -1 : 0;
+    for (int i = 0; i < n_tokens && fine && bad < 0; i++) {
+        h->types[i] = (int32_t)types[i];
+        if (types[i] < 0 || types[i] > 6) bad = i;
     }
-    return TRINE_OK;
+    free(types);
+    if (!memory) return no_memory(err, path);
+    if (bad < 0) return TRINE_OK;
+    return trine_fail(err, TRINE_ERROR_FORMAT, "'%s': '%s' has no type from 0 to 6 for token %d", path, key, bad);
 }
 
 static trine_status copy_charsmap(holder *h, size_t *bytes, const trine_gguf *g, const char *path, trine_error *err)
 {
     static const char key[] = "tokenizer.ggml.precompiled_charsmap";
     if (!trine_gguf_get_array(bytes, g, key) || !*bytes) return TRINE_OK;
+    int64_t *values = malloc(*bytes * sizeof *values); /* no overflow: each is a byte or more of the mapped file */
     h->charsmap = malloc(*bytes);
-    if (!h->charsmap) return no_memory(err, path);
-    for (size_t i = 0; i < *bytes; i++) {
-        int64_t byte;
-        if (!trine_gguf_array_int(&byte, g, key, i))
-            return trine_fail(err, TRINE_ERROR_FORMAT, "'%s': '%s' is not an array of bytes", path, key);
-        h->charsmap[i] = (unsigned char)byte; /* u8, or i8 with the same bits */
-    }
-    return TRINE_OK;
+    const bool memory = values && h->charsmap, fine = memory && trine_gguf_all_ints(values, g, key);
+    for (size_t i = 0; i < *bytes && fine; i++) h->charsmap[i] = (unsigned char)values[i]; /* u8, or i8 with the same bits */
+    free(values);
+    if (!memory) return no_memory(err, path);
+    return fine ? TRINE_OK : trine_fail(err, TRINE_ERROR_FORMAT, "'%s': '%s' is not an array of bytes", path, key);
 }
 
 /* The id of a special token: by its key, else by how the kinds of tokenizer usually spell it; -1 for none. */

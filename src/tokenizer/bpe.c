@@ -53,6 +53,14 @@ static trine_status build_raw(trine_bpe *bpe, trine_error *err)
     return trine_vocab_index(&bpe->raw, err);
 }
 
+/* Whether `id` is spelt as a followed by b without its prefix. */
+static bool joins(const trine_vocab *vocab, int32_t id, trine_piece a, trine_piece b, size_t n_prefix)
+{
+    const trine_piece p = trine_vocab_piece(vocab, id);
+    return p.text && !vocab->repeated && p.n == a.n + b.n - n_prefix && !memcmp(p.text, a.text, a.n) &&
+           !memcmp(p.text + a.n, b.text + n_prefix, b.n - n_prefix);
+}
+
 trine_status trine_bpe_build(trine_bpe *out, const trine_vocab *vocab, const trine_merge *merges, int n_merges,
                              const trine_bpe_options *options, trine_error *err)
 {
@@ -67,13 +75,18 @@ trine_status trine_bpe_build(trine_bpe *out, const trine_vocab *vocab, const tri
 
     const size_t n_prefix = options->prefix ? strlen(options->prefix) : 0;
     trine_status status = TRINE_OK;
+    int32_t next = -1;
     for (int rank = 0; rank < n_merges && !status; rank++) {
         const trine_piece a = trine_vocab_piece(vocab, merges[rank].left), b = trine_vocab_piece(vocab, merges[rank].right);
         if (!a.text || !b.text || b.n < n_prefix) {
             status = trine_fail(err, TRINE_ERROR_FORMAT, "bpe: merge %d joins tokens that are not in the vocabulary", rank);
             break;
         }
-        const int32_t id = trine_vocab_find_pair(vocab, a.text, a.n, b.text + n_prefix, b.n - n_prefix);
+        /* Most vocabularies number the results of their merges one after another: look there before searching. */
+        const int32_t id = joins(vocab, next, a, b, n_prefix)
+                               ? next
+                               : trine_vocab_find_pair(vocab, a.text, a.n, b.text + n_prefix, b.n - n_prefix);
+        next = id + 1;
         if (id < 0) {
             status = trine_fail(err, TRINE_ERROR_FORMAT, "bpe: merge %d gives '%.40s%.40s', which is not in the vocabulary", rank,
                                 a.text, b.text + n_prefix);

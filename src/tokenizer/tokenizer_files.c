@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/status.h"
 #include "base/utf8.h"
+#include "tokenizer/json_vocabulary.h"
 #include "tokenizer/piece_model.h"
 #include "tokenizer/pre_patterns.h"
 
@@ -45,6 +46,17 @@ static trine_status apply_bos_eos(bool *changed, trine_tokenizer *t, const trine
     return status;
 }
 
+/* What a tokenizer.json says beside the vocabulary that has been read already. */
+static trine_status read_rest(json_t **root, const trine_buffer *rest, const char *what, trine_error *err)
+{
+    const trine_status status = trine_json_read(root, rest->data, rest->n, what, err);
+    if (status) return status;
+    json_t *model = json_object_get(*root, "model");
+    json_object_del(model, "vocab");
+    if (json_is_integer(json_object_get(model, "merges"))) json_object_del(model, "merges");
+    return TRINE_OK;
+}
+
 /* *exact: the text says everything, its neighbors changed nothing. */
 static trine_status from_json_text(bool *exact, trine_tokenizer *t, const char *text, size_t bytes, const char *what,
                                    const trine_neighbors *n, trine_error *err)
@@ -52,7 +64,12 @@ static trine_status from_json_text(bool *exact, trine_tokenizer *t, const char *
     json_t *root = NULL;
     int n_new = 0;
     bool changed = false;
-    trine_status status = trine_json_read(&root, text, bytes, what, err);
+    trine_buffer rest = { 0 };
+    bool taken;
+    trine_status status = trine_json_vocabulary(&taken, &rest, t, text, bytes, err);
+    if (!status && taken) status = read_rest(&root, &rest, what, err);
+    trine_buffer_clear(&rest);
+    if (status == TRINE_ERROR_FORMAT || (!status && !taken)) status = trine_json_read(&root, text, bytes, what, err);
     if (!status && !json_is_object(root)) status = trine_fail(err, TRINE_ERROR_FORMAT, "%s: not a JSON object", what);
     if (!status) status = trine_neighbors_extend(&n_new, root, n, NULL, err);
     if (!status) status = trine_tokenizer_fill(t, root, err);

@@ -57,38 +57,56 @@ trine_status trine_vocab_set(trine_vocab *v, int32_t id, const char *text, size_
     return TRINE_OK;
 }
 
-uint64_t trine_hash(uint64_t seed, const char *text, size_t n)
+static uint64_t load(const char *text, size_t n)
 {
-    uint64_t h = seed ^ 0x9E3779B97F4A7C15u;
-    for (; n >= 8; n -= 8, text += 8) {
-        uint64_t word;
-        memcpy(&word, text, 8);
-        h = (h ^ word) * 0xFF51AFD7ED558CCDu;
+    uint64_t word = 0;
+    memcpy(&word, text, n);
+    return word;
+}
+
+uint64_t trine_hash(const char *text, size_t n)
+{
+    uint64_t h = 0x9E3779B97F4A7C15u ^ (uint64_t)n << 56;
+    for (; n > 8; n -= 8, text += 8) {
+        h = (h ^ load(text, 8)) * 0xFF51AFD7ED558CCDu;
         h ^= h >> 32;
     }
-    uint64_t rest = 0;
-    if (n) memcpy(&rest, text, n);
-    h = (h ^ rest ^ (uint64_t)n << 56) * 0xC4CEB9FE1A85EC53u;
+    /* What is left, in loads of fixed size; the two halves may overlap. */
+    if (n == 8)
+        h ^= load(text, 8);
+    else if (n >= 4)
+        h ^= load(text, 4) | load(text + n - 4, 4) << 32;
+    else if (n)
+        h ^= load(text, 1) | load(text + n / 2, 1) << 8 | load(text + n - 1, 1) << 16;
+    h *= 0xC4CEB9FE1A85EC53u;
     return h ^ h >> 29;
+}
+
+static bool spells(const trine_vocab *v, int32_t id, const char *text, size_t n)
+{
+    return v->pieces[id].n == n && !memcmp(v->pieces[id].text, text, n);
 }
 
 trine_status trine_vocab_index(trine_vocab *v, trine_error *err)
 {
     uint32_t size = 16;
     while (size < 2u * (uint32_t)v->n_present) size *= 2;
-    int32_t *slots = malloc(size * sizeof *slots);
+    trine_vocab_slot *slots = malloc(size * sizeof *slots);
     if (!slots) return trine_fail(err, TRINE_ERROR_MEMORY, "vocabulary: no memory for the index of %d tokens", v->n);
     memset(slots, -1, size * sizeof *slots);
     free(v->slots);
     v->slots = slots;
     v->mask = size - 1;
+    v->repeated = false;
     for (int32_t id = 0; id < v->n; id++) {
         const trine_piece p = v->pieces[id];
         if (!p.text) continue;
-        uint32_t at = (uint32_t)trine_hash(0, p.text, p.n) & v->mask;
-        while (slots[at] >= 0 && !(v->pieces[slots[at]].n == p.n && !memcmp(v->pieces[slots[at]].text, p.text, p.n)))
-            at = (at + 1) & v->mask;
-        slots[at] = id;
+        const uint64_t h = trine_hash(p.text, p.n);
+        const uint32_t tag = (uint32_t)(h >> 32);
+        uint32_t at = (uint32_t)h & v->mask;
+        while (slots[at].id >= 0 && !(slots[at].tag == tag && spells(v, slots[at].id, p.text, p.n))) at = (at + 1) & v->mask;
+        v->repeated = v->repeated || slots[at].id >= 0;
+        slots[at] = (trine_vocab_slot) { tag, id };
     }
     return TRINE_OK;
 }
@@ -96,10 +114,10 @@ trine_status trine_vocab_index(trine_vocab *v, trine_error *err)
 int32_t trine_vocab_find(const trine_vocab *v, const char *text, size_t n)
 {
     if (!v->slots) return -1;
-    for (uint32_t at = (uint32_t)trine_hash(0, text, n) & v->mask; v->slots[at] >= 0; at = (at + 1) & v->mask) {
-        const trine_piece p = v->pieces[v->slots[at]];
-        if (p.n == n && !memcmp(p.text, text, n)) return v->slots[at];
-    }
+    const uint64_t h = trine_hash(text, n);
+    const uint32_t tag = (uint32_t)(h >> 32);
+    for (uint32_t at = (uint32_t)h & v->mask; v->slots[at].id >= 0; at = (at + 1) & v->mask)
+        if (v->slots[at].tag == tag && spells(v, v->slots[at].id, text, n)) return v->slots[at].id;
     return -1;
 }
 

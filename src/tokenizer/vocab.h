@@ -13,12 +13,18 @@ typedef struct trine_piece {
     uint32_t n;
 } trine_piece; /* text NULL: no such token */
 
+typedef struct trine_vocab_slot {
+    uint32_t tag; /* of the hash: nearly every other string is told apart without looking at it */
+    int32_t id;   /* -1: empty */
+} trine_vocab_slot;
+
 typedef struct trine_vocab {
     trine_piece *pieces; /* [n], by id; the text is terminated by zero */
     int n, cap;
-    int n_present;  /* ids that have a string */
-    int32_t *slots; /* hash table of ids, -1 empty */
+    int n_present;           /* ids that have a string */
+    trine_vocab_slot *slots; /* hash table */
     uint32_t mask;
+    bool repeated; /* two ids have one string */
     char **blocks; /* where the strings live */
     int n_blocks;
     size_t block_used, block_size;
@@ -39,7 +45,7 @@ static inline trine_piece trine_vocab_piece(const trine_vocab *v, int32_t id)
     return id >= 0 && id < v->n ? v->pieces[id] : (trine_piece) { NULL, 0 };
 }
 
-/* A mixing hash of bytes (FNV-1a with a finisher); `seed` continues one. */
-uint64_t trine_hash(uint64_t seed, const char *text, size_t n);
+/* A mixing hash of bytes. */
+uint64_t trine_hash(const char *text, size_t n);
 
 #endif
