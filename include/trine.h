@@ -542,6 +542,21 @@ typedef struct trine_eval_result {
 TRINE_API trine_status trine_eval(trine_eval_result *out, trine_session *session, trine_eval_task task, const char *path,
                                   const trine_eval_options *options, trine_error *err);
 
+/* ------------------------------------------------------------------------------------------- the limits of a machine */
+
+/* What this machine can do at most in a second, at a number of threads and a kernel level. An addition and a multiplication are
+ * two operations. 0: the level has no such instruction. */
+typedef struct trine_limits {
+    const char *cpu; /* the level; static */
+    int n_threads;
+    double read_bytes;                   /* read from memory, out of a buffer of buffer_bytes */
+    double f32_ops, bf16_ops, int8_ops;  /* of vector instructions: FMA, dot products */
+    double tile_bf16_ops, tile_int8_ops; /* of products of tiles (AMX) */
+    size_t buffer_bytes;
+} trine_limits;
+/* Measures them, in about two seconds. `cpu` as in trine_model_options; n_threads 0: one a core. */
+TRINE_API trine_status trine_limits_measure(trine_limits *out, const char *cpu, int n_threads, trine_error *err);
+
 /* -------------------------------------------------------------------------------------------------------- converting */
 
 typedef struct trine_convert_options {

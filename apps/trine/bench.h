@@ -25,6 +25,14 @@ typedef struct bench_results {
     int n, cap;
 } bench_results;
 
+/* Shares of what the machine can do: 0 where a limit does not apply. */
+typedef struct bench_shares {
+    double read;          /* bytes a second, of what memory gives */
+    double vector, tiles; /* operations a second, of the peak for the type of the weights */
+    const char *name;     /* of the peak: "f32", "bf16", "int8" */
+} bench_shares;
+bench_shares bench_share(const bench_result *result, const run *r, const trine_limits *limits);
+
 /* Runs everything the arguments ask for and appends to `all`; returns an exit status. bench_measure.c */
 int bench_measure(run *r, bench_results *all);
 /* Fills in the bytes and FLOPs of a result from the model's shape. bench_work.c */

@@ -1,5 +1,7 @@
 /* bench_command.c - trine bench: how fast a model runs here, as a table or as JSON. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bench.h"
 #include "json_writer.h"
@@ -17,61 +19,146 @@ static const char *cpu_name(const run *r)
 
 static double rate(const bench_result *b, double ms) { return ms > 0 ? b->units * 1000 / ms : 0; }
 
-static void draw(run *r, const bench_results *all)
+/* ------------------------------------------------------------------------------------------------------ the machine */
+
+typedef struct figure {
+    const char *key, *what, *unit;
+    double value;
+} figure;
+enum { N_FIGURES = 6 };
+
+static void figures_of(figure f[N_FIGURES], const trine_limits *l)
 {
-    char parameters[32], bytes[32];
+    const figure all[N_FIGURES] = {
+        { "read_bytes", "memory, read", "GB/s", l->read_bytes },
+        { "f32_ops", "f32, multiply and add", "GFLOP/s", l->f32_ops },
+        { "bf16_ops", "bf16 dot product", "GFLOP/s", l->bf16_ops },
+        { "int8_ops", "int8 dot product", "GOP/s", l->int8_ops },
+        { "tile_bf16_ops", "bf16 tiles (AMX)", "GFLOP/s", l->tile_bf16_ops },
+        { "tile_int8_ops", "int8 tiles (AMX)", "GOP/s", l->tile_int8_ops },
+    };
+    memcpy(f, all, sizeof all);
+}
+
+static void draw_limits(run *r, const trine_limits *l)
+{
+    figure f[N_FIGURES];
+    char bytes[32];
+    figures_of(f, l);
+    print_style(r, STYLE_BOLD);
+    print(r, "limits of this machine: %d thread%s, %s, memory by a buffer of %s\n", l->n_threads, l->n_threads == 1 ? "" : "s",
+          l->cpu, show_bytes(bytes, (double)l->buffer_bytes));
+    print_style(r, STYLE_NONE);
+    for (int i = 0; i < N_FIGURES; i++)
+        if (f[i].value > 0) print(r, "%-24s %11.1f %s\n", f[i].what, f[i].value / 1e9, f[i].unit);
+}
+
+static void write_limits(json_writer *j, const trine_limits *l)
+{
+    figure f[N_FIGURES];
+    figures_of(f, l);
+    jw_key(j, "limits");
+    jw_open(j, '{');
+    jw_set_text(j, "cpu", l->cpu);
+    jw_set_int(j, "threads", l->n_threads);
+    for (int i = 0; i < N_FIGURES; i++) jw_set_real(j, f[i].key, f[i].value);
+    jw_set_int(j, "buffer_bytes", (int64_t)l->buffer_bytes);
+    jw_close(j, '}');
+}
+
+/* -------------------------------------------------------------------------------------------------------- the model */
+
+/* The limit that is nearer: "81% read", "93% int8"; with tiles "143/11% int8". */
+static void share_text(char *out, size_t size, const bench_shares *s)
+{
+    if (s->read >= s->vector && s->read >= s->tiles)
+        snprintf(out, size, "%.0f%% read", 100 * s->read);
+    else if (s->tiles > 0)
+        snprintf(out, size, "%.0f/%.0f%% %s", 100 * s->vector, 100 * s->tiles, s->name);
+    else
+        snprintf(out, size, "%.0f%% %s", 100 * s->vector, s->name);
+}
+
+static void draw(run *r, const bench_results *all, const trine_limits *l)
+{
+    char parameters[32], bytes[32], share[40] = "";
+    const bool pairs = r->info->paradigm == TRINE_ENCODER_DECODER;
+    bool tiles = false;
     print_style(r, STYLE_BOLD);
     print(r, "%s: %s, %s parameters, %s %s, %d threads, %s\n", base_name(r->args.model), r->info->family,
           show_count(parameters, (double)r->info->n_parameters), show_bytes(bytes, (double)r->info->weights_bytes),
           trine_dtype_name(r->info->weights_type), r->memory.n_threads, cpu_name(r));
-    const bool pairs = r->info->paradigm == TRINE_ENCODER_DECODER;
-    print(r, "%-9s %6s %6s %5s %-5s %11s %11s %11s\n", "", "tokens", pairs ? "source" : "depth", pairs ? "beams" : "batch", "cache",
-          "best/s", "median/s", "best ms");
+    print(r, "%-9s %6s %6s %5s %-5s %9s %9s %9s%s\n", "", "tokens", pairs ? "source" : "depth", pairs ? "beams" : "batch", "cache",
+          "best/s", "median/s", "best ms", l ? "  of limit" : "");
     print_style(r, STYLE_NONE);
     for (int i = 0; i < all->n; i++) {
         const bench_result *b = &all->items[i];
-        print(r, "%-9s %6d %6d %5d %-5s %11.1f %11.1f %11.2f\n", bench_kind_name(b->kind), b->tokens, pairs ? b->source : b->depth,
+        if (l) {
+            const bench_shares s = bench_share(b, r, l);
+            share_text(share, sizeof share, &s);
+            tiles |= strchr(share, '/') != NULL;
+        }
+        print(r, "%-9s %6d %6d %5d %-5s %9.1f %9.1f %9.2f%s%s\n", bench_kind_name(b->kind), b->tokens, pairs ? b->source : b->depth,
               pairs ? b->beam : b->batch, b->cache_type ? trine_dtype_name(b->cache_type) : "-", rate(b, b->best_ms),
-              rate(b, b->median_ms), b->best_ms);
+              rate(b, b->median_ms), b->best_ms, l ? "  " : "", share);
     }
+    if (tiles) puts_out(r, "(two shares: of the peak of vectors, and of that of tiles)\n");
 }
 
-static void write_json(run *r, const bench_results *all)
+static void write_results(json_writer *j, run *r, const bench_results *all, const trine_limits *l)
 {
-    json_writer j = jw_begin(r);
-    jw_open(&j, '{');
-    jw_set_text(&j, "model", r->args.model);
-    jw_set_text(&j, "family", r->info->family);
-    jw_set_int(&j, "parameters", r->info->n_parameters);
-    jw_set_int(&j, "weights_bytes", (int64_t)r->info->weights_bytes);
-    jw_set_text(&j, "weights_type", trine_dtype_name(r->info->weights_type));
-    jw_set_int(&j, "threads", r->memory.n_threads);
-    jw_set_text(&j, "cpu", cpu_name(r));
-    jw_set_int(&j, "repeat", r->args.repeat);
-    jw_key(&j, "results");
-    jw_open(&j, '[');
+    jw_set_text(j, "model", r->args.model);
+    jw_set_text(j, "family", r->info->family);
+    jw_set_int(j, "parameters", r->info->n_parameters);
+    jw_set_int(j, "weights_bytes", (int64_t)r->info->weights_bytes);
+    jw_set_text(j, "weights_type", trine_dtype_name(r->info->weights_type));
+    jw_set_int(j, "threads", r->memory.n_threads);
+    jw_set_text(j, "cpu", cpu_name(r));
+    jw_set_int(j, "repeat", r->args.repeat);
+    jw_key(j, "results");
+    jw_open(j, '[');
     for (int i = 0; i < all->n; i++) {
         const bench_result *b = &all->items[i];
-        jw_open(&j, '{');
-        jw_set_text(&j, "what", bench_kind_name(b->kind));
-        jw_set_int(&j, "tokens", b->tokens);
+        jw_open(j, '{');
+        jw_set_text(j, "what", bench_kind_name(b->kind));
+        jw_set_int(j, "tokens", b->tokens);
         if (b->kind == BENCH_TRANSLATE) {
-            jw_set_int(&j, "source", b->source);
-            jw_set_int(&j, "beam", b->beam);
+            jw_set_int(j, "source", b->source);
+            jw_set_int(j, "beam", b->beam);
         } else {
-            jw_set_int(&j, "depth", b->depth);
-            jw_set_int(&j, "batch", b->batch);
+            jw_set_int(j, "depth", b->depth);
+            jw_set_int(j, "batch", b->batch);
         }
-        jw_set_text(&j, "cache_type", b->cache_type ? trine_dtype_name(b->cache_type) : NULL);
-        jw_set_real(&j, "per_second", rate(b, b->best_ms));
-        jw_set_real(&j, "median_per_second", rate(b, b->median_ms));
-        jw_set_real(&j, "best_ms", b->best_ms);
-        jw_set_real(&j, "median_ms", b->median_ms);
-        jw_set_real(&j, "bytes", b->bytes);
-        jw_set_real(&j, "flops", b->flops);
-        jw_close(&j, '}');
+        jw_set_text(j, "cache_type", b->cache_type ? trine_dtype_name(b->cache_type) : NULL);
+        jw_set_real(j, "per_second", rate(b, b->best_ms));
+        jw_set_real(j, "median_per_second", rate(b, b->median_ms));
+        jw_set_real(j, "best_ms", b->best_ms);
+        jw_set_real(j, "median_ms", b->median_ms);
+        jw_set_real(j, "bytes", b->bytes);
+        jw_set_real(j, "flops", b->flops);
+        if (l) {
+            const bench_shares s = bench_share(b, r, l);
+            jw_set_text(j, "peak", s.name);
+            jw_set_real(j, "share_read", s.read);
+            jw_set_real(j, "share_vector", s.vector);
+            jw_set_real(j, "share_tiles", s.tiles);
+        }
+        jw_close(j, '}');
     }
-    jw_close(&j, ']');
+    jw_close(j, ']');
+}
+
+static void tell(run *r, const bench_results *all, const trine_limits *l)
+{
+    if (!r->args.json) {
+        if (l) draw_limits(r, l);
+        if (r->model) draw(r, all, l);
+        return;
+    }
+    json_writer j = jw_begin(r);
+    jw_open(&j, '{');
+    if (r->model) write_results(&j, r, all, l);
+    if (l) write_limits(&j, l);
     jw_close(&j, '}');
     jw_end(&j);
 }
@@ -79,15 +166,20 @@ static void write_json(run *r, const bench_results *all)
 int bench_main(run *r)
 {
     bench_results all = { 0 };
-    if (r->args.rest.n) {
-        if (GIVEN(&r->args, model))
-            return fail_usage(r, "the model is given twice: '%s' and '%s'", r->args.model, r->args.rest.items[0]);
-        r->args.model = r->args.rest.items[0];
+    trine_limits limits;
+    trine_error err = { 0 };
+    const arguments *a = &r->args;
+    if (a->rest.n) {
+        if (GIVEN(a, model)) return fail_usage(r, "the model is given twice: '%s' and '%s'", a->model, a->rest.items[0]);
+        r->args.model = a->rest.items[0];
     }
-    int code = open_model(r);
-    if (!code) code = bench_measure(r, &all);
-    if (!code && r->args.json) write_json(r, &all);
-    if (!code && !r->args.json) draw(r, &all);
+    if (a->limits) {
+        const trine_status status = trine_limits_measure(&limits, a->cpu, a->threads, &err);
+        if (status) return fail_status(r, status, &err);
+    }
+    int code = a->model || !a->limits ? open_model(r) : 0;
+    if (!code && r->model) code = bench_measure(r, &all);
+    if (!code) tell(r, &all, a->limits ? &limits : NULL);
     free(all.items);
     return code;
 }

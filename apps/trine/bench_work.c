@@ -81,6 +81,31 @@ static double causal_pairs(const trine_model_info *m, double pos, double n)
     return pairs;
 }
 
+bench_shares bench_share(const bench_result *b, const run *r, const trine_limits *limits)
+{
+    const double second = b->best_ms / 1000, read = b->bytes / second, work = b->flops / second;
+    bench_shares s = { .read = read / limits->read_bytes };
+    double vector = limits->int8_ops, tiles = limits->tile_int8_ops;
+    s.name = "int8";
+    switch (r->info->weights_type) {
+    case TRINE_F32:
+    case TRINE_F16: /* there is no dot product of f16: they are multiplied as f32 */
+        s.name = "f32";
+        vector = limits->f32_ops;
+        tiles = 0;
+        break;
+    case TRINE_BF16: /* the faster way of the vector units: on some processors the dot product of bf16 is the slower */
+        s.name = "bf16";
+        vector = limits->bf16_ops > limits->f32_ops ? limits->bf16_ops : limits->f32_ops;
+        tiles = limits->tile_bf16_ops;
+        break;
+    default: break;
+    }
+    s.vector = vector > 0 ? work / vector : 0;
+    s.tiles = tiles > 0 ? work / tiles : 0;
+    return s;
+}
+
 void bench_count_work(bench_result *b, const run *r)
 {
     const trine_model_info *m = r->info;

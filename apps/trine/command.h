@@ -99,6 +99,7 @@ typedef struct arguments {
     bool overwrite;
     id_list prefill, decode, encode, depth, batch, beams, cache_types; /* bench; cache_types: of trine_dtype */
     int repeat;
+    bool limits;
     bool man; /* help */
     int completion;
 

@@ -84,6 +84,10 @@ const option trine_options[] = {
       .help = "sequences decoded, or texts encoded, together (default: 1; encoders: 1,32)" },
     { "repeat", .argument = "N", .kind = OPTION_INT, .min = 1, .max = 100000, .fallback = "5", .commands = CMD_BENCH,
       .offset = FIELD(repeat), .help = "runs of each; the best and the median are told" },
+    { "limits", .kind = OPTION_FLAG, .commands = CMD_BENCH, .offset = FIELD(limits),
+      .help = "measure the machine's limits too, and each figure's share",
+      .more = "Bytes a second that memory gives, and the peaks of f32, bf16 and int8 arithmetic, at the same number of threads and "
+              "kernel level. Without a model the limits alone are told." },
     { "man", .kind = OPTION_FLAG, .commands = CMD_HELP, .offset = FIELD(man),
       .help = "print the manual page (roff) of trine or of COMMAND" },
     { "completion", .argument = "SHELL", .kind = OPTION_CHOICE, .choices = "bash|zsh|fish", .commands = CMD_HELP,

@@ -109,6 +109,34 @@ static void bench_measures_what_is_asked(void **state)
     assert_error(run_trine(NULL, "bench", "-m", LLAMA, MLM), 2, "given twice");
 }
 
+static void bench_holds_figures_against_limits(void **state)
+{
+    (void)state;
+    static const char *const always[] = { "read_bytes", "f32_ops" };
+    process_result r = run_trine(NULL, "bench", "--limits", "-t", "1", "--cpu", "scalar");
+    assert_status(&r, 0);
+    assert_contains(r.out, "limits of this machine: 1 thread");
+    assert_contains(r.out, "memory, read");
+    assert_lacks(r.out, "of limit");
+    process_result_clear(&r);
+    json_t *doc = only_document(
+        run_trine(NULL, "bench", "-m", LLAMA, "--limits", "--json", "--prefill", "8", "--decode", "2", "--repeat", "1"));
+    const json_t *limits = json_object_get(doc, "limits");
+    for (int i = 0; i < 2; i++) assert_true(number_of(limits, always[i]) > 0);
+    const json_t *results = array_of(doc, "results");
+    assert_int_equal(json_array_size(results), 2);
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *one = json_array_get(results, i);
+        const double second = number_of(one, "best_ms") / 1000;
+        const double read = number_of(one, "bytes") / second / number_of(limits, "read_bytes");
+        const double work = number_of(one, "flops") / second / number_of(limits, "f32_ops");
+        assert_string_equal(text_of(one, "peak"), "f32");
+        assert_true(fabs(number_of(one, "share_read") - read) <= 1e-6 * read);
+        assert_true(fabs(number_of(one, "share_vector") - work) <= 1e-6 * work);
+    }
+    json_decref(doc);
+}
+
 static void fill_gives_choices_for_every_mask(void **state)
 {
     (void)state;
@@ -442,6 +470,7 @@ int main(void)
         cmocka_unit_test(inspect_describes_a_model),
         cmocka_unit_test(tokenize_and_detokenize_are_inverse),
         cmocka_unit_test(bench_measures_what_is_asked),
+        cmocka_unit_test(bench_holds_figures_against_limits),
         cmocka_unit_test(fill_gives_choices_for_every_mask),
         cmocka_unit_test(classify_gives_probabilities),
         cmocka_unit_test(tag_gives_places_in_characters),
