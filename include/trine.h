@@ -460,6 +460,39 @@ TRINE_API trine_status trine_generate(trine_generation *out, trine_session *sess
                                       const trine_generate_options *options, trine_error *err);
 TRINE_API void trine_generation_clear(trine_generation *generation);
 
+/* Many texts written as one batch. A step reads the weights once for all of them, so that eight texts take little longer than one;
+ * when one is over the next takes its place. Each is what trine_generate would write (to the rounding of f32: the sums of a batch
+ * may run in another order), whatever is written beside it.
+ *
+ *     while (more() || trine_generator_held(g)) {
+ *         while (more() && trine_generator_room(g)) trine_generator_add(g, id++, next_prompt(), &options, &err);
+ *         trine_generator_step(g, &err);
+ *         for (int64_t done; trine_generator_take(&text, &done, g, &err), done >= 0; trine_generation_clear(&text)) use(done, &text);
+ *     }
+ *
+ * A generator works in the session it was opened for, on the session's thread; it holds at most n_sequences texts. */
+typedef struct trine_generator trine_generator;
+/* A generator with room for the session's n_sequences texts. */
+TRINE_API trine_status trine_generator_open(trine_generator **out, trine_session *session, trine_error *err);
+/* Ends what it is writing; before the session is closed. */
+TRINE_API void trine_generator_close(trine_generator *generator);
+/* Adds a text; `id` (0 or more) is the caller's name for it. Its options are its own; no beams, no sequence. What they point to is
+ * copied, but for `user`; the callbacks are called by step. */
+TRINE_API trine_status trine_generator_add(trine_generator *generator, int64_t id, const char *prompt,
+                                           const trine_generate_options *options, trine_error *err);
+/* Texts that may be added now. */
+TRINE_API int trine_generator_room(const trine_generator *generator);
+/* Texts that are in it: being written, or over and not yet taken. */
+TRINE_API int trine_generator_held(const trine_generator *generator);
+/* One pass: the next token of every text, and up to batch_tokens in all of the prompts that are still to be read. When it fails,
+ * no text has moved. */
+TRINE_API trine_status trine_generator_step(trine_generator *generator, trine_error *err);
+/* The text that was over first: *id is its name, or -1 when none is. Returns how it went: a text that failed (its logits not
+ * finite, memory) ends alone. */
+TRINE_API trine_status trine_generator_take(trine_generation *out, int64_t *id, trine_generator *generator, trine_error *err);
+/* Ends a text as it is now (TRINE_FINISH_CANCELLED); it is then there to be taken. */
+TRINE_API void trine_generator_cancel(trine_generator *generator, int64_t id);
+
 typedef struct trine_message {
     const char *role, *content;
 } trine_message;
@@ -478,6 +511,9 @@ typedef struct trine_text_options {
 /* Translates: "translate English to German: ..." for T5, a prompt through the chat template for decoders. */
 TRINE_API trine_status trine_translate(trine_generation *out, trine_session *session, const char *text,
                                        const trine_text_options *options, trine_error *err);
+/* The same as one of the texts of a generator. */
+TRINE_API trine_status trine_generator_translate(trine_generator *generator, int64_t id, const char *text,
+                                                 const trine_text_options *options, trine_error *err);
 /* Summarises. A document longer than the context is summarised in parts, then the parts together: out->n_parts says so. */
 TRINE_API trine_status trine_summarize(trine_generation *out, trine_session *session, const char *text,
                                        const trine_text_options *options, trine_error *err);

@@ -103,7 +103,7 @@ typedef struct arguments {
     bool man; /* help */
     int completion;
 
-    int max_tokens, top_k, repeat_last_n, beam;
+    int max_tokens, top_k, repeat_last_n, beam, parallel;
     float temperature, top_p, min_p, repeat_penalty, presence_penalty, frequency_penalty, length_penalty;
     uint64_t seed;
     text_list stop;

@@ -148,6 +148,13 @@ int generation_failed(run *r, writing *w, trine_status status, const trine_error
  * text, when the model has none. Free it. */
 int chat_template(run *r, char **jinja);
 
-/* Makes idle threads of the library sleep sooner (thread_waiting.c); call it before anything else. */
+/* ---------------------------------------------------------------------------------------------------- parallel.c */
+/* Puts one input into the generator as text `id`; *options: what it is written with. */
+typedef trine_status put_input_fn(run *r, trine_generator *generator, int64_t id, const input *in, trine_generate_options *options,
+                                  void *user, trine_error *err);
+/* Every input of the command line, --parallel of them at a time; results in the order of the inputs. */
+int for_each_in_parallel(run *r, put_input_fn *put_input, void *user, bool with_score);
+/* --parallel and --beam exclude each other; the sequences that a session needs for either. */
+int check_parallel(run *r, int *n_sequences);
 
 #endif

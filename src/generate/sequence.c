@@ -78,34 +78,57 @@ void trine_sequence_close(trine_sequence *q)
     free(q);
 }
 
-trine_status trine_sequence_source(trine_sequence *q, const int32_t *ids, int n, trine_error *err)
+static trine_status check_source(const trine_sequence *q, const int32_t *ids, int n, trine_error *err)
 {
-    trine_session *s = q->session;
+    const trine_session *s = q->session;
     if (!q->cross)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "source: %s has no encoder, feed the text instead", s->model->info.family);
     if (n < 1 || !ids) return trine_fail(err, TRINE_ERROR_EMPTY, "source: no tokens to read");
     if (n > s->options.source_ctx)
         return trine_fail(err, TRINE_ERROR_TOO_LONG, "source: %d tokens, and the session was opened for %d (source_ctx)", n,
                           s->options.source_ctx);
-    trine_status status = trine_check_ids(s->model, ids, n, "source", err);
-    if (status) return status;
+    return trine_check_ids(s->model, ids, n, "source", err);
+}
 
-    /* The old source goes first: there may be no room for both. */
-    q->n_source = 0;
-    q->logits = NULL;
-    trine_kv_truncate(q->self, 0);
-    trine_kv_truncate(q->cross, 0);
-    if ((status = trine_kv_reserve(q->cross, n, err))) return status;
-    s->segments[0] = (trine_segment) { .n_rows = n, .prefix = s->options.prefix, .cross = q->cross };
-    const trine_batch batch = { .n_rows = n, .n_segments = 1, .segments = s->segments, .ids = ids, .mask = s->options.mask };
-    status = trine_session_run(NULL, s, &batch, TRINE_PASS_SOURCE, err);
-    if (status) {
+trine_status trine_sequences_source(trine_sequence *const *seqs, const int32_t *const *ids, const int *n, int n_sequences,
+                                    trine_error *err)
+{
+    trine_session *s = seqs[0]->session;
+    trine_batch batch = { .n_segments = n_sequences, .segments = s->segments, .ids = s->ids, .mask = s->options.mask };
+    trine_status status = TRINE_OK;
+    for (int i = 0; i < n_sequences && !status; i++) status = check_source(seqs[i], ids[i], n[i], err);
+    if (status) return status;
+    for (int i = 0; i < n_sequences; i++) {
+        trine_sequence *q = seqs[i];
+        if (n[i] > s->rows_cap - batch.n_rows)
+            return trine_fail(err, TRINE_ERROR_TOO_LONG, "source: %d sources have more tokens than one pass takes, %d", n_sequences,
+                              s->rows_cap);
+        s->segments[i] =
+            (trine_segment) { .first_row = batch.n_rows, .n_rows = n[i], .prefix = s->options.prefix, .cross = q->cross };
+        memcpy(s->ids + batch.n_rows, ids[i], (size_t)n[i] * sizeof *s->ids);
+        batch.n_rows += n[i];
+        /* The old source goes first: there may be no room for both. */
+        q->n_source = 0;
+        q->logits = NULL;
+        trine_kv_truncate(q->self, 0);
         trine_kv_truncate(q->cross, 0);
-        return status;
     }
-    trine_kv_commit(q->cross, n);
-    q->n_source = n;
-    return TRINE_OK;
+    for (int i = 0; i < n_sequences && !status; i++) status = trine_kv_reserve(seqs[i]->cross, n[i], err);
+    if (!status) status = trine_session_run(NULL, s, &batch, TRINE_PASS_SOURCE, err);
+    for (int i = 0; i < n_sequences; i++) {
+        if (status) {
+            trine_kv_truncate(seqs[i]->cross, 0);
+        } else {
+            trine_kv_commit(seqs[i]->cross, n[i]);
+            seqs[i]->n_source = n[i];
+        }
+    }
+    return status;
+}
+
+trine_status trine_sequence_source(trine_sequence *q, const int32_t *ids, int n, trine_error *err)
+{
+    return trine_sequences_source(&q, &ids, &n, 1, err);
 }
 
 /* What a sequence must be to take n tokens. */

@@ -14,6 +14,9 @@ struct trine_sequence {
     int planned, taken;     /* within a feed: tokens to take in all, and so far */
 };
 
+/* trine_sequence_source for several sequences of one session in one pass, which takes rows_cap tokens in all. */
+trine_status trine_sequences_source(trine_sequence *const *sequences, const int32_t *const *ids, const int *n, int n_sequences,
+                                    trine_error *err);
 /* The tokens fed so far, [trine_sequence_length]; borrowed until the next feed. */
 const int32_t *trine_sequence_ids(const trine_sequence *sequence);
 

@@ -84,3 +84,17 @@ trine_status trine_translate(trine_generation *out, trine_session *s, const char
     if (!status) status = trine_request_run(out, s, &request, text, &o->generate, err);
     return status;
 }
+
+trine_status trine_generator_translate(trine_generator *generator, int64_t id, const char *text, const trine_text_options *options,
+                                       trine_error *err)
+{
+    static const trine_text_options defaults = { 0 };
+    const trine_text_options *o = options ? options : &defaults;
+    const trine_session *s = trine_generator_session(generator);
+    trine_request request;
+    trine_translate_room room;
+    trine_status status = trine_request_check(s, "translate", err);
+    if (!status) status = trine_translate_request(&request, &room, s, o, err);
+    if (!status) status = trine_request_put(generator, id, &request, text, &o->generate, err);
+    return status;
+}

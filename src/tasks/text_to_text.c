@@ -56,41 +56,57 @@ trine_status trine_request_render(char **out, bool *no_special, const trine_sess
     return status;
 }
 
-static void strip(char *s)
+/* A request as a generation: the prompt, and the options with its stop text. */
+typedef struct ready {
+    char *prompt;
+    const char **stops;
+    trine_generate_options options;
+    bool strip; /* a decoder's answer loses the blanks around it */
+} ready;
+
+static trine_status make_ready(ready *out, const trine_session *s, const trine_request *r, const char *text,
+                               const trine_generate_options *o, trine_error *err)
 {
-    size_t from = strspn(s, " \t\r\n"), n = strlen(s);
-    while (n > from && strchr(" \t\r\n", s[n - 1])) n--;
-    memmove(s, s + from, n - from);
-    s[n - from] = 0;
+    const bool decoder = s->model->info.paradigm == TRINE_DECODER;
+    bool no_special;
+    *out = (ready) { .options = *o, .strip = decoder && !o->ids };
+    if (o->ids) return TRINE_OK;
+    if (!text || !*text) return trine_fail(err, TRINE_ERROR_EMPTY, "the text is empty");
+    const trine_status status = trine_request_render(&out->prompt, &no_special, s, r, text, err);
+    out->options.no_special |= no_special;
+    if (status || !decoder || no_special || !r->stop) return status;
+    out->stops = malloc(((size_t)o->n_stop + 1) * sizeof *out->stops);
+    if (!out->stops) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the prompt");
+    for (int i = 0; i < o->n_stop; i++) out->stops[i] = o->stop[i];
+    out->stops[out->options.n_stop++] = r->stop;
+    out->options.stop = out->stops;
+    return TRINE_OK;
+}
+
+static void clear_ready(ready *r)
+{
+    free(r->prompt);
+    free(r->stops);
 }
 
 trine_status trine_request_run(trine_generation *out, trine_session *s, const trine_request *r, const char *text,
                                const trine_generate_options *o, trine_error *err)
 {
+    ready g;
     *out = (trine_generation) { 0 };
-    trine_generate_options options = *o;
-    const bool decoder = s->model->info.paradigm == TRINE_DECODER;
-    char *prompt = NULL;
-    const char **stops = NULL;
-    trine_status status = TRINE_OK;
-    if (!o->ids) {
-        if (!text || !*text) return trine_fail(err, TRINE_ERROR_EMPTY, "the text is empty");
-        bool no_special;
-        status = trine_request_render(&prompt, &no_special, s, r, text, err);
-        options.no_special |= no_special;
-        if (!status && decoder && !no_special && r->stop) {
-            if ((stops = malloc(((size_t)o->n_stop + 1) * sizeof *stops))) {
-                for (int i = 0; i < o->n_stop; i++) stops[i] = o->stop[i];
-                stops[options.n_stop++] = r->stop;
-                options.stop = stops;
-            } else {
-                status = trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the prompt");
-            }
-        }
-    }
-    if (!status) status = trine_generate(out, s, prompt, &options, err);
-    if (!status && decoder && out->text && !o->ids) strip(out->text);
-    free(prompt);
-    free(stops);
+    trine_status status = make_ready(&g, s, r, text, o, err);
+    if (!status) status = trine_generate(out, s, g.prompt, &g.options, err);
+    if (!status && g.strip && out->text) trine_strip_blanks(out->text);
+    clear_ready(&g);
+    return status;
+}
+
+trine_status trine_request_put(trine_generator *generator, int64_t id, const trine_request *r, const char *text,
+                               const trine_generate_options *o, trine_error *err)
+{
+    ready g;
+    trine_status status = make_ready(&g, trine_generator_session(generator), r, text, o, err);
+    if (!status) status = trine_generator_put(generator, id, g.prompt, &g.options, g.strip, err);
+    clear_ready(&g);
     return status;
 }

@@ -4,7 +4,7 @@
 #define TRINE_TASKS_TEXT_TO_TEXT_H
 
 #include "base/buffer.h"
-#include "generate/session.h"
+#include "generate/generator.h"
 
 /* How a task is put to a model. */
 typedef struct trine_request {
@@ -19,6 +19,9 @@ trine_status trine_request_render(char **out, bool *no_special, const trine_sess
                                   trine_error *err);
 /* Renders and generates. A decoder's answer loses the blanks around it. */
 trine_status trine_request_run(trine_generation *out, trine_session *s, const trine_request *r, const char *text,
+                               const trine_generate_options *o, trine_error *err);
+/* The same as one of the texts of a generator. */
+trine_status trine_request_put(trine_generator *generator, int64_t id, const trine_request *r, const char *text,
                                const trine_generate_options *o, trine_error *err);
 /* ERROR_ARGUMENT for a model that writes no text. */
 trine_status trine_request_check(const trine_session *s, const char *task, trine_error *err);
