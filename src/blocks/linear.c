@@ -103,6 +103,9 @@ static void compute(trine_pass *p, products *all)
         if (it->prepares) stages[0].n += all->n_prepare;
         stages[1].n += it->n_blocks * it->n_parts;
     }
+    /* A few rows are prepared sooner than others are woken for it. */
+    if (x_rows <= TRINE_DOT_TILE)
+        for (; stages[0].n > 0; stages[0].n--) prepare_piece(all, stages[0].n - 1, 0);
     trine_team_run_stages(work > SMALL_WORK ? p->team : NULL, stages, 2, all);
 }
 

@@ -10,6 +10,7 @@ void trine_kernels_init(trine_kernels *k, trine_cpu level)
     if (level < TRINE_CPU_AVX2) return;
     trine_kernels_avx2(k);
     /* A level's own step stands here in rising order. AVX_VNNI lies beside the line: its step is for that level alone. */
+    if (level == TRINE_CPU_AVX_VNNI) trine_kernels_avx_vnni(k);
     if (level < TRINE_CPU_AVX512) return;
     trine_kernels_avx512(k);
     if (level < TRINE_CPU_AVX512_VNNI) return;

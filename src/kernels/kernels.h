@@ -20,6 +20,21 @@
 typedef void trine_dot_tile_fn(float *y, size_t y_stride, const float *x, size_t x_stride, int n_x, const void *w, size_t w_stride,
                                int n_w, size_t n);
 
+/* A row of x in 8 bits, for products with quantised rows of W: blocks of 32 elements, x = scale * level, |level| <= 127 and
+ * scale = max |x| / 127. Whatever the level of the CPU, the same bytes:
+ *
+ *     int8 levels[n rounded up to 128], then for each 128 of them   float scale[4], sum[4]     sum = scale * sum of levels
+ *
+ * What lies past n is zero. A block with an infinity or what is not a number has scale NaN and levels 0, so that every product
+ * with it is NaN; a block whose largest magnitude is below TRINE_X8_LEAST is taken for zero. */
+enum { TRINE_X8_GROUP = 128 };
+#define TRINE_X8_LEAST 0x1p-120f /* below it 127 / max |x| nears the end of f32 */
+static inline size_t trine_x8_levels(size_t n) { return (n + TRINE_X8_GROUP - 1) / TRINE_X8_GROUP * TRINE_X8_GROUP; }
+static inline size_t trine_x8_bytes(size_t n) { return trine_x8_levels(n) / 4 * 5; } /* a quarter of them: 8 floats for 128 */
+/* dot_tile with rows of x as pack_x8 left them, x_stride bytes apart; n is a multiple of the type's block. */
+typedef void trine_dot_x8_fn(float *y, size_t y_stride, const unsigned char *x, size_t x_stride, int n_x, const void *w,
+                             size_t w_stride, int n_w, size_t n);
+
 /* y[i * y_stride + j] = start + sum over k < depth of x[i * x_stride + k] * panel[k * panel_stride + j], i < n_rows,
  * j < n_cols <= panel_cols of the table. start is y's own content when `add`, else bias[j], or 0 when bias is NULL.
  * Columns of the panel from n_cols on are not read. The product of many rows; also both products of attention. */
@@ -105,6 +120,8 @@ typedef enum trine_map {
 typedef struct trine_kernels {
     trine_cpu level;
     trine_dot_tile_fn *dot_tile[TRINE_DTYPE_COUNT]; /* NULL for a type that is not computed with; so are unpack and pack */
+    trine_dot_x8_fn *dot_x8[TRINE_DTYPE_COUNT]; /* of the types in blocks; NULL for the others */
+    trine_pack_fn *pack_x8;
     trine_gemm_panel_fn *gemm_panel;
     int panel_cols; /* widest panel that gemm_panel takes */
     trine_transpose_fn *transpose;
@@ -132,6 +149,7 @@ void trine_kernels_init(trine_kernels *k, trine_cpu level);
 /* The steps of init, one a directory: each overwrites what it does better. */
 void trine_kernels_ref(trine_kernels *k);
 void trine_kernels_avx2(trine_kernels *k);
+void trine_kernels_avx_vnni(trine_kernels *k);
 void trine_kernels_avx512(trine_kernels *k);
 void trine_kernels_avx512_vnni(trine_kernels *k);
 

@@ -133,6 +133,15 @@ static double error_of_bytes(const float *x, const float *w, size_t n, float w_s
     return error;
 }
 
+/* The same where W is taken as it is, and x in blocks of 32: few rows of a quantised W. */
+static double error_of_x8(const float *x, const float *w, size_t n)
+{
+    double most = 0, error = 0;
+    for (size_t k = 0; k < n; k++) most = fmax(most, fabs((double)x[k]));
+    for (size_t k = 0; k < n; k++) error += 0.50001 * most / 127 * fabs((double)w[k]);
+    return error;
+}
+
 /* |y - exact| is within rounding of the sum of magnitudes, and of what bytes lose. */
 static void check_linear(const weights *m, const product *t)
 {
@@ -151,6 +160,7 @@ static void check_linear(const weights *m, const product *t)
                 const int k = g * TRINE_INT8_GROUP, n = cols - k < TRINE_INT8_GROUP ? cols - k : TRINE_INT8_GROUP;
                 error += error_of_bytes(x + k, w + k, (size_t)n, steps[(size_t)j * (size_t)groups + (size_t)g]);
             }
+            for (int k = 0; m->w.type > TRINE_BF16 && !steps && k < cols; k += 32) error += error_of_x8(x + k, w + k, 32);
             const double got = (double)t->y[(size_t)i * (size_t)m->w.rows + (size_t)j];
             if (!(fabs(got - exact) <= 16 * 0x1p-24 * size + error + 1e-30))
                 fail_msg("%s [%d, %d] x %d rows: y[%d][%d] is %.9g, expected %.9g", trine_dtype_name(m->w.type), m->w.rows, cols,

@@ -6,6 +6,10 @@ void trine_kernels_ref(trine_kernels *k)
 #define ENTRY(name, type) k->dot_tile[type] = trine_dot_tile_##name##_ref;
     TRINE_REF_TYPES(ENTRY)
 #undef ENTRY
+#define ENTRY(name, type) k->dot_x8[type] = trine_dot_x8_##name##_ref;
+    TRINE_REF_QUANTISED(ENTRY)
+#undef ENTRY
+    k->pack_x8 = trine_pack_x8_ref;
     for (int type = 0; type < TRINE_DTYPE_COUNT; type++) {
         const trine_dtype_info *info = trine_dtype_get((trine_dtype)type);
         if (!info || !info->computes) continue;

@@ -27,6 +27,10 @@
 #define TRINE_REF_DECLARE(name, type) trine_dot_tile_fn trine_dot_tile_##name##_ref;
 TRINE_REF_TYPES(TRINE_REF_DECLARE)
 #undef TRINE_REF_DECLARE
+#define TRINE_REF_DECLARE(name, type) trine_dot_x8_fn trine_dot_x8_##name##_ref;
+TRINE_REF_QUANTISED(TRINE_REF_DECLARE)
+#undef TRINE_REF_DECLARE
+trine_pack_fn trine_pack_x8_ref;
 trine_gemm_panel_fn trine_gemm_panel_ref;
 trine_transpose_fn trine_transpose_ref;
 

@@ -8,6 +8,8 @@
 #include "kernels/x86/products_x86.h"
 #include "kernels/x86/register_x86.h"
 
+#include "kernels/x86/dot_x8_register.h"
+
 /* ---- quantised rows ---- */
 
 /* One body for all quantised types: the unpacking is called, and costs more than the call. */
@@ -80,6 +82,7 @@ static void transpose_avx2(float *out, size_t out_stride, const void *in, size_t
 void trine_kernels_avx2(trine_kernels *k)
 {
     register_all(k);
+    trine_dot_x8_avx2(k);
     k->transpose = transpose_avx2;
     k->dot_tile[TRINE_Q8_0] = dot_tile_q8_0_avx2;
     k->dot_tile[TRINE_Q4_0] = dot_tile_q4_0_avx2;

@@ -1,9 +1,11 @@
 /* kernels_avx512_vnni.c - what the integer dot products of AVX-512 VNNI do better. */
 #if defined(__x86_64__)
+#include "kernels/x86/dot_x8_register.h"
 #include "kernels/x86/int8_x86.h"
 
 void trine_kernels_avx512_vnni(trine_kernels *k)
 {
+    trine_dot_x8_avx512_vnni(k);
     trine_int8_pack_avx512(k);
     k->gemm_int8 = trine_gemm_int8_avx512_vnni;
     k->int8_offset = 128;

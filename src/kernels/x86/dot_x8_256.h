@@ -1,0 +1,177 @@
+/* dot_x8_256.h - template: products of quantised rows of W with rows of x in 8 bits, 32 integer products at a time. Include it
+ * after a definition of dot_bytes (sums of four products of an unsigned with a signed byte) and dot_signed (of two signed ones).
+ *
+ * Blocks of 32 go two at a time, and each fills half of two registers:
+ *
+ *     low    elements 0..15 of block 0 | of block 1      for nibbles: the low halves of bytes
+ *     high   elements 16..31 of each                                   and the high ones
+ *
+ * so that 4 sums of each come out side by side. Four blocks' scales are turned from f16 together. */
+#ifndef TRINE_KERNELS_DOT_X8_256_H
+#define TRINE_KERNELS_DOT_X8_256_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "kernels/x86/dot_x8.h"
+
+/* ---- blocks of 32 ---- */
+
+/* What differs between the formats of 32. */
+typedef struct format {
+    size_t bytes, levels; /* of a block; where its levels begin */
+    int fifth;            /* where its fifth bits lie, or 0 */
+    int zero;             /* the level that means 0; -1: the block has a min of its own, after the scale */
+} format;
+static const format Q8_0 = { 34, 2, 0, 0 };
+static const format Q4_0 = { 18, 2, 0, 8 };
+static const format Q4_1 = { 20, 4, 0, -1 };
+static const format Q5_0 = { 22, 6, 2, 16 };
+static const format Q5_1 = { 24, 8, 4, -1 };
+
+TRINE_INLINE __m128i load_16(const unsigned char *p) { return _mm_loadu_si128((const __m128i *)(const void *)p); }
+
+/* 16 bytes of each of n <= 2 places, `bytes` apart. */
+TRINE_INLINE __m256i halves(const unsigned char *p, size_t bytes, int n)
+{
+    const __m256i first = _mm256_zextsi128_si256(load_16(p));
+    return n > 1 ? _mm256_inserti128_si256(first, load_16(p + bytes), 1) : first;
+}
+
+/* f16 at p of each of n <= 4 blocks. */
+TRINE_INLINE __m128 fields(const unsigned char *p, size_t bytes, int n)
+{
+    uint16_t h[4] = { 0 };
+    TRINE_UNROLL for (int b = 0; b < n; b++) memcpy(&h[b], p + (size_t)b * bytes, sizeof h[b]);
+    __m128i v = _mm_cvtsi32_si128(h[0]);
+    v = _mm_insert_epi16(v, h[1], 1);
+    v = _mm_insert_epi16(v, h[2], 2);
+    v = _mm_insert_epi16(v, h[3], 3);
+    return _mm_cvtph_ps(v);
+}
+
+/* 16 where the bit of a byte is set: bits 0..15 of each half's word into low, 16..31 into high. */
+TRINE_INLINE void fifth_bits(__m256i *low, __m256i *high, const unsigned char *p, size_t bytes, int n)
+{
+    uint32_t bits[2] = { 0 };
+    for (int b = 0; b < 2 && b < n; b++) memcpy(&bits[b], p + (size_t)b * bytes, sizeof bits[b]);
+    const __m256i words = _mm256_inserti128_si256(_mm256_set1_epi32((int)bits[0]), _mm_set1_epi32((int)bits[1]), 1);
+    const __m256i each = _mm256_set1_epi64x((long long)0x8040201008040201u), sixteen = _mm256_set1_epi8(16);
+    const __m256i first = _mm256_setr_epi64x(0, 0x0101010101010101, 0, 0x0101010101010101);
+    const __m256i a = _mm256_and_si256(_mm256_shuffle_epi8(words, first), each);
+    const __m256i b = _mm256_and_si256(_mm256_shuffle_epi8(words, _mm256_add_epi8(first, _mm256_set1_epi8(2))), each);
+    *low = _mm256_and_si256(_mm256_cmpeq_epi8(a, each), sixteen);
+    *high = _mm256_and_si256(_mm256_cmpeq_epi8(b, each), sixteen);
+}
+
+TRINE_INLINE void levels_of(__m256i *low, __m256i *high, const unsigned char *block, const format *f, int n)
+{
+    const __m256i v = halves(block + f->levels, f->bytes, n), nibbles = _mm256_set1_epi8(15);
+    if (f->zero == 0) {
+        *low = v;
+        *high = halves(block + f->levels + 16, f->bytes, n);
+        return;
+    }
+    *low = _mm256_and_si256(v, nibbles);
+    *high = _mm256_and_si256(_mm256_srli_epi16(v, 4), nibbles);
+    if (f->fifth) {
+        __m256i a, b;
+        fifth_bits(&a, &b, block + f->fifth, f->bytes, n);
+        *low = _mm256_or_si256(*low, a);
+        *high = _mm256_or_si256(*high, b);
+    }
+}
+
+typedef struct sums_32 {
+    __m256 products;
+    __m128 mins;
+} sums_32;
+
+/* sums[i][j] += x_i . w_j over n <= 4 blocks of 32; x is at its levels, x_scales at the 8 floats that belong to them. */
+TRINE_INLINE void four_blocks(sums_32 sums[TRINE_DOT_TILE][TRINE_DOT_TILE], const unsigned char *x, const unsigned char *x_scales,
+                              size_t x_stride, int n_x, const unsigned char *w, size_t w_stride, int n_w, const format *f, int n)
+{
+    const __m256i first = _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1), second = _mm256_setr_epi32(2, 2, 2, 2, 3, 3, 3, 3);
+    __m256 scales[TRINE_DOT_TILE][TRINE_DOT_TILE];
+    TRINE_UNROLL for (int j = 0; j < n_w; j++)
+    {
+        const unsigned char *block = w + (size_t)j * w_stride;
+        const __m128 d = fields(block, f->bytes, n);
+        TRINE_UNROLL for (int i = 0; i < n_x; i++)
+        {
+            const float *of = (const float *)(const void *)(x_scales + (size_t)i * x_stride);
+            scales[i][j] = _mm256_castps128_ps256(_mm_mul_ps(d, _mm_loadu_ps(of)));
+            if (f->zero < 0) sums[i][j].mins = _mm_fmadd_ps(fields(block + 2, f->bytes, n), _mm_loadu_ps(of + 4), sums[i][j].mins);
+        }
+    }
+    TRINE_UNROLL for (int b = 0; b < n; b += 2)
+    {
+        __m256i low_x[TRINE_DOT_TILE], high_x[TRINE_DOT_TILE], brought[TRINE_DOT_TILE];
+        TRINE_UNROLL for (int i = 0; i < n_x; i++)
+        {
+            low_x[i] = halves(x + (size_t)i * x_stride + 32 * b, 32, 2);
+            high_x[i] = halves(x + (size_t)i * x_stride + 32 * b + 16, 32, 2);
+            const __m256i zero = _mm256_set1_epi8((char)f->zero);
+            if (f->zero > 0) brought[i] = dot_bytes(zero, low_x[i], zero, high_x[i]);
+        }
+        TRINE_UNROLL for (int j = 0; j < n_w; j++)
+        {
+            __m256i low, high;
+            levels_of(&low, &high, w + (size_t)j * w_stride + (size_t)b * f->bytes, f, n - b);
+            TRINE_UNROLL for (int i = 0; i < n_x; i++)
+            {
+                __m256i s = f->zero ? dot_bytes(low, low_x[i], high, high_x[i]) : dot_signed(low, low_x[i], high, high_x[i]);
+                if (f->zero > 0) s = _mm256_sub_epi32(s, brought[i]);
+                const __m256 scale = _mm256_permutevar8x32_ps(scales[i][j], b ? second : first);
+                sums[i][j].products = _mm256_fmadd_ps(_mm256_cvtepi32_ps(s), scale, sums[i][j].products);
+            }
+        }
+    }
+}
+
+TRINE_INLINE float sum_8(__m256 v)
+{
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+
+TRINE_INLINE void dot_32(float *y, size_t y_stride, const unsigned char *x, size_t x_stride, int n_x, const unsigned char *w,
+                         size_t w_stride, int n_w, size_t n, const format *f)
+{
+    sums_32 sums[TRINE_DOT_TILE][TRINE_DOT_TILE];
+    const unsigned char *scales = x + trine_x8_levels(n);
+    const bool ahead = n_w == TRINE_DOT_TILE;
+    TRINE_UNROLL for (int i = 0; i < n_x; i++) TRINE_UNROLL for (int j = 0; j < n_w; j++) sums[i][j] =
+        (sums_32) { _mm256_setzero_ps(), _mm_setzero_ps() };
+    size_t k = 0;
+    for (; k + 128 <= n; k += 128, w += 4 * f->bytes, x += 128, scales += 32) {
+        if (ahead) trine_prefetch_rows(w + (size_t)n_w * w_stride, w_stride, n_w, 4 * f->bytes);
+        four_blocks(sums, x, scales, x_stride, n_x, w, w_stride, n_w, f, 4);
+    }
+    if (k < n) four_blocks(sums, x, scales, x_stride, n_x, w, w_stride, n_w, f, (int)((n - k) / 32));
+    TRINE_UNROLL for (int i = 0; i < n_x; i++) TRINE_UNROLL for (int j = 0; j < n_w; j++) y[(size_t)i * y_stride + (size_t)j] =
+        sum_8(_mm256_add_ps(sums[i][j].products, _mm256_zextps128_ps256(sums[i][j].mins)));
+}
+
+#define DOT_Q8_0(...) dot_32(__VA_ARGS__, &Q8_0)
+#define DOT_Q4_0(...) dot_32(__VA_ARGS__, &Q4_0)
+#define DOT_Q4_1(...) dot_32(__VA_ARGS__, &Q4_1)
+#define DOT_Q5_0(...) dot_32(__VA_ARGS__, &Q5_0)
+#define DOT_Q5_1(...) dot_32(__VA_ARGS__, &Q5_1)
+TRINE_DOT_X8(q8_0, DOT_Q8_0)
+TRINE_DOT_X8(q4_0, DOT_Q4_0)
+TRINE_DOT_X8(q4_1, DOT_Q4_1)
+TRINE_DOT_X8(q5_0, DOT_Q5_0)
+TRINE_DOT_X8(q5_1, DOT_Q5_1)
+
+static void register_dot_x8(trine_kernels *k)
+{
+    k->dot_x8[TRINE_Q8_0] = dot_x8_q8_0;
+    k->dot_x8[TRINE_Q4_0] = dot_x8_q4_0;
+    k->dot_x8[TRINE_Q4_1] = dot_x8_q4_1;
+    k->dot_x8[TRINE_Q5_0] = dot_x8_q5_0;
+    k->dot_x8[TRINE_Q5_1] = dot_x8_q5_1;
+}
+
+#endif

@@ -1,0 +1,83 @@
+/* dot_x8_avx2.c - rows of x into 8 bits, and their products by AVX2: bytes are multiplied and added in pairs to 16 bits
+ * (vpmaddubsw), these in pairs to 32 (vpmaddwd). */
+#if defined(__x86_64__)
+#include <immintrin.h>
+#include <math.h>
+
+#include "kernels/x86/dot_x8_register.h"
+
+/* Four sums of products of a with b, and of c with d. Levels of up to 6 bits: 4 x 63 x 127 is within 16 bits. */
+static inline __m256i dot_bytes(__m256i a, __m256i b, __m256i c, __m256i d)
+{
+    const __m256i pairs = _mm256_add_epi16(_mm256_maddubs_epi16(a, b), _mm256_maddubs_epi16(c, d));
+    return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+}
+
+/* |a| times b with the sign of a; 2 x 128 x 127 is within 16 bits, twice that is not. */
+static inline __m256i dot_signed(__m256i a, __m256i b, __m256i c, __m256i d)
+{
+    const __m256i ones = _mm256_set1_epi16(1);
+    const __m256i first = _mm256_maddubs_epi16(_mm256_abs_epi8(a), _mm256_sign_epi8(b, a));
+    const __m256i second = _mm256_maddubs_epi16(_mm256_abs_epi8(c), _mm256_sign_epi8(d, c));
+    return _mm256_add_epi32(_mm256_madd_epi16(first, ones), _mm256_madd_epi16(second, ones));
+}
+
+#include "kernels/x86/dot_x8_256.h"
+
+/* ---- rows of x ---- */
+
+/* 32 floats: their levels; returns the sum of them, and the scale by pointer. */
+static inline int pack_block(unsigned char *levels, float *scale, const float *x)
+{
+    const __m256i magnitude = _mm256_set1_epi32(0x7FFFFFFF), infinity = _mm256_set1_epi32(0x7F800000);
+    __m256i v[4];
+    for (int i = 0; i < 4; i++) v[i] = _mm256_castps_si256(_mm256_loadu_ps(x + 8 * i));
+    /* Bits of magnitudes are in the order of their values, and what is no number is above infinity. */
+    const __m256i a = _mm256_max_epi32(_mm256_and_si256(v[0], magnitude), _mm256_and_si256(v[1], magnitude));
+    const __m256i b = _mm256_max_epi32(_mm256_and_si256(v[2], magnitude), _mm256_and_si256(v[3], magnitude));
+    __m256i most = _mm256_max_epi32(a, b);
+    most = _mm256_max_epi32(most, _mm256_permute2x128_si256(most, most, 1));
+    most = _mm256_max_epi32(most, _mm256_shuffle_epi32(most, 0x4E));
+    most = _mm256_max_epi32(most, _mm256_shuffle_epi32(most, 0xB1));
+    const float largest = _mm256_cvtss_f32(_mm256_castsi256_ps(most));
+    const bool finite = _mm256_cvtsi256_si32(most) < _mm256_cvtsi256_si32(infinity);
+    if (!finite || largest < TRINE_X8_LEAST) {
+        _mm256_storeu_si256((__m256i *)(void *)levels, _mm256_setzero_si256());
+        *scale = finite ? 0 : NAN;
+        return 0;
+    }
+    const __m256 inverse = _mm256_set1_ps(127 / largest);
+    for (int i = 0; i < 4; i++) v[i] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_castsi256_ps(v[i]), inverse));
+    const __m256i packed = _mm256_packs_epi16(_mm256_packs_epi32(v[0], v[1]), _mm256_packs_epi32(v[2], v[3]));
+    const __m256i all = _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    _mm256_storeu_si256((__m256i *)(void *)levels, all);
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), all);
+    const __m256i fours = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(fours), _mm256_extracti128_si256(fours, 1));
+    sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4E));
+    *scale = largest / 127;
+    return _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xB1)));
+}
+
+static void pack_x8(void *out, const float *in, size_t n)
+{
+    unsigned char *levels = out, *scales = levels + trine_x8_levels(n);
+    for (size_t at = 0; at < trine_x8_levels(n); at += TRINE_X8_GROUP, scales += 32) {
+        float group[8];
+        for (size_t b = 0; b < 4; b++) {
+            const size_t from = at + 32 * b, take = from >= n ? 0 : n - from < 32 ? n - from : 32;
+            float rest[32] = { 0 };
+            if (take < 32) memcpy(rest, in + from, take * sizeof *in);
+            const int sum = pack_block(levels + from, &group[b], take < 32 ? rest : in + from);
+            group[4 + b] = group[b] * (float)sum;
+        }
+        memcpy(scales, group, sizeof group);
+    }
+}
+
+void trine_dot_x8_avx2(trine_kernels *k)
+{
+    register_dot_x8(k);
+    k->pack_x8 = pack_x8;
+}
+#endif
