@@ -1,8 +1,10 @@
 /* kv_cache.c - the pages of past keys and values, and who holds them.
  *
- *     memory  [layer][kv head][page] tiles: attention of one head reads the pages of a sequence, which are mostly taken
- *             one after another, in one stretch
- *     tile    keys, padded to 64 bytes | values, padded (kernels/kv_kernels.h draws them)
+ *     memory  groups of GROUP pages, [layer][kv head] in each: keys of all its pages, then their values
+ *     a tile  of keys, or of values: padded to 64 bytes (kernels/kv_kernels.h draws it)
+ *
+ * A sequence mostly takes pages one after another, so attention reads the keys of a head GROUP pages at a stretch, then their
+ * values; and a short text uses little memory, because its pages are side by side.
  *
  * All memory is taken at open: the pages, one page table a sequence, and a stack of free page numbers. The system gives the
  * pages real memory when they are first written. There are as many pages as entries in all tables together, and a
@@ -12,9 +14,15 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/size.h"
 #include "base/status.h"
+
+enum {
+    GROUP = 8,       /* pages whose tiles of a head lie together: as many as a step reads keys of before their values */
+    LARGE = 1 << 21, /* a large page of the system */
+};
 
 struct trine_kv {
     trine_kv_pool *pool;
@@ -27,7 +35,7 @@ struct trine_kv {
 struct trine_kv_pool {
     trine_kv_shape shape;
     int ctx, n_sequences, n_pages, pages_a_sequence;
-    size_t keys_bytes, tile_bytes, page_bytes; /* keys_bytes: of the keys of a tile, with padding */
+    size_t keys_bytes, page_bytes; /* keys_bytes: of the keys of a tile, and of its values, with padding */
     unsigned char *memory;
     int *references; /* [n_pages] table entries that name the page */
     int *free_pages; /* [n_pages] a stack */
@@ -38,7 +46,7 @@ struct trine_kv_pool {
 
 static int pages_for(int n_tokens) { return n_tokens / TRINE_KV_PAGE + (n_tokens % TRINE_KV_PAGE != 0); }
 
-static bool tile_sizes(size_t *keys_bytes, size_t *tile_bytes, size_t *page_bytes, const trine_kv_shape *s)
+static bool tile_sizes(size_t *keys_bytes, size_t *page_bytes, const trine_kv_shape *s)
 {
     size_t elements, bytes, tiles;
     if (s->n_layers < 1 || s->n_kv_heads < 1 || s->d_head < 1) return false;
@@ -46,14 +54,13 @@ static bool tile_sizes(size_t *keys_bytes, size_t *tile_bytes, size_t *page_byte
         bytes > SIZE_MAX / 4)
         return false;
     *keys_bytes = trine_round_up(bytes, 64);
-    *tile_bytes = 2 * *keys_bytes;
-    return trine_mul_size(&tiles, (size_t)s->n_layers, (size_t)s->n_kv_heads) && trine_mul_size(page_bytes, tiles, *tile_bytes);
+    return trine_mul_size(&tiles, (size_t)s->n_layers, (size_t)s->n_kv_heads) && trine_mul_size(page_bytes, tiles, 2 * *keys_bytes);
 }
 
 bool trine_kv_page_bytes(size_t *out, const trine_kv_shape *shape)
 {
-    size_t keys, tile;
-    return tile_sizes(&keys, &tile, out, shape);
+    size_t keys;
+    return tile_sizes(&keys, out, shape);
 }
 
 /* Pages, and what is kept about them and the sequences. */
@@ -109,12 +116,16 @@ trine_status trine_kv_pool_open(trine_kv_pool **out, const trine_kv_shape *shape
     pool->n_sequences = n_sequences;
     pool->n_pages = n_pages;
     pool->pages_a_sequence = pages_for(ctx);
-    tile_sizes(&pool->keys_bytes, &pool->tile_bytes, &pool->page_bytes, shape);
+    tile_sizes(&pool->keys_bytes, &pool->page_bytes, shape);
     pool->references = calloc((size_t)n_pages, sizeof *pool->references);
     pool->free_pages = calloc((size_t)n_pages, sizeof *pool->free_pages);
     pool->tables = calloc((size_t)n_pages, sizeof *pool->tables);
     pool->sequences = calloc((size_t)n_sequences, sizeof *pool->sequences);
-    pool->memory = aligned_alloc(64, pages_bytes);
+    /* Large pages, where the system gives them: else a step would miss the translation of an address every 4 KiB. */
+    pool->memory = aligned_alloc(pages_bytes < LARGE ? 64 : LARGE, trine_round_up(pages_bytes, pages_bytes < LARGE ? 64 : LARGE));
+#if defined(MADV_HUGEPAGE)
+    if (pool->memory && pages_bytes >= LARGE) madvise(pool->memory, pages_bytes, MADV_HUGEPAGE);
+#endif
     if (!pool->references || !pool->free_pages || !pool->tables || !pool->sequences || !pool->memory) goto fail;
     for (int i = 0; i < n_pages; i++) pool->free_pages[i] = n_pages - 1 - i; /* page 0 is taken first */
     pool->n_free = n_pages;
@@ -143,16 +154,22 @@ void trine_kv_pool_close(trine_kv_pool *pool)
 
 /* ---- who holds which page ---- */
 
-/* `place` counts layers and heads. */
-static unsigned char *tile_memory(const trine_kv_pool *pool, size_t place, int page)
+/* Where the tile of a layer and head is; `place` counts these. */
+static trine_kv_tile tile_of(const trine_kv_pool *pool, size_t place, int page)
 {
-    return pool->memory + (place * (size_t)pool->n_pages + (size_t)page) * pool->tile_bytes;
+    const int group = page / GROUP, first = group * GROUP;
+    const size_t n = (size_t)trine_min_int(GROUP, pool->n_pages - first), at = (size_t)(page - first);
+    unsigned char *keys = pool->memory + (size_t)first * pool->page_bytes + (2 * n * place + at) * pool->keys_bytes;
+    return (trine_kv_tile) { keys, keys + n * pool->keys_bytes };
 }
 
 static void copy_page(const trine_kv_pool *pool, int to, int from)
 {
-    for (size_t place = 0; place < pool->page_bytes / pool->tile_bytes; place++)
-        memcpy(tile_memory(pool, place, to), tile_memory(pool, place, from), pool->tile_bytes);
+    for (size_t place = 0; place < (size_t)pool->shape.n_layers * (size_t)pool->shape.n_kv_heads; place++) {
+        const trine_kv_tile a = tile_of(pool, place, to), b = tile_of(pool, place, from);
+        memcpy(a.keys, b.keys, pool->keys_bytes);
+        memcpy(a.values, b.values, pool->keys_bytes);
+    }
 }
 
 /* A free page, or -1. */
@@ -265,7 +282,5 @@ const trine_kv_shape *trine_kv_get_shape(const trine_kv *kv) { return &kv->pool-
 
 trine_kv_tile trine_kv_get_tile(const trine_kv *kv, int layer, int head, int page)
 {
-    const trine_kv_pool *pool = kv->pool;
-    unsigned char *keys = tile_memory(pool, (size_t)layer * (size_t)pool->shape.n_kv_heads + (size_t)head, kv->pages[page]);
-    return (trine_kv_tile) { keys, keys + pool->keys_bytes };
+    return tile_of(kv->pool, (size_t)layer * (size_t)kv->pool->shape.n_kv_heads + (size_t)head, kv->pages[page]);
 }

@@ -20,10 +20,10 @@ static void put_columns(unsigned char *tile, const unsigned char *rows, int n, s
         }
 }
 
-/* The level of element i of a block, unsigned, its zero at 128 or 8. */
+/* The level of element i of a block, its zero at 0 or 8. */
 static unsigned level_of(const unsigned char *block, int i, bool nibbles)
 {
-    if (!nibbles) return (unsigned)block[2 + i] ^ 128;
+    if (!nibbles) return block[2 + i];
     return i < BLOCK / 2 ? block[2 + i] & 15u : block[2 + i - BLOCK / 2] >> 4;
 }
 
@@ -47,7 +47,7 @@ static void put_blocks(unsigned char *tile, const unsigned char *blocks, int slo
             const size_t element = b * BLOCK + (size_t)i;
             const unsigned level = level_of(blocks, i, nibbles);
             if (keys)
-                put_level(tile, element, token, PAGE, level, nibbles);
+                put_level(tile, element, token, PAGE, nibbles ? level : level ^ 128, nibbles);
             else
                 put_level(tile, token, element, d, level, nibbles);
         }

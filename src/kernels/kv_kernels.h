@@ -2,14 +2,14 @@
  *
  * The layouts serve a step of decoding, which reads every byte once and should do little else. Keys lie with 64 tokens
  * side by side, so that no sum across lanes is needed; values by rows, so that a weight meets a row at once. Levels of
- * quantised types lie by four along the direction of the sum, as byte products want them (vpdpbusd), and unsigned. With P = 64
- * tokens and d = d_head (a multiple of 32 when quantised):
+ * quantised types lie by four along the direction of the sum, as byte products want them (vpdpbusd: one side unsigned).
+ * With P = 64 tokens and d = d_head (a multiple of 32 when quantised):
  *
  *     f32 f16 bf16   keys   [d][P]                                     values [P][d]
- *     q8_0           keys   level + 128 [d/4][P][4], then scales       values level + 128 [P/4][d][4], then scales
+ *     q8_0           keys   level + 128 [d/4][P][4], then scales       values level       [P/4][d][4], then scales
  *     q4_0           keys   level + 8   [d/8][P][4], then scales       values level + 8   [P/8][d][4], then scales
  *                           a byte: elements i (low half) and i + 4 of eight along d, or along P
- *     scales         f16 [d/32][P] of both: element i of token t has scale [i/32][t]
+ *     scales         f16 [d/32][P] of both: element i of token t has scale [i/32][t]; those of q8_0 are not negative
  *
  * Bytes and rounding are those of the type. */
 #ifndef TRINE_KERNELS_KV_KERNELS_H
@@ -40,7 +40,7 @@ typedef void trine_kv_unpack_keys_fn(float *out, const void *keys, size_t d);
 typedef void trine_kv_unpack_values_fn(float *out, const void *values, int n, size_t d);
 
 /* The entries of one cache type. References are exact but for f32; loops over levels round the other factor, too: a query to
- * two planes of bytes (12 bits; one of 8 for q4_0), the weights of a tile times their scales to two (12 bits; 14 for q4_0). */
+ * two planes of bytes (12 bits; one of 8 for q4_0), the weights of a tile times their scales to two (14 bits). */
 typedef struct trine_kv_kernels {
     trine_kv_query_fn *query;
     trine_kv_scores_fn *scores;

@@ -132,8 +132,8 @@ static float most_of(const float *x, int n)
 /* How far a result may be off: values are of order 1, and scores, too, so that exp amplifies nothing, and 1e-5 is enough for f32.
  * Over levels the kernels round a query, each 32 elements to P in [-L, L] times their largest / L, and so the scores by at most
  * e = scale sum over blocks of (largest |q| / 2L) (sum of |k|); a score off by e changes a weight by a factor of
- * exp(+-2e). And they round the weights of a page times their values' scales, each by largest / 2L'. L is 4063 and 127, L' is
- * 4063 and 16319 in q8_0 and q4_0 (kernels/kv_kernels.h). */
+ * exp(+-2e). And they round the weights of a page times their values' scales, each by largest / 2L'. L is 4063 and 127, L' at
+ * least 16319 (kernels/kv_kernels.h). */
 static double tolerance(const scene *s, int index, int row, int head, const double *weights)
 {
     const int d = s->spec.d_head, n = s->past[index].n, kv_head = head / (s->spec.n_heads / s->spec.n_kv_heads);
@@ -153,7 +153,7 @@ static double tolerance(const scene *s, int index, int row, int head, const doub
         most_v = fmax(most_v, (double)most_of(s->past[index].v + (size_t)j * narrow + (size_t)(kv_head * d), d));
         most_weight = fmax(most_weight, weights[j]);
     }
-    return 1e-5 + most_v * expm1(2 * most_e) + (n + 63) * most_weight * most_v / (s->type == TRINE_Q8_0 ? 2 * 4063 : 2 * 16319);
+    return 1e-5 + most_v * expm1(2 * most_e) + (n + 63) * most_weight * most_v / (2 * 16319);
 }
 
 static void compare(const scene *s, bool cross)

@@ -33,10 +33,14 @@ static void fill(tile *t, random_state *r, trine_dtype type, size_t d, bool keys
     memset(t->bytes, 0xFF, sizeof t->bytes); /* not a number in any plain type and in scales */
     if (has_levels(type)) {
         const size_t levels = trine_kv_levels_bytes(type, d);
-        for (size_t i = 0; i < levels; i++) t->bytes[i] = (unsigned char)random_int(r, type == TRINE_Q8_0, 255);
+        for (size_t i = 0; i < levels; i++) t->bytes[i] = (unsigned char)random_int(r, 0, 255);
+        /* Levels of q8_0 are -127 .. 127, those of keys 128 more. */
+        for (size_t i = 0; type == TRINE_Q8_0 && i < levels; i++)
+            if (t->bytes[i] == (keys ? 0 : 128)) t->bytes[i] = 77;
         for (size_t b = 0; b < d / 32; b++)
             for (size_t token = 0; token < (size_t)n; token++) {
-                const uint16_t half = trine_f32_to_f16(random_normal(r) * (token % 7 ? 0.01f : 1.0f));
+                const float scale = random_normal(r) * (token % 7 ? 0.01f : 1.0f);
+                const uint16_t half = trine_f32_to_f16(type == TRINE_Q8_0 ? fabsf(scale) : scale);
                 memcpy(t->bytes + levels + (b * P + token) * 2, &half, 2);
             }
         return;
@@ -111,7 +115,7 @@ static void values_agree(random_state *r, const trine_kv_kernels *ref, const tri
     static tile values;
     static float weights[MAX_ROWS * P], plain[P * MAX_D], again[GUARD + P * MAX_D + GUARD], want[MAX_ROWS * (MAX_D + 3)],
         got[GUARD + MAX_ROWS * (MAX_D + 3) + GUARD];
-    const double half_step = 1.0 / (type == TRINE_Q8_0 ? 2 * 4063 : 2 * 16319), most_level = type == TRINE_Q8_0 ? 127 : 8;
+    const double half_step = 1.0 / (2 * 16319), most_level = type == TRINE_Q8_0 ? 127 : 8;
     const size_t stride = d + 3, written = (size_t)(rows - 1) * stride + d;
     fill(&values, r, type, d, false, n);
     for (size_t i = 0; i < (size_t)rows * P; i++) weights[i] = (float)random_unit(r);

@@ -20,7 +20,7 @@ static float plain_at(const unsigned char *tile, size_t i, trine_dtype type)
 /* Element `along` of the direction that is summed over, `across` of the other, which is `wide`. */
 static int level_at(const unsigned char *tile, size_t along, size_t across, size_t wide, trine_dtype type)
 {
-    if (type == TRINE_Q8_0) return (int)tile[(along / 4 * wide + across) * 4 + along % 4] - 128;
+    if (type == TRINE_Q8_0) return (int)tile[(along / 4 * wide + across) * 4 + along % 4] - 128; /* of keys */
     const int byte = tile[(along / 8 * wide + across) * 4 + along % 4];
     return (along % 8 < 4 ? byte & 15 : byte >> 4) - 8;
 }
@@ -43,7 +43,8 @@ static float key_at(const unsigned char *keys, size_t token, size_t i, size_t d,
 static float value_at(const unsigned char *values, size_t token, size_t i, size_t d, trine_dtype type)
 {
     if (!has_levels(type)) return plain_at(values, token * d + i, type);
-    return (float)level_at(values, token, i, d, type) * scale_at(values, token, i, d, type);
+    const int level = level_at(values, token, i, d, type); /* in q8_0 with its sign, not 128 more */
+    return (float)(type == TRINE_Q8_0 ? (signed char)(level + 128) : level) * scale_at(values, token, i, d, type);
 }
 
 static void query(void *out, const float *q, size_t d) { memcpy(out, q, d * sizeof *q); }

@@ -25,6 +25,14 @@ TRINE_INLINE void store_bytes(signed char *p, vi a) { _mm_storeu_si128((__m128i 
 #define MADDUBS _mm512_maddubs_epi16
 #define MADD _mm512_madd_epi16
 #define SET_16 _mm512_set1_epi16
+#define ADD_16 _mm512_add_epi16
+#define SUB_16 _mm512_sub_epi16
+#define SHIFT_16(a, n) _mm512_srai_epi16(a, (unsigned)(n))
+#define SHIFT_LEFT_16(a, n) _mm512_slli_epi16(a, (unsigned)(n))
+TRINE_INLINE vi vi_words(vi a, vi b) { return _mm512_packs_epi32(a, b); }
+TRINE_INLINE vi vi_bytes(vi a, vi b) { return _mm512_packs_epi16(a, b); }
+TRINE_INLINE void vi_store(signed char *p, vi a) { _mm512_storeu_si512(p, a); }
+TRINE_INLINE vf vf_first(vf a, size_t n) { return _mm512_maskz_mov_ps(first_lanes(n), a); }
 #else
 TRINE_INLINE vi vi_load(const unsigned char *p) { return _mm256_loadu_si256((const __m256i *)(const void *)p); }
 TRINE_INLINE vi vi_subtract(vi a, vi b) { return _mm256_sub_epi32(a, b); }
@@ -44,16 +52,25 @@ TRINE_INLINE void store_bytes(signed char *p, vi a)
 #define MADDUBS _mm256_maddubs_epi16
 #define MADD _mm256_madd_epi16
 #define SET_16 _mm256_set1_epi16
+#define ADD_16 _mm256_add_epi16
+#define SUB_16 _mm256_sub_epi16
+#define SHIFT_16(a, n) _mm256_srai_epi16(a, n)
+#define SHIFT_LEFT_16(a, n) _mm256_slli_epi16(a, n)
+TRINE_INLINE vi vi_words(vi a, vi b) { return _mm256_packs_epi32(a, b); }
+TRINE_INLINE vi vi_bytes(vi a, vi b) { return _mm256_packs_epi16(a, b); }
+TRINE_INLINE void vi_store(signed char *p, vi a) { _mm256_storeu_si256((__m256i *)(void *)p, a); }
+TRINE_INLINE vf vf_first(vf a, size_t n) { return _mm256_and_ps(a, _mm256_castsi256_ps(first_lanes(n))); }
 #endif
 
 /* ---- planes ---- */
 
-/* How a type's other factor is cut: P of at most `limit`, high = round(P / 2^shift); one plane has shift 0. */
+/* How a type's other factor is cut: P of at most `limit`, high = round(P / 2^shift); one plane has shift 0. Levels with their
+ * zero at 0 have signs, and P has none (high is then rounded down). */
 typedef struct cut {
     int limit, shift, n_planes, zero;
     bool nibbles;
 } cut;
-static const cut Q8_QUERY = { 63 * 64 + 31, 6, 2, 128, false }, Q8_WEIGHTS = { 63 * 64 + 31, 6, 2, 128, false };
+static const cut Q8_QUERY = { 63 * 64 + 31, 6, 2, 128, false }, Q8_WEIGHTS = { 127 * 128 + 127, 7, 2, 0, false };
 static const cut Q4_QUERY = { 127, 0, 1, 8, true }, Q4_WEIGHTS = { 127 * 128 + 63, 7, 2, 8, true };
 
 /* n (a multiple of LANES) elements of x as planes n bytes long, `plane` bytes apart. *start: -zero sum P. Returns what P is
@@ -107,14 +124,14 @@ TRINE_INLINE vi four_bytes(const signed char *p)
 
 TRINE_INLINE level_sum sum_add(level_sum s, vi levels, const signed char *x, size_t plane, cut how)
 {
-    const vi high = four_bytes(x);
+    for (int i = 0; i < how.n_planes; i++) {
+        const vi other = four_bytes(x + (size_t)i * plane), u = how.zero ? levels : other, v = how.zero ? other : levels;
 #if defined(TRINE_KV_DOT)
-    s.part[0] = TRINE_KV_DOT(s.part[0], levels, high);
-    if (how.n_planes == 2) s.part[1] = TRINE_KV_DOT(s.part[1], levels, four_bytes(x + plane));
+        s.part[i] = TRINE_KV_DOT(s.part[i], u, v);
 #else
-    s.part[0] = vi_add(s.part[0], MADD(MADDUBS(levels, high), SET_16((short)(1 << how.shift))));
-    if (how.n_planes == 2) s.part[1] = vi_add(s.part[1], MADD(MADDUBS(levels, four_bytes(x + plane)), SET_16(1)));
+        s.part[i] = vi_add(s.part[i], MADD(MADDUBS(u, v), SET_16((short)(i ? 1 : 1 << how.shift))));
 #endif
+    }
     return s;
 }
 
@@ -128,30 +145,25 @@ TRINE_INLINE vf sum_whole(level_sum s, cut how)
     return vf_from_vi(s.part[0]);
 }
 
-/* n_rows by n_vectors sums over `depth` elements: levels of the first vector at `levels`, rows of them row_bytes apart; x rows
- * x_row bytes apart. */
-TRINE_INLINE void sum_levels(level_sum sums[LEVEL_ROWS][LEVEL_VECTORS], int n_rows, int n_vectors, const unsigned char *levels,
-                             size_t row_bytes, size_t depth, const signed char *x, size_t x_row, size_t plane, cut how,
-                             ptrdiff_t ahead)
+/* n_rows by LEVEL_VECTORS sums over a block of BLOCK elements of d: levels of the first vector at `levels`, queries x_row bytes
+ * apart. */
+TRINE_INLINE void sum_levels(level_sum sums[LEVEL_ROWS][LEVEL_VECTORS], int n_rows, const unsigned char *levels,
+                             const signed char *x, size_t x_row, size_t plane, cut how, ptrdiff_t ahead)
 {
     const vi low_half = vi_set(0x0F0F0F0F);
-    for (size_t k = 0; k < depth; k += how.nibbles ? 8 : 4, levels += row_bytes, x += how.nibbles ? 8 : 4)
-        TRINE_UNROLL for (int v = 0; v < n_vectors; v++)
+    TRINE_UNROLL for (size_t g = 0; g < BLOCK / 4; g++)
+    {
+        vi u[LEVEL_VECTORS];
+        TRINE_UNROLL for (int v = 0; v < LEVEL_VECTORS; v++)
         {
-            const unsigned char *at = levels + (size_t)v * LANES * 4;
-            if (ahead && (LANES == 16 || v % 2 == 0)) _mm_prefetch((const char *)at + ahead, _MM_HINT_T0);
-            const vi both = vi_load(at);
-            if (!how.nibbles) {
-                TRINE_UNROLL for (int i = 0; i < n_rows; i++) sums[i][v] =
-                    sum_add(sums[i][v], both, x + (size_t)i * x_row, plane, how);
-            } else {
-                const vi low = vi_and(both, low_half), high = vi_and(vi_shift_right(both, 4), low_half);
-                TRINE_UNROLL for (int i = 0; i < n_rows; i++) sums[i][v] =
-                    sum_add(sums[i][v], low, x + (size_t)i * x_row, plane, how);
-                TRINE_UNROLL for (int i = 0; i < n_rows; i++) sums[i][v] =
-                    sum_add(sums[i][v], high, x + (size_t)i * x_row + 4, plane, how);
-            }
+            const unsigned char *at = levels + (how.nibbles ? g / 2 : g) * TRINE_KV_PAGE * 4 + (size_t)v * LANES * 4;
+            if (ahead && !(how.nibbles && g % 2)) _mm_prefetch((const char *)at + ahead, _MM_HINT_T0);
+            u[v] = vi_load(at);
+            if (how.nibbles) u[v] = vi_and(g % 2 ? vi_shift_right(u[v], 4) : u[v], low_half);
         }
+        TRINE_UNROLL for (int i = 0; i < n_rows; i++) TRINE_UNROLL for (int v = 0; v < LEVEL_VECTORS; v++) sums[i][v] =
+            sum_add(sums[i][v], u[v], x + (size_t)i * x_row + 4 * g, plane, how);
+    }
 }
 
 /* ---- queries by keys ---- */
@@ -183,8 +195,7 @@ TRINE_INLINE void level_scores_rows(float *scores, size_t stride, const signed c
                 memcpy(&start, queries + (size_t)i * row + 2 * d + (d / BLOCK + b) * sizeof(float), sizeof start);
                 TRINE_UNROLL for (int v = 0; v < LEVEL_VECTORS; v++) sums[i][v] = sum_from(start, how);
             }
-            sum_levels(sums, n_rows, LEVEL_VECTORS, keys + b * block_bytes + c * 4, TRINE_KV_PAGE * 4, BLOCK, queries + b * BLOCK,
-                       row, d, how, ahead);
+            sum_levels(sums, n_rows, keys + b * block_bytes + c * 4, queries + b * BLOCK, row, d, how, ahead);
             TRINE_UNROLL for (int v = 0; v < LEVEL_VECTORS; v++)
             {
                 const vf scale = vf_load_f16(scales + (b * TRINE_KV_PAGE + c + (size_t)v * LANES) * 2);
@@ -199,30 +210,77 @@ TRINE_INLINE void level_scores_rows(float *scores, size_t stride, const signed c
 
 /* ---- weights by values ---- */
 
+/* Where the planes of a tile's weights hold the four of group g: packing to bytes goes by 16 bytes of each vector, and leaves the
+ * groups of LANES vectors transposed. */
+#define PLACE(g) ((g) / LANES * LANES + (g) % LANES % (LANES / 4) * 4 + (g) % LANES / (LANES / 4))
+
+/* The weights of a tile times the scales of one block of its values, as two planes [P] in that order. Returns what P is
+ * multiplied by. */
+TRINE_INLINE float weights_to_planes(signed char *planes, int32_t *start, const float *weights, const unsigned char *scales,
+                                     size_t n_keys, cut how)
+{
+    enum { P = TRINE_KV_PAGE, N = P / LANES };
+    vf x[N], most = vf_zero();
+    TRINE_UNROLL for (size_t v = 0; v < N; v++)
+    {
+        x[v] = vf_mul(vf_load(weights + v * LANES), vf_load_f16(scales + v * LANES * 2));
+        if (n_keys < (v + 1) * LANES) x[v] = vf_first(x[v], n_keys > v * LANES ? n_keys - v * LANES : 0); /* no token there */
+        most = vf_max(vf_abs(x[v]), most);
+    }
+    const float max = vf_most(most), inverse = max > 1e-30f ? (float)how.limit / max : 0;
+    const vf factor = vf_set(inverse);
+    vi total = vi_set(0);
+    TRINE_UNROLL for (size_t v = 0; v < N; v += 4)
+    {
+        vi words[2];
+        TRINE_UNROLL for (size_t i = 0; i < 2; i++) words[i] =
+            vi_words(vi_nearest(vf_mul(x[v + 2 * i], factor)), vi_nearest(vf_mul(x[v + 2 * i + 1], factor)));
+        vi high[2], low[2];
+        TRINE_UNROLL for (size_t i = 0; i < 2; i++)
+        {
+            if (how.zero) total = vi_add(total, MADD(words[i], SET_16(1)));
+            high[i] = SHIFT_16(how.zero ? ADD_16(words[i], SET_16((short)(1 << how.shift >> 1))) : words[i], how.shift);
+            low[i] = SUB_16(words[i], SHIFT_LEFT_16(high[i], how.shift));
+        }
+        vi_store(planes + v * LANES, vi_bytes(high[0], high[1]));
+        vi_store(planes + P + v * LANES, vi_bytes(low[0], low[1]));
+    }
+    *start = how.zero ? -how.zero * vi_sum(total) : 0;
+    return max / (float)how.limit;
+}
+
 TRINE_INLINE void level_values_rows(float *out, size_t out_stride, const float *weights, size_t stride, int n_rows,
                                     const unsigned char *values, size_t n_keys, size_t d, cut how, ptrdiff_t ahead)
 {
     enum { P = TRINE_KV_PAGE };
     const unsigned char *scales = values + P * d / (how.nibbles ? 2 : 1);
-    const size_t step = how.nibbles ? 8 : 4, depth = (n_keys + step - 1) / step * step;
-    signed char planes[LEVEL_ROWS][2 * P];
+    const vi low_half = vi_set(0x0F0F0F0F);
+    _Alignas(64) signed char planes[LEVEL_ROWS][2 * P];
     for (size_t b = 0; b < d / BLOCK; b++) {
         float factor[LEVEL_ROWS];
         int32_t start[LEVEL_ROWS];
-        TRINE_UNROLL for (int i = 0; i < n_rows; i++)
-        {
-            float scaled[P];
-            const float *w = weights + (size_t)i * stride;
-            for (size_t t = 0; t < n_keys; t += LANES)
-                vf_store(scaled + t, vf_mul(vf_load(w + t), vf_load_f16(scales + (b * P + t) * 2)));
-            for (size_t t = n_keys; t < P; t++) scaled[t] = 0; /* slots that hold no token */
-            factor[i] = to_planes(planes[i], P, &start[i], scaled, P, how);
-        }
+        TRINE_UNROLL for (int i = 0; i < n_rows; i++) factor[i] =
+            weights_to_planes(planes[i], &start[i], weights + (size_t)i * stride, scales + b * P * 2, n_keys, how);
+        /* The planes are to be read back from memory, where a broadcast is free: taken out of registers it is a shuffle each. */
+        __asm__ volatile("" : : "r"(planes) : "memory");
         for (size_t c = 0; c < BLOCK; c += LEVEL_VECTORS * LANES) {
+            const unsigned char *levels = values + (b * BLOCK + c) * 4;
             level_sum sums[LEVEL_ROWS][LEVEL_VECTORS];
             TRINE_UNROLL for (int i = 0; i < n_rows; i++) TRINE_UNROLL for (int v = 0; v < LEVEL_VECTORS; v++) sums[i][v] =
                 sum_from(start[i], how);
-            sum_levels(sums, n_rows, LEVEL_VECTORS, values + (b * BLOCK + c) * 4, d * 4, depth, planes[0], 2 * P, P, how, ahead);
+            TRINE_UNROLL for (int g = 0; g < P / 4; g++)
+            {
+                vi u[LEVEL_VECTORS];
+                TRINE_UNROLL for (int v = 0; v < LEVEL_VECTORS; v++)
+                {
+                    const unsigned char *at = levels + (how.nibbles ? (size_t)g / 2 : (size_t)g) * d * 4 + (size_t)v * LANES * 4;
+                    if (ahead && !(how.nibbles && g % 2)) _mm_prefetch((const char *)at + ahead, _MM_HINT_T0);
+                    u[v] = vi_load(at);
+                    if (how.nibbles) u[v] = vi_and(g % 2 ? vi_shift_right(u[v], 4) : u[v], low_half);
+                }
+                TRINE_UNROLL for (int i = 0; i < n_rows; i++) TRINE_UNROLL for (int v = 0; v < LEVEL_VECTORS; v++) sums[i][v] =
+                    sum_add(sums[i][v], u[v], planes[i] + 4 * PLACE(g), P, how);
+            }
             TRINE_UNROLL for (int i = 0; i < n_rows; i++) TRINE_UNROLL for (int v = 0; v < LEVEL_VECTORS; v++)
             {
                 float *to = out + (size_t)i * out_stride + b * BLOCK + c + (size_t)v * LANES;
@@ -248,7 +306,7 @@ TRINE_INLINE void unpack_column(float *out, size_t out_row, const unsigned char 
             for (size_t half = 0; half < step / 4; half++) {
                 const size_t at = k + j + 4 * half;
                 if (at >= end) continue;
-                const vi level = vi_and(half ? vi_shift_right(rest, 4) : rest, mask);
+                const vi level = zero ? vi_and(half ? vi_shift_right(rest, 4) : rest, mask) : vi_halve(vi_shift_left(rest, 24), 24);
                 const vf by = row_scales ? vf_set(_cvtsh_ss(((const uint16_t *)(const void *)row_scales)[at])) : scale;
                 vf_store(out + at * out_row, vf_mul(vf_from_vi(vi_add(level, vi_set(-zero))), by));
             }
