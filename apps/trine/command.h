@@ -31,7 +31,8 @@ typedef enum command_id {
     CMD_HELP = 1 << 14,
     CMD_VERSION = 1 << 15,
     CMD_BENCH = 1 << 16,
-    CMD_ALL = (1 << 17) - 1
+    CMD_QUANTIZE = 1 << 17,
+    CMD_ALL = (1 << 18) - 1
 } command_id;
 
 typedef struct command {
@@ -97,6 +98,8 @@ typedef struct arguments {
     trine_dtype type;
     size_t shard_bytes;
     bool overwrite;
+    int mixture; /* quantize: index into its choices */
+    text_list tensor_types;
     id_list prefill, decode, encode, depth, batch, beams, cache_types; /* bench; cache_types: of trine_dtype */
     int repeat;
     bool limits;
@@ -193,6 +196,7 @@ int trace_main(run *r);
 int eval_main(run *r);
 int bench_main(run *r);
 int convert_main(run *r);
+int quantize_main(run *r);
 int help_main(run *r);
 int version_main(run *r);
 

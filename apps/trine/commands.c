@@ -213,6 +213,28 @@ const command trine_commands[] = {
       { { "convert -m bert-base-uncased -o bert.gguf --type f16", "" },
         { "convert SmolLM2.gguf smol-directory", "back to safetensors" } },
       convert_main },
+    { "quantize",
+      CMD_QUANTIZE,
+      MEASURE,
+      "[MODEL] [OUT]",
+      0,
+      2,
+      "write a model with smaller weights",
+      "Writes the model at -m (or MODEL) with its tokenizer to -o (or OUT), its matrices packed as --type says: a .gguf file, or "
+      "for "
+      "f32, f16 and bf16 a directory of safetensors, which has no quantised types. Scales are searched for, so that the weights' "
+      "errors "
+      "cost least. Norms, biases and the tables of positions, token types and relative biases stay exact. The output appears whole "
+      "or "
+      "not at all.\n\n"
+      "A matrix whose rows blocks of 256 values do not divide gets blocks of 32 with as many bits or more (q5_0 for q4_k, q5_1 for "
+      "q5_k, q8_0 for q6_k), which a note says. In a T5 the second matrices of the feed-forwards stay bf16, for the states before "
+      "them "
+      "are large.",
+      { { "quantize gpt2 gpt2-q8.gguf --type q8_0", "" },
+        { "quantize -m SmolLM2-f16.gguf -o small.gguf --type q4_k_m", "4 to 6 bits a weight" },
+        { "quantize SmolLM2-f16.gguf small.gguf --type q4_0 --tensor attn_v=q8_0", "with a choice of one's own" } },
+      quantize_main },
 
     { "help",
       CMD_HELP,

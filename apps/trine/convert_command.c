@@ -1,31 +1,11 @@
 /* convert_command.c - trine convert: a model in another type or container, whole or not at all. */
 #include "json_writer.h"
 
-#include <unistd.h>
-
-/* MODEL and OUT come from -m and -o, or in their order from the arguments. */
-static int find_paths(run *r)
-{
-    arguments *a = &r->args;
-    int next = 0;
-    if (a->rest.n == 2 || (a->rest.n == 1 && a->out)) a->model = a->rest.items[next++];
-    if (next < a->rest.n) {
-        if (a->out) return fail_usage(r, "the output is given twice: '%s' and '%s'", a->out, a->rest.items[next]);
-        a->out = a->rest.items[next];
-    }
-    if (!a->model) return fail_usage(r, "no model: expected -m MODEL, or MODEL and OUT");
-    if (!a->out) return fail_usage(r, "no output: expected -o OUT, a name that ends in .gguf, or a directory");
-    return 0;
-}
-
 int convert_main(run *r)
 {
-    int code = find_paths(r);
-    if (!code) code = check_folder_of(r, r->args.out);
+    const int code = in_and_out(r);
     if (code) return code;
     const arguments *a = &r->args;
-    if (!a->overwrite && access(a->out, F_OK) == 0)
-        return fail(r, EXIT_FAILED, "%s: exists already; --overwrite replaces it", a->out);
     static const char *const containers[] = { "gguf", "safetensors" };
     trine_error err = { 0 };
     trine_convert_result result = { 0 };

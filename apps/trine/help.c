@@ -26,6 +26,8 @@ static void wrap(run *r, const char *text, int indent, int at)
             continue;
         }
         int length = (int)strcspn(text, " \n");
+        for (int n = indent + length > WIDTH ? WIDTH - indent : 0; n > 0 && indent + length > WIDTH; n--)
+            if (text[n - 1] == '|') length = n; /* a long list of choices breaks after a bar */
         if (!start && at + 1 + length > WIDTH) {
             puts_out(r, "\n");
             at = 0;

@@ -26,6 +26,8 @@ static void roff(run *r, const char *text)
             puts_out(r, "\\(ha");
         else if (*text == '~')
             puts_out(r, "\\(ti");
+        else if (*text == '|')
+            puts_out(r, "|\\:"); /* a list of choices may break here */
         else
             put(r, text, 1);
     }

@@ -109,6 +109,8 @@ int for_each_batch(run *r, int most, int (*each)(run *r, const input *in, int n,
 int read_file(run *r, char **text, size_t *bytes, const char *path);
 /* Checks that a file could be made at `path`: before the work that it is to hold. */
 int check_folder_of(run *r, const char *path);
+/* in_and_out.c: a.model and a.out, from -m and -o or in their order from the arguments; nothing is in the way of the output. */
+int in_and_out(run *r);
 
 /* -------------------------------------------------------------------------------------------------- open_model.c */
 /* Opens -m MODEL and checks that it can do what the command asks. */

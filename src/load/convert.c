@@ -13,10 +13,12 @@ static bool ends_with(const char *text, const char *end)
     return n >= n_end && !strcmp(text + n - n_end, end);
 }
 
-trine_status trine_convert_progress(const trine_convert_options *options, int done, int total, trine_error *err)
+trine_status trine_convert_progress(const trine_convert_plan *plan, const trine_convert_options *options, int done,
+                                    trine_error *err)
 {
-    if (!options->on_progress || options->on_progress(options->user, done, total)) return TRINE_OK;
-    return trine_fail(err, TRINE_ERROR_CANCELLED, "convert: stopped at tensor %d of %d; nothing was written", done, total);
+    if (!options->on_progress || options->on_progress(options->user, done, plan->n_tensors)) return TRINE_OK;
+    return trine_fail(err, TRINE_ERROR_CANCELLED, "%s: stopped at tensor %d of %d; nothing was written", plan->task, done,
+                      plan->n_tensors);
 }
 
 /* The same file or directory under both names; a file given for the directory it lies in counts too. */
@@ -38,24 +40,27 @@ static bool is_same(const char *in, const char *out)
     return same;
 }
 
-static trine_status check(bool *to_gguf, const char *out, const char *in, const trine_convert_options *options, trine_error *err)
+trine_status trine_convert_check(bool *to_gguf, const char *task, const char *out, const char *in,
+                                 const trine_convert_options *options, trine_error *err)
 {
     if (!out || !*out || !in || !*in)
-        return trine_fail(err, TRINE_ERROR_ARGUMENT, "convert: expected the path of a model and one to write");
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "%s: expected the path of a model and one to write", task);
     const char *container = options->container;
     *to_gguf = container ? !strcmp(container, "gguf") : ends_with(out, ".gguf");
     if (container && !*to_gguf && strcmp(container, "safetensors"))
-        return trine_fail(err, TRINE_ERROR_ARGUMENT, "convert: there is no container '%s', expected \"gguf\" or \"safetensors\"",
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "%s: there is no container '%s', expected \"gguf\" or \"safetensors\"", task,
                           container);
-    const trine_dtype_info *type = trine_dtype_get(options->type);
-    if (options->type && (!type || !type->pack))
-        return trine_fail(err, TRINE_ERROR_ARGUMENT, "convert: cannot write type %s, expected f32, f16 or bf16",
-                          type ? type->name : "unknown");
-    if (type && !*to_gguf && !type->safetensors)
-        return trine_fail(err, TRINE_ERROR_ARGUMENT, "convert: safetensors cannot hold %s, expected f32, f16 or bf16", type->name);
     if (is_same(in, out))
-        return trine_fail(err, TRINE_ERROR_ARGUMENT, "convert: '%s' is the input itself: choose another name", out);
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "%s: '%s' is the input itself: choose another name", task, out);
     return TRINE_OK;
+}
+
+static trine_status check_type(trine_dtype asked, trine_error *err)
+{
+    const trine_dtype_info *type = trine_dtype_get(asked);
+    if (!asked || (type && type->pack && type->safetensors)) return TRINE_OK;
+    return trine_fail(err, TRINE_ERROR_ARGUMENT, "convert: cannot write type %s, expected f32, f16 or bf16%s",
+                      type ? type->name : "unknown", type && type->pack ? "; quantize writes this one" : "");
 }
 
 trine_status trine_convert(trine_convert_result *result, const char *out, const char *in, const trine_convert_options *options,
@@ -68,7 +73,8 @@ trine_status trine_convert(trine_convert_result *result, const char *out, const 
     if (!options) options = &none;
     if (!result) result = &unused;
     *result = (trine_convert_result) { 0 };
-    trine_status status = check(&to_gguf, out, in, options, err);
+    trine_status status = check_type(options->type, err);
+    if (!status) status = trine_convert_check(&to_gguf, "convert", out, in, options, err);
     if (!status) status = trine_convert_plan_make(&plan, in, to_gguf, options->type, err);
     if (status) return status;
     status = to_gguf ? trine_convert_to_gguf(result, out, &plan, options, err)

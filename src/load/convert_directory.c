@@ -106,7 +106,7 @@ static trine_status write_shard(output *o, int shard, trine_error *err)
         trine_writer_write(&w, header, header_bytes);
         for (int i = first; !status && i < first + n && !w.error.code; i++) {
             status = trine_convert_tensor(&w, o->plan, &o->plan->tensors[i], err);
-            if (!status) status = trine_convert_progress(o->options, ++o->done, o->plan->n_tensors, err);
+            if (!status) status = trine_convert_progress(o->plan, o->options, ++o->done, err);
         }
         o->result->bytes += (int64_t)w.written;
         o->result->n_files++;

@@ -18,9 +18,10 @@ static trine_status no_memory(const trine_convert_plan *plan, trine_error *err)
 }
 
 /* llama.cpp's number for "mostly of this type". */
-static uint32_t file_type(trine_dtype type)
+static uint32_t file_type(const trine_convert_plan *plan)
 {
-    switch (type) {
+    if (plan->file_type >= 0) return (uint32_t)plan->file_type;
+    switch (trine_convert_plan_type(plan)) {
     case TRINE_F16: return 1;
     case TRINE_Q4_0: return 2;
     case TRINE_Q4_1: return 3;
@@ -229,7 +230,7 @@ static trine_status put_metadata(trine_gguf_head *h, const trine_convert_plan *p
     trine_gguf_put_string(h, "general.architecture", h->architecture);
     trine_gguf_put_string(h, "general.type", "model");
     put_name(h, plan->in);
-    trine_gguf_put_u32(h, "general.file_type", file_type(trine_convert_plan_type(plan)));
+    trine_gguf_put_u32(h, "general.file_type", file_type(plan));
     trine_gguf_put_u32(h, "general.quantization_version", 2);
     put_fields(h, plan, positions ? positions->shape[0] : 0);
     plan->architecture->to_gguf(h, plan->config);
@@ -256,7 +257,7 @@ static void pass_metadata(trine_gguf_head *h, const trine_convert_plan *plan)
         trine_buffer_append(&h->pairs, bytes.data, bytes.n);
         h->n_pairs++;
     }
-    trine_gguf_put_u32(h, "general.file_type", file_type(trine_convert_plan_type(plan)));
+    trine_gguf_put_u32(h, "general.file_type", file_type(plan));
 }
 
 static trine_status write_file(trine_writer *w, const trine_gguf_head *h, const trine_convert_plan *plan,
@@ -269,7 +270,7 @@ static trine_status write_file(trine_writer *w, const trine_gguf_head *h, const 
         status = trine_convert_tensor(w, plan, t, err);
         trine_writer_write(w, zeros, trine_round_up(t->to.bytes, TRINE_GGUF_ALIGNMENT) - t->to.bytes);
         if (!status && w->error.code) break; /* a full disk: commit tells */
-        if (!status) status = trine_convert_progress(options, i + 1, plan->n_tensors, err);
+        if (!status) status = trine_convert_progress(plan, options, i + 1, err);
     }
     return status;
 }

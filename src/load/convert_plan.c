@@ -205,9 +205,11 @@ static trine_dtype target_type(const trine_convert_plan *plan, const trine_plann
     return type;
 }
 
-static trine_status set_bytes(const trine_convert_plan *plan, trine_planned_tensor *t, trine_error *err)
+trine_status trine_convert_plan_set_type(const trine_convert_plan *plan, trine_planned_tensor *t, trine_dtype type,
+                                         trine_error *err)
 {
     size_t n = 1;
+    t->to.type = type;
     for (int d = 0; d < t->to.n_dims; d++) n *= (size_t)t->to.shape[d];
     const trine_dtype_info *info = trine_dtype_get(t->to.type);
     if (plan->to_gguf ? info->gguf < 0 : !info->safetensors)
@@ -230,8 +232,7 @@ static trine_status add_tensor(trine_convert_plan *plan, const trine_tensor *fro
     if (!t->to.name) return no_memory(plan, err);
     const trine_status status = set_change(plan, t, err);
     if (status) return status;
-    t->to.type = target_type(plan, t);
-    return set_bytes(plan, t, err);
+    return trine_convert_plan_set_type(plan, t, target_type(plan, t), err);
 }
 
 /* rope_freqs.weight, for a configuration with Llama 3's scaling. */
@@ -283,7 +284,7 @@ static trine_status find_architecture(trine_convert_plan *plan, trine_error *err
 
 trine_status trine_convert_plan_make(trine_convert_plan *plan, const char *in, bool to_gguf, trine_dtype type, trine_error *err)
 {
-    *plan = (trine_convert_plan) { .in = in, .to_gguf = to_gguf, .type = type };
+    *plan = (trine_convert_plan) { .in = in, .to_gguf = to_gguf, .type = type, .task = "convert", .n_threads = 1, .file_type = -1 };
     trine_status status = trine_checkpoint_open(&plan->checkpoint, in, err);
     if (!status) status = make_config(plan, err);
     if (!status) status = find_architecture(plan, err);

@@ -4,6 +4,7 @@
 #define TRINE_LOAD_CONVERT_PLAN_H
 
 #include "base/file.h"
+#include "base/team.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/gguf_architecture.h"
 
@@ -31,6 +32,11 @@ typedef struct trine_convert_plan {
     const trine_gguf_architecture *architecture; /* NULL when the model is none that GGUF has */
     bool to_gguf;
     trine_dtype type; /* of matrices; 0: as they are */
+    const char *task; /* "convert": begins error texts */
+    bool by_search;   /* matrices are packed by search */
+    trine_team *team; /* that packs, of n_threads; borrowed, NULL: one */
+    int n_threads;
+    int file_type; /* llama.cpp's number for the file, or -1: by the type of most bytes */
     trine_planned_tensor *tensors;
     int n_tensors, tensors_cap;
 } trine_convert_plan;
@@ -38,6 +44,9 @@ typedef struct trine_convert_plan {
 /* Plans the model at `in` for a container. ERROR_UNSUPPORTED when the container cannot say it. */
 trine_status trine_convert_plan_make(trine_convert_plan *plan, const char *in, bool to_gguf, trine_dtype type, trine_error *err);
 void trine_convert_plan_clear(trine_convert_plan *plan);
+/* Gives a planned tensor another type, which divides its rows. */
+trine_status trine_convert_plan_set_type(const trine_convert_plan *plan, trine_planned_tensor *t, trine_dtype type,
+                                         trine_error *err);
 /* The type that most bytes of matrices will have. */
 trine_dtype trine_convert_plan_type(const trine_convert_plan *plan);
 
@@ -50,6 +59,10 @@ trine_status trine_convert_to_gguf(trine_convert_result *result, const char *out
 trine_status trine_convert_to_directory(trine_convert_result *result, const char *out, trine_convert_plan *plan,
                                         const trine_convert_options *options, trine_error *err);
 /* Tells the caller about tensor `done`; ERROR_CANCELLED when it wants to stop. */
-trine_status trine_convert_progress(const trine_convert_options *options, int done, int total, trine_error *err);
+trine_status trine_convert_progress(const trine_convert_plan *plan, const trine_convert_options *options, int done,
+                                    trine_error *err);
+/* What can be checked before anything is opened: the paths and the container; `task` begins error texts. */
+trine_status trine_convert_check(bool *to_gguf, const char *task, const char *out, const char *in,
+                                 const trine_convert_options *options, trine_error *err);
 
 #endif

@@ -301,9 +301,10 @@ static void test_quantised(void **state)
     assert_int_equal(trine_safetensors_write(temp_path("in/model.safetensors"), tensors, 3, NULL, false, NULL), TRINE_OK);
     static const trine_dtype types[] = { TRINE_Q8_0, TRINE_Q4_0, TRINE_Q4_1, TRINE_Q5_0, TRINE_Q5_1 };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        const trine_convert_options pack = { .type = types[i], .overwrite = true }, f32 = { .type = TRINE_F32, .overwrite = true },
-                                    again = { .overwrite = true };
-        convert(temp_path("q.gguf"), temp_path("in"), &pack);
+        const trine_convert_options f32 = { .type = TRINE_F32, .overwrite = true }, again = { .overwrite = true };
+        const trine_tensor_type all = { "*", types[i] };
+        const trine_quantize_options pack = { .type = "f32", .tensor_types = &all, .n_tensor_types = 1, .overwrite = true };
+        assert_int_equal(trine_quantize(NULL, temp_path("q.gguf"), temp_path("in"), &pack, NULL), TRINE_OK);
         convert(temp_path("same.gguf"), temp_path("q.gguf"), &again);
         convert(temp_path("f32"), temp_path("q.gguf"), &f32);
         convert(temp_path("f16"), temp_path("q.gguf"), &again);
@@ -317,7 +318,7 @@ static void test_quantised(void **state)
         }
         unsigned char packed[4 * 64 * 2];
         float unpacked[4 * 64];
-        trine_dtype_get(types[i])->pack(packed, matrix, 4 * 64);
+        trine_dtype_get(types[i])->fit(packed, matrix, 4 * 64);
         trine_dtype_get(types[i])->unpack(unpacked, packed, 4 * 64);
         for (int k = 0; k < 2; k++) /* the second has its rows moved there and back */
             assert_memory_equal(trine_checkpoint_find(whole, tensors[k].name)->data, unpacked, sizeof unpacked);
@@ -349,6 +350,8 @@ static void test_refused(void **state)
     expect_refused(temp_path("no/a"), in, &none, TRINE_ERROR_NOT_FOUND, "beside");
     expect_refused(temp_path("a"), in, &(trine_convert_options) { .container = "onnx" }, TRINE_ERROR_ARGUMENT, "onnx");
     expect_refused(temp_path("a"), in, &(trine_convert_options) { .type = TRINE_Q8_0 }, TRINE_ERROR_ARGUMENT, "q8_0");
+    expect_refused(temp_path("a.gguf"), in, &(trine_convert_options) { .type = TRINE_Q4_K }, TRINE_ERROR_ARGUMENT,
+                   "quantize writes");
     expect_refused(temp_path("a.gguf"), in, &(trine_convert_options) { .type = TRINE_I8 }, TRINE_ERROR_ARGUMENT, "i8");
     expect_refused(temp_path("a.gguf"), in, &(trine_convert_options) { .type = (trine_dtype)77 }, TRINE_ERROR_ARGUMENT, "unknown");
     assert_int_equal(temp_count(folder), 0);
