@@ -5,12 +5,13 @@ ASAN_BUILD ?= $(ROOT)/build-asan
 FUZZ_BUILD ?= $(ROOT)/build-fuzz
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
+BENCH ?= quick
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 SETUP := $(ROOT)/tools/setup.sh
 CMAKE_FLAGS ?=
 unexport MAKEFLAGS MFLAGS MAKELEVEL
 
-.PHONY: help build demo test asan fuzz format lint install clean
+.PHONY: help build demo test asan fuzz bench format lint install clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is"
@@ -41,6 +42,10 @@ fuzz: ## fuzzes every parser for FUZZ_SECONDS=60 each, in build-fuzz/
 	@$(SETUP) build fuzz
 	@CC=clang $(MAKE) --no-print-directory -f $(ROOT)/Makefile build BUILD=$(FUZZ_BUILD) CMAKE_FLAGS=-DTRINE_FUZZ=ON
 	@$(ROOT)/tools/fuzz.sh $(FUZZ_BUILD) $(FUZZ_SECONDS)
+
+bench: ## measures beside the peers, into docs/RESULTS.md (BENCH=full: every model; takes long)
+	@$(MAKE) --no-print-directory -f $(ROOT)/Makefile build
+	@BENCH_TRINE=$(BUILD)/trine $(ROOT)/bench/bench.sh $(BENCH)
 
 format: ## rewrites the C sources in the project's style
 	@$(SETUP) lint
