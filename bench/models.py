@@ -31,7 +31,7 @@ def llama(d, layers, heads, kv, ffn, vocab, positions, tied):
 def bert(d, layers, heads, ffn):
     return {"architectures": ["BertModel"], "model_type": "bert", "hidden_size": d, "num_hidden_layers": layers,
             "num_attention_heads": heads, "intermediate_size": ffn, "vocab_size": 30522, "max_position_embeddings": 512,
-            "type_vocab_size": 2, "layer_norm_eps": 1e-12, "hidden_act": "gelu", "pad_token_id": 0}
+            "type_vocab_size": 2, "position_embedding_type": "absolute", "layer_norm_eps": 1e-12, "hidden_act": "gelu", "pad_token_id": 0}
 
 
 CONFIGS = {
@@ -287,14 +287,18 @@ def onnx_of(source, kind):
     if not os.path.exists(path):
         import torch
         from transformers import AutoModel
-        model = AutoModel.from_pretrained(source, attn_implementation="eager", torch_dtype=torch.float32).eval()
+        model = AutoModel.from_pretrained(source, attn_implementation="eager", dtype=torch.float32).eval()
         ids = torch.ones(2, 16, dtype=torch.long)
         names = ["input_ids", "attention_mask", "token_type_ids"]
         axes = {n: {0: "batch", 1: "tokens"} for n in names + ["last_hidden_state"]}
 
         class States(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.model = model
+
             def forward(self, i, m, t):
-                return model(input_ids=i, attention_mask=m, token_type_ids=t).last_hidden_state
+                return self.model(input_ids=i, attention_mask=m, token_type_ids=t).last_hidden_state
         with torch.no_grad():
             torch.onnx.export(States(), (ids, ids, torch.zeros_like(ids)), path, input_names=names, output_names=["last_hidden_state"],
                               dynamic_axes=axes, opset_version=17, dynamo=False)
