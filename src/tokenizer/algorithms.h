@@ -59,6 +59,8 @@ typedef struct trine_bpe {
     int32_t bytes[256]; /* raw_bytes: the token of each byte; else of "<0x..>"; -1 none */
     int32_t ascii[128]; /* the token of each ASCII character; -1 none */
     int32_t unk;
+    bool cuts_at_mark; /* U+2581 begins a piece of its own, except behind a byte that a merge can end with before it: */
+    bool joins_mark[256];
     trine_vocab raw; /* raw_bytes: the vocabulary in plain bytes, for ignore_merges */
 } trine_bpe;
 /* A merge, as two ids of the vocabulary. */
@@ -68,6 +70,8 @@ typedef struct trine_merge {
 trine_status trine_bpe_build(trine_bpe *out, const trine_vocab *vocab, const trine_merge *merges, int n_merges,
                              const trine_bpe_options *options, trine_error *err);
 void trine_bpe_clear(trine_bpe *bpe);
+/* Where the first piece of text[begin..end) ends that no merge can join with what follows: `end`, or a place before that. */
+size_t trine_bpe_cut(const trine_bpe *bpe, const char *text, size_t begin, size_t end);
 trine_status trine_bpe_encode(trine_tokens *out, const trine_bpe *bpe, const char *text, size_t begin, size_t end,
                               trine_scratch *scratch, trine_error *err);
 

@@ -11,8 +11,8 @@
 void trine_aligned_clear(trine_aligned *a)
 {
     if (!a->borrowed) free(a->text);
-    free(a->from);
-    free(a->to);
+    free(a->from_room);
+    free(a->to_room);
     *a = (trine_aligned) { 0 };
 }
 
@@ -20,9 +20,10 @@ void trine_aligned_reset(trine_aligned *a)
 {
     a->n = 0;
     a->base = 0;
+    a->from = a->to = NULL;
 }
 
-/* Room for n more bytes, with alignment. */
+/* Room for n more bytes of text, and as many places where the text has places. */
 static bool reserve(trine_aligned *a, size_t n)
 {
     if (a->failed) return false;
@@ -41,11 +42,11 @@ static bool reserve(trine_aligned *a, size_t n)
         a->text = text;
         a->cap = cap;
     }
-    if (a->cap > a->align_cap) {
-        uint32_t *from = realloc(a->from, a->cap * sizeof *from);
-        if (from) a->from = from;
-        uint32_t *to = from ? realloc(a->to, a->cap * sizeof *to) : NULL;
-        if (to) a->to = to;
+    if (a->from && a->cap > a->align_cap) {
+        uint32_t *from = realloc(a->from_room, a->cap * sizeof *from);
+        if (from) a->from = a->from_room = from;
+        uint32_t *to = from ? realloc(a->to_room, a->cap * sizeof *to) : NULL;
+        if (to) a->to = a->to_room = to;
         if (!from || !to) {
             a->failed = true;
             return false;
@@ -55,10 +56,63 @@ static bool reserve(trine_aligned *a, size_t n)
     return true;
 }
 
+/* Notes for [begin, end), whole characters, that each stands for itself at `base` + its place. */
+static void fill_places(trine_aligned *a, size_t begin, size_t end, uint32_t base)
+{
+    for (size_t i = begin; i < end;) {
+        const size_t length = trine_utf8_length((unsigned char)a->text[i]);
+        for (size_t k = i; k < i + length && k < end; k++) {
+            a->from[k] = base + (uint32_t)i;
+            a->to[k] = base + (uint32_t)(i + length);
+        }
+        i += length;
+    }
+}
+
+/* From now on every byte has its places written down. */
+static bool write_places(trine_aligned *a)
+{
+    if (a->from || a->failed) return !a->failed;
+    if (a->cap > a->align_cap || !a->cap) {
+        const size_t cap = a->cap ? a->cap : 64;
+        free(a->from_room);
+        free(a->to_room);
+        a->from_room = malloc(cap * sizeof *a->from_room);
+        a->to_room = malloc(cap * sizeof *a->to_room);
+        a->failed = !a->from_room || !a->to_room;
+        a->align_cap = a->failed ? 0 : cap;
+        if (a->failed) return false;
+    }
+    a->from = a->from_room;
+    a->to = a->to_room;
+    fill_places(a, 0, a->n, a->base);
+    return true;
+}
+
+/* Whether what begins at `from` of the original can follow without places of its own. */
+static bool goes_on(trine_aligned *a, size_t from)
+{
+    if (a->from) return false;
+    if (!a->n) a->base = (uint32_t)from;
+    return a->base + a->n == from;
+}
+
 static size_t character_start(const char *text, size_t i)
 {
     while (i > 0 && ((unsigned char)text[i] & 0xC0) == 0x80) i--;
     return i;
+}
+
+trine_aligned trine_aligned_part(const trine_aligned *a, size_t begin, size_t end)
+{
+    trine_aligned part = { .text = a->text + begin, .n = end - begin, .borrowed = true };
+    if (a->from) {
+        part.from = a->from + begin;
+        part.to = a->to + begin;
+    } else {
+        part.base = a->base + (uint32_t)begin;
+    }
+    return part;
 }
 
 trine_span trine_aligned_span(const trine_aligned *a, size_t begin, size_t end)
@@ -74,19 +128,14 @@ void trine_aligned_append(trine_aligned *out, const trine_aligned *in, size_t be
 {
     const size_t n = end - begin;
     if (!n || !reserve(out, n)) return;
+    const bool plain = !in->from && goes_on(out, in->base + begin);
+    if (!plain && (!write_places(out) || !reserve(out, n))) return;
     memcpy(out->text + out->n, in->text + begin, n);
     if (in->from) {
         memcpy(out->from + out->n, in->from + begin, n * sizeof *in->from);
         memcpy(out->to + out->n, in->to + begin, n * sizeof *in->to);
-    } else {
-        for (size_t i = begin, o = out->n; i < end;) {
-            const size_t length = trine_utf8_length((unsigned char)in->text[i]);
-            for (size_t k = 0; k < length && i + k < end; k++, o++) {
-                out->from[o] = (uint32_t)(in->base + i);
-                out->to[o] = (uint32_t)(in->base + i + length);
-            }
-            i += length;
-        }
+    } else if (!plain) {
+        fill_places(out, out->n, out->n + n, (uint32_t)(in->base + begin - out->n));
     }
     out->n += n;
 }
@@ -94,11 +143,15 @@ void trine_aligned_append(trine_aligned *out, const trine_aligned *in, size_t be
 void trine_aligned_put(trine_aligned *out, uint32_t c, size_t from, size_t to)
 {
     if (!reserve(out, 4)) return;
-    const int length = trine_utf8_put(out->text + out->n, c);
-    for (int i = 0; i < length; i++, out->n++) {
-        out->from[out->n] = (uint32_t)from;
-        out->to[out->n] = (uint32_t)to;
+    const size_t length = (size_t)trine_utf8_put(out->text + out->n, c);
+    if (!(length == to - from && goes_on(out, from))) {
+        if (!write_places(out)) return;
+        for (size_t i = out->n; i < out->n + length; i++) {
+            out->from[i] = (uint32_t)from;
+            out->to[i] = (uint32_t)to;
+        }
     }
+    out->n += length;
 }
 
 trine_rewrite trine_rewrite_begin(trine_aligned *out, const trine_aligned *in, size_t begin, size_t end)

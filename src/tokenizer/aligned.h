@@ -8,8 +8,9 @@
 #include "trine.h"
 
 typedef struct trine_aligned {
-    char *text;          /* valid UTF-8, not terminated; owned unless borrowed */
-    uint32_t *from, *to; /* [n] the original's bytes that byte i stands for, or NULL */
+    char *text;                    /* valid UTF-8, not terminated; owned unless borrowed */
+    uint32_t *from, *to;           /* [n] the original's bytes that byte i stands for, or NULL */
+    uint32_t *from_room, *to_room; /* [align_cap] memory for them */
     size_t n, cap, align_cap;
     uint32_t base; /* without from and to: where the text begins in the original */
     bool borrowed; /* text belongs to someone else */
@@ -19,6 +20,8 @@ typedef struct trine_aligned {
 void trine_aligned_clear(trine_aligned *a); /* frees */
 /* An empty text that can be appended to; keeps the memory. */
 void trine_aligned_reset(trine_aligned *a);
+/* [begin, end) of a text, as a text of its own; borrowed. */
+trine_aligned trine_aligned_part(const trine_aligned *a, size_t begin, size_t end);
 /* The original's bytes that [begin, end) of the text stands for. */
 trine_span trine_aligned_span(const trine_aligned *a, size_t begin, size_t end);
 /* Appends [begin, end) of another text with its alignment. */

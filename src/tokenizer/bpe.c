@@ -61,6 +61,38 @@ static bool joins(const trine_vocab *vocab, int32_t id, trine_piece a, trine_pie
            !memcmp(p.text + a.n, b.text + n_prefix, b.n - n_prefix);
 }
 
+/* A text without spaces between words, as Llama 2 has it, is one word to merge. But where no merge has a left side that ends in some
+ * byte and a right side that begins with the mark U+2581, nothing is ever joined across such a place: both sides are words. */
+static void find_cuts(trine_bpe *bpe, const trine_merge *merges, int n_merges)
+{
+    static const char mark[] = "\xE2\x96\x81";
+    const trine_bpe_options *o = &bpe->options;
+    bpe->cuts_at_mark = !o->raw_bytes && !o->ignore_merges && !(o->prefix && *o->prefix) && !(o->suffix && *o->suffix) &&
+                        trine_vocab_find(bpe->vocab, mark, 3) >= 0;
+    const trine_piece unk = trine_vocab_piece(bpe->vocab, bpe->unk);
+    if (unk.n >= 3 && !memcmp(unk.text, mark, 3)) bpe->cuts_at_mark = false;
+    for (int i = 0; i < n_merges && bpe->cuts_at_mark; i++) {
+        const trine_piece a = trine_vocab_piece(bpe->vocab, merges[i].left), b = trine_vocab_piece(bpe->vocab, merges[i].right);
+        if (!a.n || b.n < 3 || memcmp(b.text, mark, 3)) continue;
+        bpe->joins_mark[(unsigned char)a.text[a.n - 1]] = true;
+        /* The unknown token and those of bytes, <0x..>, stand for something else than their spelling. */
+        const bool unknown = unk.n && a.n >= unk.n && !memcmp(a.text + a.n - unk.n, unk.text, unk.n);
+        if (unknown || a.text[a.n - 1] == '>') bpe->cuts_at_mark = false;
+    }
+}
+
+size_t trine_bpe_cut(const trine_bpe *bpe, const char *text, size_t begin, size_t end)
+{
+    if (!bpe->cuts_at_mark) return end;
+    for (size_t i = begin + 1; i + 2 < end; i++) {
+        const char *next = memchr(text + i, 0xE2, end - 2 - i);
+        if (!next) return end;
+        i = (size_t)(next - text);
+        if (next[1] == '\x96' && next[2] == '\x81' && !bpe->joins_mark[(unsigned char)next[-1]]) return i;
+    }
+    return end;
+}
+
 trine_status trine_bpe_build(trine_bpe *out, const trine_vocab *vocab, const trine_merge *merges, int n_merges,
                              const trine_bpe_options *options, trine_error *err)
 {
@@ -113,6 +145,7 @@ trine_status trine_bpe_build(trine_bpe *out, const trine_vocab *vocab, const tri
             for (int c = 0; c < 128; c++) bpe->ascii[c] = trine_vocab_find(vocab, &(char) { (char)c }, 1);
         }
     }
+    find_cuts(bpe, merges, n_merges);
     if (status) trine_bpe_clear(bpe);
     return status;
 }

@@ -36,6 +36,9 @@ trine_status trine_charsmap_open(trine_charsmap *out, const unsigned char *bytes
     memcpy(out->texts, texts, n_texts);
     out->texts[n_texts] = 0;
     out->n_texts = n_texts;
+    const char *to;
+    size_t n_to;
+    for (int c = ' '; c < 0x7F; c++) out->plain[c] = !trine_charsmap_find(&to, &n_to, out, &(char) { (char)c }, 1);
     return TRINE_OK;
 }
 

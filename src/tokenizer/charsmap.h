@@ -9,6 +9,7 @@ typedef struct trine_charsmap {
     size_t n_units;
     char *texts; /* the replacements, each ended by a zero */
     size_t n_texts;
+    bool plain[128]; /* printable ASCII that stays as it is */
 } trine_charsmap;
 
 /* Reads the bytes of `precompiled_charsmap` and checks every place a walk can reach. */

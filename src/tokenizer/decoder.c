@@ -231,7 +231,7 @@ trine_status trine_decode_texts(trine_texts *texts, const trine_decoder *decoder
         const trine_decoder *d = &decoders[k];
         trine_texts out = { 0 };
         trine_matches matches = { 0 };
-        if (d->kind == TRINE_DECODE_REPLACE && (status = trine_matches_open(&matches, d->pattern, err))) break;
+        if (d->kind == TRINE_DECODE_REPLACE) trine_matches_open(&matches, d->pattern);
         if (d->kind == TRINE_DECODE_BYTE_LEVEL) decode_byte_level(&out, texts);
         if (d->kind == TRINE_DECODE_BYTE_FALLBACK) decode_byte_fallback(&out, texts);
         if (d->kind == TRINE_DECODE_FUSE) {

@@ -14,40 +14,15 @@ enum { TEXT_LIMIT = 1 << 30 }; /* bytes of one text: offsets are kept in 32 bits
 /* What one encode call works with. */
 typedef struct work {
     const trine_tokenizer *tokenizer;
-    trine_normalizer_room normalizing;
-    trine_parts rooms[2];
-    trine_scratch scratch;
+    trine_encode_room *room;
     trine_aligned view; /* the text, borrowed or repaired */
-    trine_aligned repaired;
 } work;
-
-static void work_clear(work *w)
-{
-    trine_normalizer_room_clear(&w->normalizing);
-    trine_parts_clear(&w->rooms[0]);
-    trine_parts_clear(&w->rooms[1]);
-    free(w->scratch.memory);
-    trine_aligned_clear(&w->repaired);
-}
 
 /* The tokens of one text. */
 typedef struct sequence {
-    trine_tokens tokens; /* begin and end are bytes of the original */
-    int n;               /* that are kept */
+    trine_tokens *tokens; /* begin and end are bytes of the original */
+    int n;                /* that are kept */
 } sequence;
-
-/* [begin, end) of a text, as a text of its own. */
-static trine_aligned part_of(const trine_aligned *text, size_t begin, size_t end)
-{
-    trine_aligned part = { .text = text->text + begin, .n = end - begin, .borrowed = true };
-    if (text->from) {
-        part.from = text->from + begin;
-        part.to = text->to + begin;
-    } else {
-        part.base = text->base + (uint32_t)begin;
-    }
-    return part;
-}
 
 static trine_status no_memory(trine_error *err, size_t n)
 {
@@ -59,20 +34,21 @@ static trine_status repair(trine_aligned *view, work *w, const char *text, size_
 {
     *view = (trine_aligned) { .text = (char *)(uintptr_t)text, .n = n, .borrowed = true };
     if (trine_utf8_valid(text, n)) return TRINE_OK;
-    trine_aligned_reset(&w->repaired);
+    trine_aligned *repaired = &w->room->repaired;
+    trine_aligned_reset(repaired);
     for (size_t i = 0, taken; i < n; i += taken) {
         const uint32_t c = trine_utf8_next(&taken, text + i, n - i);
-        trine_aligned_put(&w->repaired, c, i, i + taken);
+        trine_aligned_put(repaired, c, i, i + taken);
     }
-    *view = w->repaired;
-    return w->repaired.failed ? no_memory(err, n) : TRINE_OK;
+    *view = *repaired;
+    return repaired->failed ? no_memory(err, n) : TRINE_OK;
 }
 
-/* Added tokens found in the text as it is, the rest normalised, added tokens found in that. The result is in rooms[0]. */
+/* Added tokens found in the text as it is, the rest normalised, added tokens found in that. The result is in parts[0]. */
 static trine_status extract(work *w, const trine_aligned *text, bool no_special, trine_error *err)
 {
     const trine_tokenizer *t = w->tokenizer;
-    trine_parts *out = &w->rooms[0], *raw = &w->rooms[1];
+    trine_parts *out = &w->room->parts[0], *raw = &w->room->parts[1];
     raw->n = out->n = 0;
     trine_aligned_reset(&out->own);
     trine_added_tokens_split(raw, &t->added, false, no_special, text->text, 0, text->n);
@@ -82,10 +58,11 @@ static trine_status extract(work *w, const trine_aligned *text, bool no_special,
         const trine_part *part = &raw->items[i];
         size_t begin = part->begin, end = part->end;
         if (t->n_normalizers) {
-            const trine_aligned in = part_of(text, begin, end);
+            const trine_aligned in = trine_aligned_part(text, begin, end);
             const trine_aligned *normal = &in;
             if (part->id < 0) {
-                const trine_status status = trine_normalize(&normal, t->normalizers, t->n_normalizers, &in, &w->normalizing, err);
+                const trine_status status =
+                    trine_normalize(&normal, t->normalizers, t->n_normalizers, &in, &w->room->normalizing, err);
                 if (status) return status;
             }
             begin = out->own.n;
@@ -122,6 +99,36 @@ static trine_status run_model(trine_tokens *out, const trine_tokenizer *t, const
         return TRINE_OK;
     }
     return TRINE_ERROR_INTERNAL;
+}
+
+/* The tokens of [begin, end), from the words met before where it is one of them. */
+static trine_status encode_word(trine_tokens *out, work *w, const char *text, size_t begin, size_t end, trine_error *err)
+{
+    const trine_tokenizer *t = w->tokenizer;
+    const size_t n = end - begin;
+    const bool memorable = n && n <= TRINE_WORD_BYTES && t->algorithm != TRINE_WORDLEVEL && t->algorithm != TRINE_BYTES;
+    trine_word *word = memorable ? trine_word_place(w->room, text + begin, n) : NULL;
+    trine_status status = TRINE_OK;
+    if (word && trine_word_is(word, text + begin, n)) {
+        for (int i = 0; i < word->n_tokens && !status; i++)
+            status = trine_tokens_put(out, word->ids[i], begin + word->begins[i], begin + word->ends[i], err);
+        return status;
+    }
+    const int first = out->n;
+    status = run_model(out, t, text, begin, end, &w->room->scratch, err);
+    if (!status && word) trine_word_keep(word, text + begin, n, out->items + first, out->n - first, begin);
+    return status;
+}
+
+static trine_status encode_part(trine_tokens *out, work *w, const char *text, size_t begin, size_t end, trine_error *err)
+{
+    trine_status status = TRINE_OK;
+    if (w->tokenizer->algorithm != TRINE_BPE) return encode_word(out, w, text, begin, end, err);
+    for (size_t cut; begin < end && !status; begin = cut) {
+        cut = trine_bpe_cut(&w->tokenizer->bpe, text, begin, end);
+        status = encode_word(out, w, text, begin, cut, err);
+    }
+    return status;
 }
 
 /* How many characters at the start and the end of a token's text are spaces, spelt as such or as GPT-2's byte character. */
@@ -173,20 +180,24 @@ static void trim(trine_token *token, int place, bool prefix_space, const char *s
 static trine_status encode_sequence(sequence *out, work *w, const char *text, size_t n, bool no_special, trine_error *err)
 {
     const trine_tokenizer *t = w->tokenizer;
+    trine_tokens *tokens = out->tokens;
     trine_status status = repair(&w->view, w, text, n, err);
     if (!status) status = extract(w, &w->view, no_special, err);
-    trine_parts *parts = &w->rooms[0];
-    if (!status && t->n_pretokenizers) status = trine_pretokenize(&parts, w->rooms, t->pretokenizers, t->n_pretokenizers, err);
+    trine_parts *parts = &w->room->parts[0];
+    if (!status && t->n_pretokenizers)
+        status = trine_pretokenize(&parts, w->room->parts, t->pretokenizers, t->n_pretokenizers, err);
+    tokens->n = 0;
     for (size_t i = 0; i < parts->n && !status; i++) {
         const trine_part *part = &parts->items[i];
-        const int first = out->tokens.n;
+        const int first = tokens->n;
         if (part->id >= 0)
-            status = trine_tokens_put(&out->tokens, part->id, part->begin, part->end, err);
+            status = trine_tokens_put(tokens, part->id, part->begin, part->end, err);
         else
-            status = run_model(&out->tokens, t, parts->text->text, part->begin, part->end, &w->scratch, err);
-        for (int k = first; k < out->tokens.n && !status; k++) {
-            trine_token *token = &out->tokens.items[k];
-            trine_piece spelt = trine_vocab_piece(&t->vocab, token->id);
+            status = encode_part(tokens, w, parts->text->text, part->begin, part->end, err);
+        for (int k = first; k < tokens->n && !status; k++) {
+            trine_token *token = &tokens->items[k];
+            trine_piece spelt = { NULL, 0 };
+            if (t->n_trims) spelt = trine_vocab_piece(&t->vocab, token->id);
             if (part->id >= 0 || t->algorithm == TRINE_UNIGRAM)
                 spelt = (trine_piece) { parts->text->text + token->begin, token->end - token->begin };
             const trine_span span = trine_aligned_span(parts->text, token->begin, token->end);
@@ -196,7 +207,7 @@ static trine_status encode_sequence(sequence *out, work *w, const char *text, si
                 trim(token, k, t->trim_prefix[trims], spelt.text, spelt.n, text, n);
         }
     }
-    out->n = out->tokens.n;
+    out->n = tokens->n;
     return status;
 }
 
@@ -270,9 +281,9 @@ static trine_status assemble(trine_encoding *out, const trine_template *template
             continue;
         }
         const sequence *s = &both[piece->sequence];
-        last = s->n ? s->tokens.items[s->n - 1].id : -1;
+        last = s->n ? s->tokens->items[s->n - 1].id : -1;
         for (int k = 0; k < s->n; k++) {
-            const trine_token *token = &s->tokens.items[k];
+            const trine_token *token = &s->tokens->items[k];
             put(out, token->id, piece->type, (trine_span) { token->begin, token->end }, piece->sequence);
         }
     }
@@ -302,8 +313,9 @@ trine_status trine_tokenizer_encode(trine_encoding *out, const trine_tokenizer *
                           "encode: max_tokens is %d, but %d special tokens are added: expected %d or more", options->max_tokens,
                           n_added, n_added);
 
-    work w = { .tokenizer = tokenizer };
-    sequence both[2] = { 0 };
+    work w = { .tokenizer = tokenizer, .room = trine_encode_room_take(tokenizer->room) };
+    if (!w.room) return no_memory(err, n);
+    sequence both[2] = { { &w.room->tokens[0], 0 }, { &w.room->tokens[1], 0 } };
     trine_status status = encode_sequence(&both[0], &w, text, n, options->no_parse_special, err);
     if (!status && options->pair) status = encode_sequence(&both[1], &w, options->pair, n_pair, options->no_parse_special, err);
     if (!status && both[0].n > INT32_MAX - both[1].n) status = trine_fail(err, TRINE_ERROR_TOO_LONG, "encode: too many tokens");
@@ -317,9 +329,7 @@ trine_status trine_tokenizer_encode(trine_encoding *out, const trine_tokenizer *
         status = assemble(out, template, both, options->no_special, tokenizer->algorithm == TRINE_BYTES, err);
         if (!status) out->n_cut = n_all - both[0].n - both[1].n;
     }
-    free(both[0].tokens.items);
-    free(both[1].tokens.items);
-    work_clear(&w);
+    trine_encode_room_give(tokenizer->room, w.room);
     return status;
 }
 

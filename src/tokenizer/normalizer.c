@@ -22,6 +22,7 @@ void trine_normalizer_room_clear(trine_normalizer_room *room)
 {
     trine_aligned_clear(&room->texts[0]);
     trine_aligned_clear(&room->texts[1]);
+    trine_aligned_clear(&room->joined);
     free(room->changes);
     *room = (trine_normalizer_room) { 0 };
 }
@@ -223,50 +224,88 @@ static size_t count_characters(const char *s, size_t n)
     return count;
 }
 
+/* Changes on their way into a text, the last one held back: what vanishes behind it is noted at it. */
+typedef struct rewriting {
+    trine_rewrite to;
+    trine_change last;
+    bool any;
+} rewriting;
+
+static void flush(rewriting *w)
+{
+    if (w->any) trine_rewrite_put(&w->to, w->last.c, w->last.change);
+    w->any = false;
+}
+
 /* One replacement of the charsmap: old characters become new ones, the surplus noted at the last. */
-static void replace_part(trine_normalizer_room *room, size_t n_old, const char *to, size_t n_to)
+static void replace_part(rewriting *w, size_t n_old, const char *to, size_t n_to)
 {
     const size_t n_new = count_characters(to, n_to);
     size_t k = 0;
-    for (size_t i = 0; i < n_to; i += trine_utf8_length((unsigned char)to[i]), k++)
-        change(room, trine_utf8_at(to + i), k >= n_old ? 1 : 0);
-    if (n_new < n_old && room->n) room->changes[room->n - 1].change -= (int32_t)(n_old - n_new);
+    for (size_t i = 0; i < n_to; i += trine_utf8_length((unsigned char)to[i]), k++) {
+        flush(w);
+        w->last = (trine_change) { trine_utf8_at(to + i), k >= n_old ? 1 : 0 };
+        w->any = true;
+    }
+    if (n_new < n_old && w->any) w->last.change -= (int32_t)(n_old - n_new);
+}
+
+/* A run of characters that stay. */
+static void keep_part(rewriting *w, const trine_aligned *in, size_t begin, size_t end)
+{
+    if (begin == end) return;
+    flush(w);
+    if (w->to.at == begin) { /* each has its own place: all but the last go as they are */
+        trine_aligned_append(w->to.out, in, begin, end - 1);
+        w->to.at = begin = end - 1;
+    }
+    for (; begin < end; begin++) replace_part(w, 1, in->text + begin, 1);
+}
+
+/* Where a run of characters ends that the map leaves as they are: ASCII without a mapping, of which the next one shows that it is no
+ * part of a cluster. */
+static size_t plain_run(const trine_aligned *in, size_t at, const trine_charsmap *map)
+{
+    size_t i = at;
+    while (i < in->n && (unsigned char)in->text[i] < 0x80 && map->plain[(unsigned char)in->text[i]]) i++;
+    return i < in->n && i > at && (unsigned char)in->text[i] >= 0x80 ? i - 1 : i;
 }
 
 /* By grapheme clusters of fewer than 6 bytes where the map knows them, else by characters: so SentencePiece's normaliser is
  * emulated by `tokenizers`, whose ids are the reference. Returns false when nothing changed. */
-static bool precompiled(trine_normalizer_room *room, const trine_aligned *in, const trine_charsmap *map)
+static bool precompiled(trine_aligned *out, const trine_aligned *in, const trine_charsmap *map)
 {
     bool modified = false;
+    rewriting w = { .to = trine_rewrite_begin(out, in, 0, in->n) };
     for (size_t i = 0; i < in->n;) {
-        const char *to;
-        size_t n_to;
-        const size_t cluster = trine_grapheme_next(in->text + i, in->n - i);
-        if (cluster < 6 && trine_charsmap_find(&to, &n_to, map, in->text + i, cluster)) {
-            replace_part(room, count_characters(in->text + i, cluster), to, n_to);
+        const char *text = in->text, *to;
+        size_t n_to, length;
+        const size_t plain = plain_run(in, i, map);
+        if (plain - i == in->n) return false;
+        keep_part(&w, in, i, plain);
+        if ((i = plain) == in->n) break;
+        const size_t cluster = trine_grapheme_next(text + i, in->n - i);
+        if (cluster < 6 && trine_charsmap_find(&to, &n_to, map, text + i, cluster)) {
+            replace_part(&w, count_characters(text + i, cluster), to, n_to);
             modified = true;
             i += cluster;
             continue;
         }
-        for (const size_t end = i + cluster; i < end;) {
-            const size_t length = trine_utf8_length((unsigned char)in->text[i]);
-            if (trine_charsmap_find(&to, &n_to, map, in->text + i, length)) {
-                replace_part(room, 1, to, n_to);
-                modified = true;
-            } else {
-                change(room, trine_utf8_at(in->text + i), 0);
-            }
-            i += length;
+        for (const size_t end = i + cluster; i < end; i += length) {
+            length = trine_utf8_length((unsigned char)text[i]);
+            const bool known = trine_charsmap_find(&to, &n_to, map, text + i, length);
+            modified = modified || known;
+            replace_part(&w, 1, known ? to : text + i, known ? n_to : length);
         }
     }
+    flush(&w);
     return modified;
 }
 
 static trine_status replace(trine_aligned *out, const trine_aligned *in, const trine_normalizer *normalizer, trine_error *err)
 {
     trine_matches matches;
-    trine_status status = trine_matches_open(&matches, normalizer->pattern, err);
-    if (status) return status;
+    trine_matches_open(&matches, normalizer->pattern);
     trine_matches_begin(&matches, in->text, in->n);
     size_t done = 0;
     trine_span match;
@@ -306,20 +345,18 @@ void trine_spell_bytes(trine_aligned *out, const trine_aligned *in, size_t begin
     }
 }
 
-/* BERT's normalisation of plain ASCII without control characters is one pass, and keeps every byte's place. */
-static bool bert_ascii(trine_aligned *out, const trine_aligned *in, const trine_normalizer *normalizer)
+static bool is_plain(unsigned char c) { return c < 0x7F && (c >= 0x20 || c == '\t' || c == '\n' || c == '\r'); }
+
+/* BERT's normalisation of plain ASCII, without control characters: one pass, and every byte keeps its place. */
+static void bert_plain(trine_aligned *out, const trine_aligned *in, size_t begin, size_t end, const trine_normalizer *normalizer)
 {
-    for (size_t i = 0; i < in->n; i++) {
-        const unsigned char c = (unsigned char)in->text[i];
-        if (c >= 0x7F || (c < 0x20 && (c != '\t' && c != '\n' && c != '\r'))) return false;
-    }
-    trine_aligned_append(out, in, 0, in->n);
-    for (size_t i = 0; i < out->n; i++) {
+    const size_t first = out->n;
+    trine_aligned_append(out, in, begin, end);
+    for (size_t i = first; i < out->n; i++) {
         char *c = &out->text[i];
         if (normalizer->clean_text && (unsigned char)*c < 0x20) *c = ' ';
         if (normalizer->lowercase && *c >= 'A' && *c <= 'Z') *c = (char)(*c + 32);
     }
-    return true;
 }
 
 typedef struct steps { /* the text as it is now, and the room for the next */
@@ -358,13 +395,8 @@ static void filtered(steps *s, bool (*drop)(uint32_t), uint32_t (*map)(uint32_t)
     finish(s, skipped);
 }
 
-static void bert(steps *s, const trine_normalizer *normalizer)
+static void bert_steps(steps *s, const trine_normalizer *normalizer)
 {
-    trine_aligned *out = next_text(s);
-    if (bert_ascii(out, s->in, normalizer)) {
-        s->in = out;
-        return;
-    }
     if (normalizer->clean_text) filtered(s, bert_drops, bert_maps);
     if (normalizer->handle_cjk) {
         next_text(s);
@@ -380,6 +412,28 @@ static void bert(steps *s, const trine_normalizer *normalizer)
         lowercase(s->room, s->in);
         finish(s, 0);
     }
+}
+
+/* No step looks past a character but canonical ordering, and that not past one of ASCII: so plain runs go by themselves, and what is
+ * between them. */
+static void bert(steps *s, const trine_normalizer *normalizer)
+{
+    const trine_aligned *in = s->in;
+    trine_aligned *joined = &s->room->joined;
+    trine_aligned_reset(joined);
+    for (size_t i = 0, end; i < in->n; i = end) {
+        const bool plain = is_plain((unsigned char)in->text[i]);
+        for (end = i; end < in->n && is_plain((unsigned char)in->text[end]) == plain;) end++;
+        if (plain) {
+            bert_plain(joined, in, i, end, normalizer);
+            continue;
+        }
+        const trine_aligned part = trine_aligned_part(in, i, end);
+        s->in = &part;
+        bert_steps(s, normalizer);
+        trine_aligned_append(joined, s->in, 0, s->in->n);
+    }
+    s->in = joined;
 }
 
 trine_status trine_normalize(const trine_aligned **result, const trine_normalizer *normalizers, int n, const trine_aligned *in,
@@ -408,7 +462,7 @@ trine_status trine_normalize(const trine_aligned **result, const trine_normalize
             finish(&s, 0);
             break;
         case TRINE_NORMALIZE_PRECOMPILED:
-            if (precompiled(room, s.in, &normalizer->charsmap)) finish(&s, 0);
+            if (precompiled(out, s.in, &normalizer->charsmap)) s.in = out;
             break;
         case TRINE_NORMALIZE_REPLACE:
             status = replace(out, s.in, normalizer, err);
@@ -424,7 +478,7 @@ trine_status trine_normalize(const trine_aligned **result, const trine_normalize
             s.in = out;
             break;
         }
-        if (!status && (room->failed || room->texts[0].failed || room->texts[1].failed))
+        if (!status && (room->failed || room->texts[0].failed || room->texts[1].failed || room->joined.failed))
             status = trine_fail(err, TRINE_ERROR_MEMORY, "encode: no memory to normalise %zu bytes", in->n);
     }
     *result = s.in;

@@ -40,7 +40,7 @@ typedef struct trine_change {
     int32_t change;
 } trine_change;
 typedef struct trine_normalizer_room {
-    trine_aligned texts[2];
+    trine_aligned texts[2], joined;
     trine_change *changes;
     size_t n, cap;
     bool failed;

@@ -20,9 +20,9 @@ typedef struct trine_matches {
     void *data, *context;
     const char *text;
     size_t n, at, last_end;
-    bool matched;
+    bool matched, prepared;
 } trine_matches;
-trine_status trine_matches_open(trine_matches *m, const trine_pattern *pattern, trine_error *err);
+void trine_matches_open(trine_matches *m, const trine_pattern *pattern);
 void trine_matches_begin(trine_matches *m, const char *text, size_t n); /* starts over, on another text */
 /* 1: a match, in [start, end); 0: no more; negative: a trine_status. */
 int trine_matches_next(trine_span *match, trine_matches *m, trine_error *err);

@@ -246,7 +246,7 @@ static trine_status run(trine_parts *out, const trine_parts *in, const trine_pre
     out->n = 0;
     trine_aligned_reset(&out->own);
     out->text = rewriting ? &out->own : in->text;
-    if (p->pattern && (status = trine_matches_open(&matches, p->pattern, err))) return status;
+    if (p->pattern) trine_matches_open(&matches, p->pattern);
     const char *text = in->text->text;
     for (size_t i = 0; i < in->n && !status; i++) {
         const trine_part *part = &in->items[i];

@@ -38,6 +38,8 @@ void trine_tokenizer_close(trine_tokenizer *t)
     free(t->config);
     trine_mapping_close(&t->source);
     free(t->exported);
+    if (t->room) trine_encode_room_free(*t->room);
+    free(t->room);
     free(t);
 }
 

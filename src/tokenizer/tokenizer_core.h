@@ -6,6 +6,7 @@
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/algorithms.h"
 #include "tokenizer/decoder.h"
+#include "tokenizer/encode_room.h"
 #include "tokenizer/normalizer.h"
 #include "tokenizer/pretokenizer.h"
 #include "tokenizer/tokenizer.h"
@@ -55,6 +56,8 @@ struct trine_tokenizer {
     char *config;         /* tokenizer.json without the vocabulary, for trine_tokenizer_to_json */
     trine_mapping source; /* the tokenizer.json this was read from, when that says everything */
     void *exported;       /* arrays that trine_tokenizer_to_vocabulary lends */
+
+    trine_kept_room *room; /* of the last encode call: the one thing that changes once the tokenizer is open */
 };
 
 void trine_template_clear(trine_template *template);

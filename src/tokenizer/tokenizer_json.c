@@ -10,6 +10,10 @@
 trine_status trine_tokenizer_new(trine_tokenizer **out, trine_error *err)
 {
     *out = calloc(1, sizeof **out);
+    if (*out && !((*out)->room = calloc(1, sizeof *(*out)->room))) {
+        free(*out);
+        *out = NULL;
+    }
     if (!*out) return trine_fail(err, TRINE_ERROR_MEMORY, "tokenizer: no memory");
     for (int i = 0; i < TRINE_N_SPECIALS; i++) (*out)->specials[i] = -1;
     (*out)->wordlevel_unk = -1;
