@@ -4,7 +4,8 @@
 
 #include "kernels/kernels.h"
 
+void trine_int8_avx2(trine_kernels *k);        /* packing and product: panels of 16 */
 void trine_int8_pack_avx512(trine_kernels *k); /* packing: panels of 32 */
-trine_gemm_int8_fn trine_gemm_int8_avx512_vnni;
+trine_gemm_int8_fn trine_gemm_int8_avx_vnni, trine_gemm_int8_avx512_vnni;
 
 #endif

@@ -5,6 +5,7 @@
 #include "kernels/x86/rows_x86.h"
 #include "kernels/x86/unpack_x86.h"
 
+#include "kernels/x86/int8_x86.h"
 #include "kernels/x86/products_x86.h"
 #include "kernels/x86/register_x86.h"
 
@@ -84,6 +85,7 @@ void trine_kernels_avx2(trine_kernels *k)
     register_all(k);
     trine_dot_x8_avx2(k);
     k->transpose = transpose_avx2;
+    trine_int8_avx2(k);
     k->dot_tile[TRINE_Q8_0] = dot_tile_q8_0_avx2;
     k->dot_tile[TRINE_Q4_0] = dot_tile_q4_0_avx2;
     k->dot_tile[TRINE_Q4_1] = dot_tile_q4_1_avx2;
