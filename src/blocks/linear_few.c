@@ -86,7 +86,7 @@ static size_t no_floats(const trine_linear_job *job)
 trine_linear_path trine_linear_few(const trine_linear_job *job)
 {
     const int most = trine_max_int(16, (int)(65536 / (job->row_bytes + 1)));
-    if (trine_dtype_get(job->w->type)->block == 32) {
+    if (trine_dtype_get(job->w->type)->block == 32 && job->kernels->dot_x8[job->w->type]) {
         return (trine_linear_path) {
             .unit = TRINE_DOT_TILE,
             .most = most / TRINE_DOT_TILE * TRINE_DOT_TILE,
