@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 32 }; /* lines of a file in one pass */
+enum { BATCH = 256 }; /* lines of a file at a time: passes are full, whatever their lengths */
 
 /* --similarity keeps every vector until the end. */
 typedef struct collection {

@@ -118,19 +118,70 @@ void jw_unsigned(json_writer *j, uint64_t value)
     print(j->run, "%llu", (unsigned long long)value);
 }
 
+/* The shortest digits, 6 to 9 of them, that give `value` back, as a whole number times ten to some power; false where double
+ * arithmetic cannot be trusted to say so. A vector has hundreds of numbers: printf and strtof took longer than tokenising it. */
+static bool short_digits(uint32_t *digits, int *exponent, float value)
+{
+    static const double tens[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13 };
+    const double x = fabs((double)value);
+    if (!(x >= 1e-4 && x < 1e9)) return false; /* smaller ones are written with an exponent */
+    int lead = (int)floor(log10(x));           /* one off next to a power of ten, which costs a digit or rounds up to it */
+    /* Within half of the way to both neighbours it reads back as `value`; the sliver left out is the errors of this arithmetic. */
+    const double above = (double)nextafterf((float)x, INFINITY) - x, below = x - (double)nextafterf((float)x, 0);
+    const double near = 0.499999 * (above < below ? above : below);
+    for (int n = 6; n <= 9; n++) {
+        const int shift = n - 1 - lead;
+        if (shift < 0) return false;
+        const double scaled = nearbyint(x * tens[shift]), back = scaled / tens[shift];
+        if (scaled >= 1e9 || fabs(back - x) > near) continue;
+        *digits = (uint32_t)scaled;
+        *exponent = -shift;
+        return true;
+    }
+    return false;
+}
+
+static size_t write_digits(char *out, bool minus, uint32_t digits, int exponent)
+{
+    char reversed[12];
+    int n = 0;
+    size_t at = 0;
+    while (exponent < 0 && digits && digits % 10 == 0) digits /= 10, exponent++;
+    do reversed[n++] = (char)('0' + digits % 10);
+    while (digits /= 10);
+    if (minus) out[at++] = '-';
+    const int point = n + exponent; /* digits before the point */
+    if (point <= 0) {
+        out[at++] = '0';
+        out[at++] = '.';
+        for (int i = point; i < 0; i++) out[at++] = '0';
+    }
+    for (int i = n - 1; i >= 0; i--) {
+        if (n - 1 - i == point && point > 0) out[at++] = '.';
+        out[at++] = reversed[i];
+    }
+    return at;
+}
+
 void jw_float(json_writer *j, float value)
 {
+    char text[40];
+    uint32_t digits;
+    int exponent;
     if (!isfinite(value)) {
         jw_null(j);
         return;
     }
-    char digits[32];
-    for (int precision = 6; precision <= 9; precision++) { /* 9 digits always give back a float */
-        snprintf(digits, sizeof digits, "%.*g", precision, (double)value);
-        if (strtof(digits, NULL) == value) break;
-    }
     separate(j);
-    puts_out(j->run, digits);
+    if (short_digits(&digits, &exponent, value)) {
+        put(j->run, text, write_digits(text, value < 0, digits, exponent));
+        return;
+    }
+    for (int precision = 6; precision <= 9; precision++) { /* 9 digits always give back a float */
+        snprintf(text, sizeof text, "%.*g", precision, (double)value);
+        if (strtof(text, NULL) == value) break;
+    }
+    puts_out(j->run, text);
 }
 
 void jw_real(json_writer *j, double value)

@@ -1,5 +1,6 @@
 /* test_command_results.c - the document of every command, with tiny models: its keys, its types, what must hold between them. */
 #include "run_trine.h"
+#include "trine.h"
 
 #include <math.h>
 
@@ -208,6 +209,51 @@ static void tag_gives_places_in_characters(void **state)
     json_decref(doc);
     process_result r = run_trine(NULL, "tag", "-m", TAGS, text);
     assert_status(&r, 0);
+    process_result_clear(&r);
+}
+
+/* Every number, read back, is the library's own, bit by bit, and none has more than the 9 digits that takes. */
+static void embed_writes_floats_exactly(void **state)
+{
+    (void)state;
+    char lines[4000] = "";
+    static const char *const words[] = { "a", "cat", "dog", "sat", "the", "mat." };
+    for (int i = 0; i < 40; i++)
+        snprintf(lines + strlen(lines), 64, "%s %s %s %s\n", words[i % 6], words[i / 6 % 6], words[i % 5], words[i * 5 % 6]);
+    const process_options options = { .input = lines };
+    process_result r = run_trine(&options, "embed", "-q", "-m", MLM, "--json", "--lines", "--no-normalize");
+    assert_status(&r, 0);
+    trine_model *m;
+    trine_session *s;
+    trine_error err;
+    assert_int_equal(trine_model_open(&m, MLM, NULL, &err), TRINE_OK);
+    assert_int_equal(trine_session_open(&s, m, NULL, &err), TRINE_OK);
+    const trine_task_options as = { .no_normalize = true };
+    const char *texts[40];
+    float v[40][16];
+    char *at = lines;
+    for (int i = 0; i < 40; i++) {
+        texts[i] = at;
+        at = strchr(at, '\n');
+        *at++ = 0;
+    }
+    assert_int_equal(trine_embed_batch(v[0], s, texts, 40, &as, &err), TRINE_OK);
+    for (int i = 0; i < 40; i++) {
+        json_t *doc = document(&r, i);
+        for (size_t k = 0; k < 16; k++)
+            assert_true((float)json_number_value(json_array_get(array_of(doc, "embedding"), k)) == v[i][k]);
+        json_decref(doc);
+    }
+    int digits = 0;
+    for (const char *c = r.out; *c; c++) {
+        if (*c >= '0' && *c <= '9')
+            digits++;
+        else if (*c != '.')
+            digits = 0;
+        assert_true(digits <= 9 + 5); /* and the zeros before them, down to 0.0001 */
+    }
+    trine_session_close(s);
+    trine_model_close(m);
     process_result_clear(&r);
 }
 
@@ -474,6 +520,7 @@ int main(void)
         cmocka_unit_test(fill_gives_choices_for_every_mask),
         cmocka_unit_test(classify_gives_probabilities),
         cmocka_unit_test(tag_gives_places_in_characters),
+        cmocka_unit_test(embed_writes_floats_exactly),
         cmocka_unit_test(embed_gives_vectors_and_their_cosines),
         cmocka_unit_test(generate_continues),
         cmocka_unit_test(generate_needs_no_tokenizer_for_ids),
