@@ -281,6 +281,14 @@ static trine_status check_template(const trine_tokenizer *t, const trine_templat
     return TRINE_OK;
 }
 
+/* Tables have a place for every id, so a few tokens with an id in the millions, which no vocabulary has, are taken for damage. */
+static trine_status check_holes(int n, int n_present, trine_error *err)
+{
+    if (n <= 65536 || n / 64 <= n_present) return TRINE_OK;
+    return trine_fail(err, TRINE_ERROR_FORMAT,
+                      "tokenizer: the largest id is %d in a vocabulary of %d tokens: most ids name nothing", n - 1, n_present);
+}
+
 trine_status trine_tokenizer_fill(trine_tokenizer *t, json_t *root, trine_error *err)
 {
     json_t *model = json_object_get(root, "model");
@@ -292,6 +300,7 @@ trine_status trine_tokenizer_fill(trine_tokenizer *t, json_t *root, trine_error 
     if (!status) status = model_type(&type, model, err);
     if (!status && !t->vocab.n) status = take_vocabulary(t, model, type, err);
     if (!status && !t->vocab.n) status = trine_fail(err, TRINE_ERROR_FORMAT, "tokenizer: the vocabulary is empty");
+    if (!status) status = check_holes(t->vocab.n, t->vocab.n_present, err);
     if (!status) status = trine_json_normalizers(t, json_object_get(root, "normalizer"), err);
     if (!status) status = trine_json_pretokenizers(t, json_object_get(root, "pre_tokenizer"), err);
     if (!status) status = trine_json_decoders(t, json_object_get(root, "decoder"), err);
@@ -301,6 +310,7 @@ trine_status trine_tokenizer_fill(trine_tokenizer *t, json_t *root, trine_error 
     if (status) return status;
     t->vocab_size = t->vocab.n;
     if (t->added.n && t->added.items[t->added.n - 1].id >= t->vocab_size) t->vocab_size = t->added.items[t->added.n - 1].id + 1;
+    if ((status = check_holes(t->vocab_size, t->vocab.n_present + t->added.n, err))) return status;
     if ((status = check_template(t, &t->single, err)) || (status = check_template(t, &t->pair, err))) return status;
     t->config = json_dumps(root, JSON_COMPACT | JSON_ENSURE_ASCII);
     return t->config ? TRINE_OK : no_memory(err);

@@ -12,6 +12,7 @@
 #include "support/alloc.h"
 #include "tokenizer/json_score.h"
 #include "tokenizer/json_vocabulary.h"
+#include "tokenizer/tokenizer.h"
 #include "tokenizer/tokenizer_json.h"
 
 static bool take(trine_tokenizer **t, trine_buffer *rest, const char *text)
@@ -198,9 +199,35 @@ static void test_without_memory(void **state)
     json_decref(root);
 }
 
+/* A file of a hundred bytes must not make tables for millions of tokens. */
+static void test_ids_far_apart(void **state)
+{
+    static const struct {
+        const char *json;
+        trine_status status;
+    } cases[] = {
+        { "{\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"a\",\"continuing_subword_prefix\":\"##\","
+          "\"max_input_chars_per_word\":100,\"vocab\":{\"a\":0,\"b\":4000000}}}",
+          TRINE_ERROR_FORMAT },
+        { "{\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"a\",\"continuing_subword_prefix\":\"##\","
+          "\"max_input_chars_per_word\":100,\"vocab\":{\"a\":0,\"b\":60000}}}",
+          TRINE_OK },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        trine_tokenizer *t = NULL;
+        trine_error err = { 0 };
+        const trine_status status = trine_tokenizer_open_json(&t, cases[i].json, strlen(cases[i].json), NULL, 0, &err);
+        assert_int_equal(status, cases[i].status);
+        if (status) assert_non_null(strstr(err.text, "4000000"));
+        assert_true((status == TRINE_OK) == (t != NULL));
+        trine_tokenizer_close(t);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_as_the_library_reads), cmocka_unit_test(test_surprises_are_left),
-                                        cmocka_unit_test(test_without_memory) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_ids_far_apart), cmocka_unit_test(test_as_the_library_reads),
+                                        cmocka_unit_test(test_surprises_are_left), cmocka_unit_test(test_without_memory) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
