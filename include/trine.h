@@ -593,6 +593,21 @@ typedef struct trine_limits {
 /* Measures them, in about two seconds. `cpu` as in trine_model_options; n_threads 0: one a core. */
 TRINE_API trine_status trine_limits_measure(trine_limits *out, const char *cpu, int n_threads, trine_error *err);
 
+typedef struct trine_compare_result {
+    trine_eval_result original, other; /* as trine_eval's, the loss of each among them */
+    double kl;                         /* mean over the tokens of KL(original || other), in nats; 0: the same distributions */
+    double same_top;                   /* share of the tokens whose likeliest is the same, 0 to 1 */
+    int64_t n_tokens;                  /* compared */
+    double seconds;
+} trine_compare_result;
+
+/* Measures two models on the same tokens of a file, and how far their distributions are from each other: what quantising or
+ * fine-tuning changed. Tasks: LM, MLM (the same tokens masked for both), and for encoder-decoders TRANSLATE and SUMMARIZE (each
+ * reference is put into both decoders; the scores are of what each writes by itself). ERROR_ARGUMENT for models whose
+ * vocabularies or heads differ. */
+TRINE_API trine_status trine_compare(trine_compare_result *out, trine_session *original, trine_session *other, trine_eval_task task,
+                                     const char *path, const trine_eval_options *options, trine_error *err);
+
 /* -------------------------------------------------------------------------------------------------------- converting */
 
 typedef struct trine_convert_options {

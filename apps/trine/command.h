@@ -99,6 +99,7 @@ typedef struct arguments {
     size_t shard_bytes;
     bool overwrite;
     int mixture; /* quantize: index into its choices */
+    const char *measure;
     text_list tensor_types;
     id_list prefill, decode, encode, depth, batch, beams, cache_types; /* bench; cache_types: of trine_dtype */
     int repeat;

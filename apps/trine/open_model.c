@@ -51,7 +51,7 @@ static const char *head_words(trine_head h)
 /* The commands that run a model with this head. */
 static unsigned suited_commands(trine_head h)
 {
-    unsigned always = CMD_INSPECT | CMD_TOKENIZE | CMD_DETOKENIZE | CMD_EMBED | CMD_TRACE | CMD_BENCH | CMD_CONVERT;
+    unsigned always = CMD_INSPECT | CMD_TOKENIZE | CMD_DETOKENIZE | CMD_EMBED | CMD_TRACE | CMD_BENCH | CMD_CONVERT | CMD_QUANTIZE;
     switch (h) {
     case TRINE_HEAD_LM: return always | CMD_GENERATE | CMD_CHAT | CMD_TRANSLATE | CMD_SUMMARIZE | CMD_EVAL;
     case TRINE_HEAD_MLM: return always | CMD_FILL | CMD_EVAL;
@@ -81,7 +81,8 @@ static int check_suits(run *r)
     size_t used = 0;
     for (int i = 0; i < trine_n_commands && used < sizeof list; i++) {
         const command *c = &trine_commands[i];
-        if (!(suited & (unsigned)c->id) || (c->id & (CMD_TOKENIZE | CMD_DETOKENIZE | CMD_INSPECT | CMD_CONVERT))) continue;
+        if (!(suited & (unsigned)c->id) || (c->id & (CMD_TOKENIZE | CMD_DETOKENIZE | CMD_INSPECT | CMD_CONVERT | CMD_QUANTIZE)))
+            continue;
         used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", c->name);
     }
     return fail(r, EXIT_DATA, "%s: is a %s %s %s; %s needs %s. What this model does: %s.", r->args.model, r->info->family,
@@ -94,7 +95,7 @@ int open_model(run *r)
 {
     const arguments *a = &r->args;
     if (!a->model) return fail_usage(r, "no model: expected -m MODEL, a directory in the Hugging Face layout or a .gguf file");
-    int code = r->command->id & (CMD_INSPECT | CMD_EVAL | CMD_BENCH | CMD_CONVERT) ? 0 : check_sources(r);
+    int code = r->command->id & (CMD_INSPECT | CMD_EVAL | CMD_BENCH | CMD_CONVERT | CMD_QUANTIZE) ? 0 : check_sources(r);
     if (code) return code;
     trine_error err = { 0 };
     trine_model_options options = { .cpu = a->cpu, .log = r->command->id == CMD_INSPECT ? NULL : log_to_note, .log_user = r };

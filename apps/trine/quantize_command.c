@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char types[] = "f32|f16|bf16|q8_0|q4_0|q4_1|q5_0|q5_1|q4_k|q5_k|q6_k";
 
@@ -35,7 +36,56 @@ static void clear_tensor_types(trine_tensor_type *all, int n)
 
 static double bits(int64_t bytes, int64_t n_values) { return n_values ? 8.0 * (double)bytes / (double)n_values : 0; }
 
-static void write_json(run *r, const trine_quantize_result *q)
+/* The model as it was: opened before the work that its measure needs. */
+typedef struct measure {
+    trine_eval_task task;
+    trine_model *model;
+    trine_session *session;
+    trine_compare_result result;
+} measure;
+
+static void write_figures(json_writer *j, const char *key, const measure *m, const trine_eval_result *e)
+{
+    score f[4];
+    const int n = eval_figures(f, m->task, e);
+    jw_key(j, key);
+    jw_open(j, '{');
+    for (int i = 0; i < n; i++) jw_set_real(j, f[i].name, f[i].value);
+    jw_close(j, '}');
+}
+
+static void write_measure(json_writer *j, const measure *m)
+{
+    char name[32];
+    choice_name(name, sizeof name, "lm|mlm|classify|tag|translate|summarize", (int)m->task);
+    jw_key(j, "measure");
+    jw_open(j, '{');
+    jw_set_text(j, "task", name);
+    write_figures(j, "original", m, &m->result.original);
+    write_figures(j, "quantized", m, &m->result.other);
+    jw_set_real(j, "kl", m->result.kl);
+    jw_set_real(j, "same_top", m->result.same_top);
+    jw_set_int(j, "tokens", m->result.n_tokens);
+    jw_set_real(j, "seconds", m->result.seconds);
+    jw_close(j, '}');
+}
+
+static void print_measure(run *r, const measure *m)
+{
+    score a[4], b[4];
+    const int n = eval_figures(a, m->task, &m->result.original);
+    eval_figures(b, m->task, &m->result.other);
+    print_style(r, STYLE_DIM);
+    puts_out(r, "\n                   original    quantized\n");
+    print_style(r, STYLE_NONE);
+    for (int i = 0; i < n; i++) print(r, "%-14s %12.*f %12.*f\n", a[i].name, a[i].decimals, a[i].value, b[i].decimals, b[i].value);
+    print_style(r, STYLE_BOLD);
+    print(r, "%-14s %25.6f\n%-14s %24.2f%%\n", "KL divergence", m->result.kl, "same top token", 100 * m->result.same_top);
+    print_style(r, STYLE_NONE);
+    print(r, "%-14s %25lld\n%-14s %25.1f\n", "tokens", (long long)m->result.n_tokens, "seconds", m->result.seconds);
+}
+
+static void write_json(run *r, const trine_quantize_result *q, const measure *m)
 {
     json_writer j = jw_begin(r);
     jw_open(&j, '{');
@@ -63,6 +113,7 @@ static void write_json(run *r, const trine_quantize_result *q)
         jw_close(&j, '}');
     }
     jw_close(&j, ']');
+    if (m) write_measure(&j, m);
     jw_close(&j, '}');
     jw_end(&j);
 }
@@ -116,18 +167,59 @@ static int quantize(run *r, trine_quantize_result *q, const trine_tensor_type *t
     return status ? fail_status(r, status, &err) : 0;
 }
 
+static int begin_measure(run *r, measure *m)
+{
+    if (access(r->args.measure, R_OK)) return fail(r, EXIT_DATA, "%s: cannot be read", r->args.measure);
+    int code = open_model(r);
+    if (!code) code = eval_task(r, &m->task);
+    if (!code && (m->task == TRINE_EVAL_CLASSIFY || m->task == TRINE_EVAL_TAG))
+        code = fail(r, EXIT_DATA,
+                    "%s: --measure compares what lm, mlm, translate and summarize measure; `trine eval` measures this "
+                    "model",
+                    r->args.model);
+    if (!code) code = open_session(r, eval_session(r, m->task));
+    return code;
+}
+
+/* The old model makes place for the new one in the run. */
+static int end_measure(run *r, measure *m)
+{
+    m->model = r->model;
+    m->session = r->session;
+    r->model = NULL;
+    r->session = NULL;
+    r->args.model = r->args.out;
+    int code = open_model(r);
+    if (!code) code = open_session(r, eval_session(r, m->task));
+    if (code) return code;
+    trine_error err = { 0 };
+    const trine_eval_options options = eval_options(r);
+    progress_begin(r, "measuring");
+    const trine_status status = trine_compare(&m->result, m->session, r->session, m->task, r->args.measure, &options, &err);
+    progress_end(r);
+    return status ? fail_status(r, status, &err) : 0;
+}
+
 int quantize_main(run *r)
 {
     trine_tensor_type *tensor_types = NULL;
     trine_quantize_result q = { 0 };
+    measure m = { 0 };
+    const bool measures = r->args.measure != NULL;
     int code = GIVEN(&r->args, mixture) ? in_and_out(r) : fail_usage(r, "no type: expected --type, such as q8_0 or q4_k_m");
     if (!code) code = read_tensor_types(r, &tensor_types);
+    if (!code && measures) code = begin_measure(r, &m);
     if (!code) code = quantize(r, &q, tensor_types);
+    if (!code && measures) code = end_measure(r, &m);
+    trine_session_close(m.session);
+    trine_model_close(m.model);
     clear_tensor_types(tensor_types, r->args.tensor_types.n);
     if (code) return code;
-    if (r->args.json)
-        write_json(r, &q);
-    else
-        print_table(r, &q);
+    if (r->args.json) {
+        write_json(r, &q, measures ? &m : NULL);
+        return EXIT_DONE;
+    }
+    print_table(r, &q);
+    if (measures) print_measure(r, &m);
     return EXIT_DONE;
 }

@@ -159,4 +159,17 @@ int for_each_in_parallel(run *r, put_input_fn *put_input, void *user, bool with_
 /* --parallel and --beam exclude each other; the sequences that a session needs for either. */
 int check_parallel(run *r, int *n_sequences);
 
+/* --------------------------------------------------------------------------------------------------- measuring.c */
+/* --task, or what the model's head is for; fails when it does not suit the model. */
+int eval_task(run *r, trine_eval_task *task);
+trine_session_options eval_session(const run *r, trine_eval_task task);
+trine_eval_options eval_options(run *r);
+/* The figures of a task, in the order they are shown. */
+typedef struct score {
+    const char *name;
+    double value;
+    int decimals;
+} score;
+int eval_figures(score f[4], trine_eval_task task, const trine_eval_result *e);
+
 #endif

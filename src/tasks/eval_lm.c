@@ -17,31 +17,45 @@
 
 typedef struct measure {
     trine_session *s;
+    trine_beside *beside; /* or NULL */
     double loss;
     int64_t n;
 } measure;
 
+/* A sequence of the session that holds ids[0 .. n). */
+static trine_status begin(trine_sequence **out, trine_session *s, const int32_t *ids, int n, trine_error *err)
+{
+    trine_status status = trine_sequence_open(out, s, err);
+    if (!status && n > 0) status = trine_sequence_feed(*out, ids, n, err);
+    return status;
+}
+
+static int rows_of(const trine_session *s) { return trine_min_int(s->options.batch_tokens, s->options.logit_rows); }
+
 /* Scores ids[from .. n) of one window. */
 static trine_status score_window(measure *m, const int32_t *ids, int n, int from, trine_error *err)
 {
-    trine_session *s = m->s;
-    const int vocab = s->model->info.vocab, most = trine_min_int(s->options.batch_tokens, s->options.logit_rows);
-    trine_sequence *sequence;
-    trine_status status = trine_sequence_open(&sequence, s, err);
-    if (status) return status;
-    if (from > 1) status = trine_sequence_feed(sequence, ids, from - 1, err);
+    trine_beside *b = m->beside;
+    const int vocab = m->s->model->info.vocab, most = b ? trine_min_int(rows_of(m->s), rows_of(b->s)) : rows_of(m->s);
+    trine_sequence *sequence, *second = NULL;
+    trine_status status = begin(&sequence, m->s, ids, from - 1, err);
+    if (!status && b) status = begin(&second, b->s, ids, from - 1, err);
     for (int at = from - 1, rows; at < n - 1 && !status; at += rows) {
-        trine_mat logits;
+        trine_mat logits, other = { 0 };
         rows = trine_min_int(most, n - 1 - at);
         status = trine_sequence_feed_logits(&logits, sequence, ids + at, rows, err);
+        if (!status && b) status = trine_sequence_feed_logits(&other, second, ids + at, rows, err);
         for (int i = 0; i < rows && !status; i++) {
+            const size_t row = (size_t)i * (size_t)vocab;
             double loss;
-            status = trine_eval_loss(&loss, logits.data + (size_t)i * vocab, vocab, ids[at + i + 1], err);
+            status = trine_eval_loss(&loss, logits.data + row, vocab, ids[at + i + 1], err);
+            if (!status && b) status = trine_beside_add(b, logits.data + row, other.data + row, vocab, ids[at + i + 1], err);
             m->loss += loss;
             m->n++;
         }
     }
     trine_sequence_close(sequence);
+    trine_sequence_close(second);
     return status;
 }
 
@@ -88,8 +102,8 @@ static trine_status run(measure *m, trine_eval_result *out, int32_t *ids, int n,
     return status;
 }
 
-trine_status trine_eval_lm(trine_eval_result *out, trine_session *s, const char *path, const trine_eval_options *o,
-                           trine_error *err)
+trine_status trine_eval_lm_beside(trine_eval_result *out, trine_session *s, trine_beside *beside, const char *path,
+                                  const trine_eval_options *o, trine_error *err)
 {
     int window = 0;
     trine_status status = check(&window, s, o, err);
@@ -105,7 +119,7 @@ trine_status trine_eval_lm(trine_eval_result *out, trine_session *s, const char 
     int n = e.n;
     while (n > 1 && e.special[n - 1]) n--; /* a token that ends texts would be told to go on */
     const bool has_bos = n > 0 && e.special[0];
-    measure m = { .s = s };
+    measure m = { .s = s, .beside = beside };
     status = n ? run(&m, out, e.ids, n, has_bos, window, o, err)
                : trine_fail(err, TRINE_ERROR_EMPTY, "%s: the file has no tokens", path);
     trine_encoding_clear(&e);
@@ -116,4 +130,10 @@ trine_status trine_eval_lm(trine_eval_result *out, trine_session *s, const char 
     out->perplexity = exp(out->loss);
     out->bits_per_byte = out->loss * (n - has_bos) / (log(2) * (double)bytes);
     return TRINE_OK;
+}
+
+trine_status trine_eval_lm(trine_eval_result *out, trine_session *s, const char *path, const trine_eval_options *o,
+                           trine_error *err)
+{
+    return trine_eval_lm_beside(out, s, NULL, path, o, err);
 }

@@ -21,6 +21,7 @@ static uint64_t next_random(uint64_t *state) /* splitmix64 (Steele et al. 2014) 
 
 typedef struct masking {
     trine_session *s;
+    trine_beside *beside; /* or NULL */
     int32_t mask;
     uint64_t random;
     int32_t *rows, *gold; /* [rows_cap] of one pass */
@@ -49,17 +50,21 @@ static int hide(masking *m, trine_task_part *p, int row, int at)
 
 static trine_status score_pass(masking *m, const trine_task_parts *parts, int first, int n_parts, int n, trine_error *err)
 {
-    const int vocab = m->s->model->info.vocab, most = m->s->options.logit_rows;
+    trine_beside *b = m->beside;
+    const int vocab = m->s->model->info.vocab, own = m->s->options.logit_rows;
+    const int most = b ? trine_min_int(own, b->s->options.logit_rows) : own;
     trine_status status = TRINE_OK;
     for (int from = 0, rows; from < n && !status; from += rows) {
-        trine_mat logits;
+        trine_mat logits, other = { 0 };
         rows = trine_min_int(most, n - from);
         status = trine_task_parts_head(&logits, m->s, parts, first, n_parts, m->rows + from, rows, err);
+        if (!status && b) status = trine_task_parts_head(&other, b->s, parts, first, n_parts, m->rows + from, rows, err);
         for (int i = 0; i < rows && !status; i++) {
             const float *x = logits.data + (size_t)i * vocab;
             const int32_t gold = m->gold[from + i];
             double loss;
             status = trine_eval_loss(&loss, x, vocab, gold, err);
+            if (!status && b) status = trine_beside_add(b, x, other.data + (size_t)i * vocab, vocab, gold, err);
             int best = 0;
             for (int id = 1; id < vocab; id++)
                 if (x[id] > x[best]) best = id;
@@ -77,6 +82,7 @@ static trine_status score_parts(masking *m, trine_task_parts *parts, trine_error
     for (int first = 0, n_parts; first < parts->n && !status; first += n_parts) {
         int n = 0, row = 0;
         n_parts = trine_task_parts_in_pass(parts, first, m->s);
+        if (m->beside) n_parts = trine_min_int(n_parts, trine_task_parts_in_pass(parts, first, m->beside->s));
         for (int i = 0; i < n_parts; i++) {
             n += hide(m, &parts->items[first + i], row, n);
             row += parts->items[first + i].n;
@@ -118,12 +124,14 @@ static trine_status read_lines(masking *m, trine_eval_result *out, char *text, c
     return status;
 }
 
-trine_status trine_eval_mlm(trine_eval_result *out, trine_session *s, const char *path, const trine_eval_options *o,
-                            trine_error *err)
+trine_status trine_eval_mlm_beside(trine_eval_result *out, trine_session *s, trine_beside *beside, const char *path,
+                                   const trine_eval_options *o, trine_error *err)
 {
     trine_status status = trine_task_needs_head(s, "eval", TRINE_HEAD_MLM, err);
     if (status) return status;
-    masking m = { .s = s, .mask = trine_tokenizer_special(s->model->tokenizer, TRINE_TOKEN_MASK), .random = o->seed };
+    masking m = {
+        .s = s, .beside = beside, .mask = trine_tokenizer_special(s->model->tokenizer, TRINE_TOKEN_MASK), .random = o->seed
+    };
     if (m.mask < 0) return trine_fail(err, TRINE_ERROR_NOT_FOUND, "eval: this tokenizer names no mask token");
     char *data, *text;
     size_t bytes;
@@ -141,4 +149,10 @@ trine_status trine_eval_mlm(trine_eval_result *out, trine_session *s, const char
     out->loss = m.loss / (double)m.n;
     out->n_tokens = m.n;
     return TRINE_OK;
+}
+
+trine_status trine_eval_mlm(trine_eval_result *out, trine_session *s, const char *path, const trine_eval_options *o,
+                            trine_error *err)
+{
+    return trine_eval_mlm_beside(out, s, NULL, path, o, err);
 }

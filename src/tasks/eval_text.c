@@ -8,10 +8,6 @@
 #include "tasks/metrics.h"
 #include "tasks/text_to_text.h"
 
-/* What is done with one example; `references` has one text or more. */
-typedef trine_status example_fn(void *user, trine_session *s, const char *source, const trine_field *references,
-                                const trine_eval_options *o, trine_error *err);
-
 static trine_status joined(char **out, const trine_field *f, trine_error *err)
 {
     trine_buffer b = { 0 };
@@ -24,7 +20,7 @@ static trine_status joined(char **out, const trine_field *f, trine_error *err)
 }
 
 static trine_status each_example(trine_eval_result *out, trine_session *s, const char *path, const trine_column *columns,
-                                 example_fn *example, void *user, const trine_eval_options *o, trine_error *err)
+                                 trine_pair_fn *example, void *user, const trine_eval_options *o, trine_error *err)
 {
     trine_rows *rows;
     trine_status status = trine_rows_open(&rows, path, columns, 2, true, err);
@@ -46,6 +42,40 @@ static trine_status each_example(trine_eval_result *out, trine_session *s, const
     trine_rows_close(rows);
     if (!status && !out->n_examples) status = trine_fail(err, TRINE_ERROR_FORMAT, "%s: there are no examples", path);
     return status;
+}
+
+/* A file of pairs names its sides, or by the codes of the languages; with `reverse` the first side is the target's. */
+typedef struct pair_columns {
+    const char *first[5], *second[5];
+    trine_column columns[2];
+} pair_columns;
+
+static void translate_columns(pair_columns *p, const trine_eval_options *o)
+{
+    const char *const first = o->reverse ? o->to : o->from, *const second = o->reverse ? o->from : o->to;
+    *p = (pair_columns) { .first = { "source", "src", "input", first ? first : "en" },
+                          .second = { "target", "tgt", "output", second ? second : "de" } };
+    p->columns[0] = (trine_column) { "source", "--text", o->text_column, p->first, false };
+    p->columns[1] = (trine_column) { "target", "--label", o->label_column, p->second, false };
+}
+
+static void summarize_columns(trine_column columns[2], const trine_eval_options *o)
+{
+    static const char *const text_names[] = { "document", "dialogue", "source", "article", "text", "content", NULL };
+    static const char *const summary_names[] = { "summary", "target", "highlights", "abstract", NULL };
+    columns[0] = (trine_column) { "document", "--text", o->text_column, text_names, false };
+    columns[1] = (trine_column) { "summary", "--label", o->label_column, summary_names, false };
+}
+
+trine_status trine_eval_pairs(trine_eval_result *out, trine_session *s, trine_eval_task task, const char *path, trine_pair_fn *each,
+                              void *user, const trine_eval_options *o, trine_error *err)
+{
+    pair_columns pair;
+    if (task == TRINE_EVAL_SUMMARIZE)
+        summarize_columns(pair.columns, o);
+    else
+        translate_columns(&pair, o);
+    return each_example(out, s, path, pair.columns, each, user, o, err);
 }
 
 /* The user's options for one text; nothing is streamed and no sequence is kept. */
@@ -83,19 +113,13 @@ static trine_status score_translation(void *user, trine_session *s, const char *
 trine_status trine_eval_translate(trine_eval_result *out, trine_session *s, const char *path, const trine_eval_options *o,
                                   trine_error *err)
 {
-    /* A file names its sides, or by the codes of the languages; with `reverse` the first side is the target's. */
-    const char *const first = o->reverse ? o->to : o->from, *const second = o->reverse ? o->from : o->to;
-    const char *const first_names[] = { "source", "src", "input", first ? first : "en", NULL };
-    const char *const second_names[] = { "target", "tgt", "output", second ? second : "de", NULL };
-    const trine_column columns[] = { { "source", "--text", o->text_column, first_names, false },
-                                     { "target", "--label", o->label_column, second_names, false } };
     const trine_text_options options = text_options(o);
     trine_request request;
     trine_translate_room room;
     translation_scores scores = { 0 };
     trine_status status = trine_request_check(s, "eval", err);
     if (!status) status = trine_translate_request(&request, &room, s, &options, err); /* languages are wrong before any work */
-    if (!status) status = each_example(out, s, path, columns, score_translation, &scores, o, err);
+    if (!status) status = trine_eval_pairs(out, s, TRINE_EVAL_TRANSLATE, path, score_translation, &scores, o, err);
     if (status) return status;
     out->bleu = trine_bleu_score(&scores.bleu);
     out->chrf = trine_chrf_score(&scores.chrf);
@@ -129,13 +153,9 @@ static trine_status score_summary(void *user, trine_session *s, const char *sour
 trine_status trine_eval_summarize(trine_eval_result *out, trine_session *s, const char *path, const trine_eval_options *o,
                                   trine_error *err)
 {
-    static const char *const text_names[] = { "document", "dialogue", "source", "article", "text", "content", NULL };
-    static const char *const summary_names[] = { "summary", "target", "highlights", "abstract", NULL };
-    const trine_column columns[] = { { "document", "--text", o->text_column, text_names, false },
-                                     { "summary", "--label", o->label_column, summary_names, false } };
     summary_scores scores = { 0 };
     trine_status status = trine_request_check(s, "eval", err);
-    if (!status) status = each_example(out, s, path, columns, score_summary, &scores, o, err);
+    if (!status) status = trine_eval_pairs(out, s, TRINE_EVAL_SUMMARIZE, path, score_summary, &scores, o, err);
     if (status) return status;
     const double n = (double)out->n_examples;
     out->rouge1 = scores.sum.rouge1 / n;

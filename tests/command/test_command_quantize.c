@@ -92,6 +92,53 @@ static void the_table_and_notes(void **state)
     json_decref(doc);
 }
 
+static void write_file(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void what_it_costs_is_measured(void **state)
+{
+    const folder *f = *state;
+    static const struct {
+        const char *model, *text, *task, *figure, *extra[4];
+    } cases[] = {
+        { LLAMA, "A cat, a dog. A cat sat on the mat.", "lm", "perplexity", { "-c", "16" } },
+        { MLM, "a cat sat on the mat\na dog sat", "mlm", "accuracy", { "--seed", "1" } },
+        { T5, "a cat\tthe cat\na dog\tthe dog\n", "translate", "bleu", { "--task", "translate", "--to", "de" } },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        write_file(f->other, cases[i].text);
+        const char *const *e = cases[i].extra;
+        json_t *doc =
+            only_document(run_trine(NULL, "quantize", cases[i].model, f->file, "--overwrite", "--type", "q8_0", "--json",
+                                    "--measure", f->other, "-n", "6", e[0], e[1], e[2] ? e[2] : "-q", e[3] ? e[3] : "-q"));
+        const json_t *m = json_object_get(doc, "measure");
+        assert_string_equal(text_of(m, "task"), cases[i].task);
+        number_of(json_object_get(m, "original"), cases[i].figure);
+        number_of(json_object_get(m, "quantized"), cases[i].figure);
+        assert_true(number_of(m, "kl") > 0 && number_of(m, "kl") < 0.1);
+        assert_true(number_of(m, "same_top") > 0 && number_of(m, "same_top") <= 1);
+        assert_true(number_of(m, "tokens") >= 1);
+        json_decref(doc);
+    }
+    process_result r = run_trine(NULL, "quantize", "-q", LLAMA, f->file, "--overwrite", "--type", "bf16", "--measure", f->other);
+    assert_status(&r, 0);
+    assert_contains(r.out, "perplexity");
+    assert_contains(r.out, "KL divergence");
+    assert_contains(r.out, "same top token");
+    process_result_clear(&r);
+    remove(f->file);
+    assert_error(run_trine(NULL, "quantize", "-q", LABELS, f->file, "--type", "q8_0", "--measure", f->other), 3, "trine eval");
+    assert_error(run_trine(NULL, "quantize", "-q", LLAMA, f->file, "--type", "q8_0", "--measure", "/nonexistent"), 3,
+                 "/nonexistent");
+    assert_error(run_trine(NULL, "quantize", "-q", T5, f->file, "--type", "q8_0", "--measure", f->other), 2, "no task");
+    assert_true(access(f->file, F_OK) != 0); /* refused before anything was written */
+}
+
 static void wrong_usage_is_refused(void **state)
 {
     const folder *f = *state;
@@ -119,6 +166,7 @@ static void wrong_usage_is_refused(void **state)
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-    const struct CMUnitTest tests[] = { TEST(the_document_adds_up), TEST(the_table_and_notes), TEST(wrong_usage_is_refused) };
+    const struct CMUnitTest tests[] = { TEST(the_document_adds_up), TEST(the_table_and_notes), TEST(what_it_costs_is_measured),
+                                        TEST(wrong_usage_is_refused) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
