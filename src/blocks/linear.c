@@ -14,7 +14,9 @@ enum {
 
 static trine_linear_path choose(const trine_linear_job *job)
 {
+    const bool bf16 = job->w->type == TRINE_BF16 && job->kernels->bf16_gemm;
     if (job->kernels->pack_panel[job->w->type] && job->x.rows >= TRINE_LINEAR_INTEGER_ROWS) return trine_linear_integer(job);
+    if (bf16 && job->x.rows >= TRINE_LINEAR_BF16_ROWS) return trine_linear_bf16(job);
     return job->x.rows <= FEW_ROWS ? trine_linear_few(job) : trine_linear_panels(job);
 }
 
@@ -40,7 +42,8 @@ typedef struct products {
  * every other. */
 static void measure(product *it)
 {
-    static const int last[] = { INT_MAX, FEW_ROWS, TRINE_LINEAR_INTEGER_ROWS - 1 }; /* rows at which a path ends */
+    static const int last[] = { INT_MAX, FEW_ROWS, TRINE_LINEAR_BF16_ROWS - 1,
+                                TRINE_LINEAR_INTEGER_ROWS - 1 }; /* rows at which a path ends */
     for (size_t i = 0; i < sizeof last / sizeof *last; i++) {
         trine_linear_job fewer = it->job;
         fewer.x.rows = trine_min_int(it->job.x.rows, last[i]);
@@ -87,6 +90,7 @@ static void cut(product *it, int n_threads)
                       ? trine_max_int(1, trine_min_int(x_rows / PART_ROWS, (2 * n_threads + it->n_blocks - 1) / it->n_blocks))
                       : 1;
     it->part = (x_rows + it->n_parts - 1) / it->n_parts;
+    if (it->path.cuts_x) it->part = (int)trine_round_up((size_t)it->part, (size_t)trine_max_int(it->path.x_unit, 1));
 }
 
 static void compute(trine_pass *p, products *all)

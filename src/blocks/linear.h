@@ -16,12 +16,16 @@ typedef struct trine_linear_job {
     void *shared;     /* what prepare() wrote, or NULL */
 } trine_linear_job;
 
-enum { TRINE_LINEAR_INTEGER_ROWS = 4 }; /* from this many rows of x on a quantised W becomes bytes */
+enum {
+    TRINE_LINEAR_INTEGER_ROWS = 4, /* from this many rows of x on a quantised W becomes bytes */
+    TRINE_LINEAR_BF16_ROWS = 7,    /* and x bf16 where W is and the processor multiplies it */
+};
 
 typedef struct trine_linear_path {
     int unit;    /* rows of W that are computed together: pieces are cut in multiples of it */
     int most;    /* most rows of W a piece has, a multiple of unit */
-    bool cuts_x; /* whether a piece may be some rows of x only */
+    bool cuts_x; /* whether a piece may be some rows of x only: multiples of x_unit, but for the last */
+    int x_unit;  /* 0 is 1 */
     /* Bytes of memory that all pieces share, and floats that each thread has for itself. The number of rows may be smaller than
      * it was when the arena was measured, never larger: sizes must not grow when rows shrink. */
     size_t (*shared_bytes)(const trine_linear_job *job);
@@ -41,6 +45,7 @@ static inline const unsigned char *trine_linear_weight_row(const trine_linear_jo
 trine_linear_path trine_linear_few(const trine_linear_job *job);     /* W streams by, as it lies */
 trine_linear_path trine_linear_panels(const trine_linear_job *job);  /* W becomes panels of f32 */
 trine_linear_path trine_linear_integer(const trine_linear_job *job); /* x and a quantised W become bytes */
+trine_linear_path trine_linear_bf16(const trine_linear_job *job);    /* x is rounded to bf16 and meets W in bf16 */
 
 void trine_linear_into(trine_pass *p, trine_mat y, trine_mat x, const trine_weight *w);
 

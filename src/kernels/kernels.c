@@ -15,5 +15,9 @@ void trine_kernels_init(trine_kernels *k, trine_cpu level)
     trine_kernels_avx512(k);
     if (level < TRINE_CPU_AVX512_VNNI) return;
     trine_kernels_avx512_vnni(k);
+    if (level < TRINE_CPU_AVX512_BF16) return;
+    if (trine_cpu_bf16_is_fast()) trine_kernels_avx512_bf16(k);
+    if (level < TRINE_CPU_AMX) return;
+    trine_kernels_amx(k);
 #endif
 }

@@ -83,6 +83,32 @@ typedef void trine_gemm_int8_fn(float *y, size_t y_stride, const trine_int8_rows
 /* Half a step of rounding; the rest is what 16-bit factors and offsets add (ref/int8_ref.c). */
 #define TRINE_INT8_ERROR 0.51f
 
+/* ---- products of bf16 weights ----
+ *
+ * Where the processor multiplies bf16: x is rounded to bf16, which costs half a step of 2^-8 of each element; sums are in f32.
+ *
+ * Depth goes by steps of 32, the last filled up with zeros. x lies in groups of 16 rows, [step][16 rows][32], one group after
+ * another; what a group has past the last row is anything. */
+enum { TRINE_BF16_STEP = 32, TRINE_BF16_GROUP = 16 };
+
+/* Puts n elements of a row of x into its place in a group: `out` is the group's start plus 32 times the row in the group. */
+typedef void trine_bf16_round_fn(uint16_t *out, const float *x, size_t n);
+/* y[i * y_stride + j] = bias[j] + sum over k < depth of x_i[k] * w_j[k], i < n_rows, j < n_cols; no bias when it is NULL. Row j of W
+ * lies j * w_stride bytes after `w`, at any alignment. */
+typedef struct trine_bf16_product {
+    float *y;
+    size_t y_stride;
+    int n_rows, n_cols, depth;
+    const uint16_t *x; /* from a group's first row on */
+    const unsigned char *w;
+    size_t w_stride;
+    const float *bias;
+    float *scratch; /* trine_bf16_scratch(n_rows) floats, at a multiple of 64 bytes */
+} trine_bf16_product;
+typedef void trine_bf16_gemm_fn(const trine_bf16_product *product);
+/* A part of W made ready, and sums that wait for the next part. */
+static inline size_t trine_bf16_scratch(int n_rows) { return 32 * 256 / 2 + 32 * (((size_t)n_rows + 31) / 32 * 32); }
+
 /* ---- element types ---- */
 
 typedef void trine_unpack_fn(float *out, const void *in, size_t n); /* f32 of n elements; n a multiple of the type's block */
@@ -120,7 +146,7 @@ typedef enum trine_map {
 typedef struct trine_kernels {
     trine_cpu level;
     trine_dot_tile_fn *dot_tile[TRINE_DTYPE_COUNT]; /* NULL for a type that is not computed with; so are unpack and pack */
-    trine_dot_x8_fn *dot_x8[TRINE_DTYPE_COUNT]; /* of the types in blocks; NULL for the others */
+    trine_dot_x8_fn *dot_x8[TRINE_DTYPE_COUNT];     /* of the types in blocks; NULL for the others */
     trine_pack_fn *pack_x8;
     trine_gemm_panel_fn *gemm_panel;
     int panel_cols; /* widest panel that gemm_panel takes */
@@ -128,7 +154,9 @@ typedef struct trine_kernels {
     trine_quantize_row_fn *quantize_row;
     trine_pack_panel_fn *pack_panel[TRINE_DTYPE_COUNT]; /* NULL for types that are not quantised */
     trine_gemm_int8_fn *gemm_int8;
-    int int8_cols, int8_offset; /* width of a panel; what gemm_int8 wants added to W's bytes: 0 or 128 */
+    int int8_cols, int8_offset;      /* width of a panel; what gemm_int8 wants added to W's bytes: 0 or 128 */
+    trine_bf16_round_fn *bf16_round; /* these two are NULL where f32 is faster or all there is */
+    trine_bf16_gemm_fn *bf16_gemm;
     trine_unpack_fn *unpack[TRINE_DTYPE_COUNT];
     trine_pack_fn *pack[TRINE_DTYPE_COUNT];
     trine_layer_norm_fn *layer_norm;
@@ -152,5 +180,7 @@ void trine_kernels_avx2(trine_kernels *k);
 void trine_kernels_avx_vnni(trine_kernels *k);
 void trine_kernels_avx512(trine_kernels *k);
 void trine_kernels_avx512_vnni(trine_kernels *k);
+void trine_kernels_avx512_bf16(trine_kernels *k);
+void trine_kernels_amx(trine_kernels *k);
 
 #endif

@@ -258,6 +258,73 @@ static void transpositions(void **state)
     }
 }
 
+static float bf16(float x) { return trine_bf16_to_f32(trine_f32_to_bf16(x)); }
+
+static void run_bf16(random_state *r, const trine_kernels *k, int n_rows, int n_cols, int depth, bool with_bias)
+{
+    const size_t steps = ((size_t)depth + TRINE_BF16_STEP - 1) / TRINE_BF16_STEP,
+                 group = steps * TRINE_BF16_STEP * TRINE_BF16_GROUP;
+    const size_t n_groups = ((size_t)n_rows + TRINE_BF16_GROUP - 1) / TRINE_BF16_GROUP, n = (size_t)depth;
+    const size_t w_stride = 2 * n + (size_t)random_int(r, 0, 5), y_stride = (size_t)(n_cols + random_int(r, 0, 3));
+    float *x = take((size_t)n_rows * n * sizeof *x), *bias = take((size_t)n_cols * sizeof *bias);
+    uint16_t *packed = aligned_alloc(64, n_groups * group * sizeof *packed);
+    float *scratch = aligned_alloc(64, trine_bf16_scratch(n_rows) * sizeof *scratch);
+    unsigned char *w = take((size_t)(n_cols - 1) * w_stride + 2 * n + 1), *odd = w + 1; /* ends with its memory */
+    guarded y = guard((size_t)(n_rows - 1) * y_stride + (size_t)n_cols, (size_t)random_int(r, 0, 3));
+    assert_true(packed && scratch);
+    random_fill(r, x, (size_t)n_rows * n, 1);
+    random_fill(r, bias, (size_t)n_cols, 1);
+    memset(packed, 0xFF, n_groups * group * sizeof *packed); /* rows past the last are not numbers */
+    for (int i = 0; i < n_rows; i++)
+        k->bf16_round(packed + (size_t)(i / TRINE_BF16_GROUP) * group + i % TRINE_BF16_GROUP * TRINE_BF16_STEP, x + (size_t)i * n,
+                      n);
+    for (int j = 0; j < n_cols; j++) random_elements(r, odd + (size_t)j * w_stride, TRINE_BF16, n);
+    for (size_t i = 0; i < y.n; i++) y.at[i] = GUARD_VALUE;
+    k->bf16_gemm(
+        &(trine_bf16_product) { y.at, y_stride, n_rows, n_cols, depth, packed, odd, w_stride, with_bias ? bias : NULL, scratch });
+    check_guards(&y);
+    for (int i = 0; i < n_rows; i++) {
+        for (int j = 0; j < n_cols; j++) {
+            double exact = with_bias ? (double)bias[j] : 0, size = fabs(exact);
+            for (size_t e = 0; e < n; e++) {
+                uint16_t bits;
+                memcpy(&bits, odd + (size_t)j * w_stride + 2 * e, sizeof bits);
+                const double term = (double)bf16(x[(size_t)i * n + e]) * (double)trine_bf16_to_f32(bits);
+                exact += term;
+                size += fabs(term);
+            }
+            close_to(y.at[(size_t)i * y_stride + (size_t)j], exact, size, 16 * n, "bf16", (int)k->level);
+        }
+        for (size_t gap = (size_t)n_cols; gap < y_stride && i + 1 < n_rows; gap++)
+            assert_true(y.at[(size_t)i * y_stride + gap] == GUARD_VALUE);
+    }
+    free(x);
+    free(bias);
+    free(packed);
+    free(scratch);
+    free(w);
+    free(y.memory);
+}
+
+/* Each level that has it, in use on this processor or not. */
+static void bf16_products(void **state)
+{
+    (void)state;
+    random_state r = random_open("bf16 products");
+    static const int shapes[][3] = { { 100, 70, 1000 }, { 33, 64, 256 }, { 64, 96, 777 }, { 17, 31, 2048 }, { 1, 1, 1 } };
+    for (int level = TRINE_CPU_AVX512_BF16; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
+        if (!trine_cpu_has(level)) continue;
+        trine_kernels k;
+        trine_kernels_init(&k, (trine_cpu)level);
+#if defined(__x86_64__)
+        if (level == TRINE_CPU_AVX512_BF16) trine_kernels_avx512_bf16(&k);
+#endif
+        for (int i = 0; i < 5; i++) run_bf16(&r, &k, shapes[i][0], shapes[i][1], shapes[i][2], i % 2);
+        for (int i = 0; i < 200; i++)
+            run_bf16(&r, &k, random_int(&r, 1, 70), random_int(&r, 1, 70), random_int(&r, 1, 200), random_int(&r, 0, 1));
+    }
+}
+
 /* Unpacking is exact: bit by bit what the definition in quant/ says. */
 static void unpacking(void **state)
 {
@@ -343,7 +410,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(complete_tables), cmocka_unit_test(dot_tiles),      cmocka_unit_test(tiles_agree),
         cmocka_unit_test(gemm_panels),     cmocka_unit_test(transpositions), cmocka_unit_test(unpacking),
-        cmocka_unit_test(sixteen_bits),
+        cmocka_unit_test(sixteen_bits),    cmocka_unit_test(bf16_products),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,7 +23,8 @@
 static const double in_floats = 2e-4;
 
 /* Products of quantised weights on bytes round x to about 1/250 of the largest of its group: differences of some 1e-2 in models as
- * narrow as these. So quantised checkpoints are held to the formula with these products in f32, and then to being near it in bytes. */
+ * narrow as these; products of bf16 weights in bf16 round x by as much. So such checkpoints are held to the formula with these
+ * products in f32, and then to being near it. */
 static const double in_bytes = 5e-2;
 
 enum { MAX_CASES = 8 };
@@ -183,11 +184,13 @@ static const char *weights_file(char out[512], const char *dir)
     return out;
 }
 
-static bool is_quantised(const trine_checkpoint *c)
+/* Whether products of the checkpoint's weights round x: to bytes, or to bf16 on processors that multiply it. */
+static bool rounds_x(const trine_checkpoint *c, const trine_kernels *kernels)
 {
     for (int i = 0; i < trine_checkpoint_n_tensors(c); i++) {
-        const trine_dtype_info *type = trine_dtype_get(trine_checkpoint_tensor(c, i)->type);
-        if (type && type->block > 1) return true;
+        const trine_dtype type = trine_checkpoint_tensor(c, i)->type;
+        const trine_dtype_info *info = trine_dtype_get(type);
+        if ((info && info->block > 1) || (type == TRINE_BF16 && kernels->bf16_gemm)) return true;
     }
     return false;
 }
@@ -218,10 +221,11 @@ static double checkpoint(const char *name, const char *cpu)
     const trine_kernels kernels = t.model.kernels;
     memset(t.model.kernels.pack_panel, 0, sizeof t.model.kernels.pack_panel); /* without these products are in floats */
     memset(t.model.kernels.dot_x8, 0, sizeof t.model.kernels.dot_x8);
+    t.model.kernels.bf16_gemm = NULL;
     for (int i = 0; i < t.n_cases; i++) one_case(&t, i);
     all_together(&t);
     const double worst = t.worst;
-    if (is_quantised(t.model.checkpoint)) {
+    if (rounds_x(t.model.checkpoint, &kernels)) {
         t.model.kernels = kernels;
         t.tolerance = in_bytes;
         for (int i = 0; i < t.n_cases; i++) one_case(&t, i);
