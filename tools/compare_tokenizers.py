@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """Compares libtrine's tokenizers with Hugging Face's: ids, offsets, types and decoded text must be equal, line by line.
 
-    python tools/compare_tokenizers.py --lib build/libtrine.so TOKENIZER[=REFERENCE.json] ... --text FILE ... [--fuzz SECONDS]
+    python tools/compare_tokenizers.py --lib build/libtrine.so TOKENIZER[=REFERENCE] ... --text FILE ... [--fuzz SECONDS]
 
-TOKENIZER is what trine_tokenizer_open takes (a directory, a tokenizer.json, a vocab.txt...); REFERENCE is a tokenizer.json for the
-package `tokenizers`; without it, TOKENIZER itself when it is a .json or a directory with tokenizer.json, else what `transformers`
-makes of the directory. Files may be .xz or .gz; generated hostile lines are always added. Exit status 1 when anything differs.
+TOKENIZER is what trine_tokenizer_open takes (a directory, a tokenizer.json, a vocab.txt, a .gguf...). REFERENCE is a tokenizer.json
+for the package `tokenizers`, or a class of `transformers` that reads the directory (T5TokenizerFast; of one without a fast kind,
+ByT5Tokenizer, ids and text are compared alone), or "sentencepiece" for a BPE tokenizer.model. Without it: TOKENIZER itself when it is a .json or a directory with tokenizer.json;
+a .gguf's own byte-level BPE, put together for `tokenizers`; else what `transformers` makes of the directory. Files may be .xz or .gz;
+of .jsonl every string is a line; generated hostile lines are always added. Exit status 1 when anything differs.
 """
 import argparse
 import ctypes as C
 import gzip
+import json
 import lzma
 import os
 import random
@@ -80,28 +83,118 @@ def load_library(path):
     return lib
 
 
+class SlowReference:
+    """A tokenizer of `transformers` in Python: ids and text, nothing else."""
+
+    def __init__(self, tokenizer):
+        self.tokenizer = tokenizer
+
+    def encode(self, text, pair=None, add_special_tokens=True):
+        self.ids = self.tokenizer(text, pair, add_special_tokens=add_special_tokens).input_ids
+        return self
+
+    def decode(self, ids, skip_special_tokens):
+        return self.tokenizer.decode(ids, skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=False)
+
+    def get_added_tokens_decoder(self):
+        return self.tokenizer.added_tokens_decoder
+
+    def get_vocab(self):
+        return {}
+
+    def no_truncation(self):
+        pass
+
+    no_padding = no_truncation
+
+
+def of_gguf(path):
+    """The byte-level BPE of a GGUF file, with the pre-tokenizer that its name stands for in the published tokenizer.json."""
+    import gguf
+    fields = gguf.GGUFReader(path).fields
+
+    def value(key, absent=None):
+        return fields["tokenizer.ggml." + key].contents() if "tokenizer.ggml." + key in fields else absent
+
+    assert value("model") == "gpt2" and value("pre") in ("gpt-2", "smollm", "default"), "no reference for this kind of GGUF"
+    tokens, types = value("tokens"), value("token_type")
+    merges = [tuple(merge.split(" ")) for merge in value("merges")]
+    bpe = tokenizers.models.BPE({token: i for i, token in enumerate(tokens)}, merges)
+    out = tokenizers.Tokenizer(bpe)
+    level = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    digits = tokenizers.pre_tokenizers.Digits(individual_digits=True)
+    out.pre_tokenizer = tokenizers.pre_tokenizers.Sequence([digits, level]) if value("pre") == "smollm" else level
+    out.decoder = tokenizers.decoders.ByteLevel()
+    out.add_special_tokens([tokenizers.AddedToken(t, normalized=False) for t, kind in zip(tokens, types) if kind == 3])
+    out.add_tokens([tokenizers.AddedToken(t, normalized=False) for t, kind in zip(tokens, types) if kind == 4])
+    return out
+
+
+def merges_of(pieces, vocab):
+    """The merges behind scores, best first: transformers' generate_merges(vocab, scores)."""
+    found = []
+    for p in pieces:
+        if p.type not in (2, 3, 6):
+            local = [(p.piece[:i], p.piece[i:], p.score) for i in range(1, len(p.piece)) if p.piece[:i] in vocab and p.piece[i:] in vocab]
+            found += sorted(local, key=lambda m: (vocab[m[0]], vocab[m[1]]))
+    found.sort(key=lambda m: (m[2], len(m[0]), len(m[1])), reverse=True)
+    return [(a, b) for a, b, _ in found]
+
+
+def of_sentencepiece(path):
+    """A BPE model of sentencepiece, as transformers' LlamaConverter puts it together for `tokenizers` (legacy, the default)."""
+    from sentencepiece import sentencepiece_model_pb2
+    model = sentencepiece_model_pb2.ModelProto()
+    with open(os.path.join(path, "tokenizer.model") if os.path.isdir(path) else path, "rb") as f:
+        model.ParseFromString(f.read())
+    vocab = {p.piece: i for i, p in enumerate(model.pieces)}
+    out = tokenizers.Tokenizer(tokenizers.models.BPE(vocab, merges_of(model.pieces, vocab), unk_token="<unk>", fuse_unk=True,
+                                                     byte_fallback=True))
+    n, d = tokenizers.normalizers, tokenizers.decoders
+    out.normalizer = n.Sequence([n.Prepend("\u2581"), n.Replace(" ", "\u2581")])
+    out.decoder = d.Sequence([d.Replace("\u2581", " "), d.ByteFallback(), d.Fuse(), d.Strip(" ", 1, 0)])
+    out.add_special_tokens([tokenizers.AddedToken(p.piece, normalized=False) for p in model.pieces if p.type in (2, 3)])
+    out.post_processor = tokenizers.processors.TemplateProcessing("<s> $A", "<s> $A <s>:1 $B:1", [("<s>", vocab["<s>"])])
+    return out
+
+
 def reference(path):
     if "=" in path:
-        return tokenizers.Tokenizer.from_file(path.split("=", 1)[1])
+        path, given = path.split("=", 1)
+        if given.endswith(".json"):
+            return tokenizers.Tokenizer.from_file(given)
+        if given == "sentencepiece":
+            return of_sentencepiece(path)
+        import transformers
+        made = getattr(transformers, given).from_pretrained(path)
+        return made.backend_tokenizer if made.is_fast else SlowReference(made)
     if path.endswith(".json"):
         return tokenizers.Tokenizer.from_file(path)
+    if path.endswith(".gguf"):
+        return of_gguf(path)
     if os.path.isdir(path) and os.path.exists(os.path.join(path, "tokenizer.json")) and not os.environ.get("COMPARE_AUTO"):
         return tokenizers.Tokenizer.from_file(os.path.join(path, "tokenizer.json"))
     import transformers
     return transformers.AutoTokenizer.from_pretrained(path).backend_tokenizer
 
 
+def strings_of(value):
+    if isinstance(value, str):
+        return [value]
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [text for part in parts for text in strings_of(part)]
+
+
 def read_lines(path, limit):
     opener = lzma.open if path.endswith(".xz") else gzip.open if path.endswith(".gz") else open
-    with opener(path, "rt", encoding="utf-8", errors="replace") as f:
-        out = []
+    out = []
+    with opener(path, "rt", encoding="utf-8", errors="replace", newline="\n") as f:
         for line in f:
             line = line.rstrip("\n")
-            if line:
-                out.append(line)
+            out += strings_of(json.loads(line)) if ".jsonl" in path else [line]
             if len(out) >= limit:
                 break
-    return out
+    return [line for line in out[:limit] if line]
 
 
 WORDS = """Việt Nam người tiếng đường · مرحبا بالعالم كيف حالك؟ · שלום עולם · สวัสดีชาวโลก ภาษาไทย · नमस्ते दुनिया क्षत्रिय · 안녕하세요 세계 ·
@@ -181,8 +274,9 @@ class Comparison:
             print("%s: %s of %r\n  trine %s\n  other %s" % (self.name, what, text[:200], str(mine)[:600], str(other)[:600]))
 
     def line(self, text, pair=None, special=True, max_tokens=0):
-        self.lines += 1
         t = self.theirs
+        if isinstance(t, SlowReference) and (max_tokens or pair is not None):
+            return
         if max_tokens:
             t.enable_truncation(max_tokens)
         try:
@@ -194,9 +288,12 @@ class Comparison:
         finally:
             if max_tokens:
                 t.no_truncation()
+        self.lines += 1
         ids, spans, types, specials, sequences, _ = self.ours.encode(text, pair, special, max_tokens)
         if ids != e.ids:
             return self.report("ids", text if pair is None else text + " || " + pair, ids, e.ids)
+        if not isinstance(e, tokenizers.Encoding):
+            return self.decoded(text, ids)
         tables = [char_to_byte(text), char_to_byte(pair or "")]
         want = []
         for k, (a, b) in enumerate(e.offsets):
@@ -209,9 +306,12 @@ class Comparison:
             return self.report("types", text, types, e.type_ids)
         if specials != e.special_tokens_mask:
             return self.report("special mask", text, specials, e.special_tokens_mask)
+        self.decoded(text, ids)
+
+    def decoded(self, text, ids):
         for skip in (False, True):
             try:
-                other = t.decode(e.ids, skip_special_tokens=skip).encode()
+                other = self.theirs.decode(ids, skip_special_tokens=skip).encode()
             except BaseException:
                 continue
             mine = self.ours.decode(ids, skip)
@@ -255,10 +355,12 @@ def main():
             a, b = rng.choice(hostile), rng.choice(hostile)
             comparison.line(a, b, max_tokens=rng.choice([0, 0, 8, 17, 64]))
             comparison.line(a, max_tokens=rng.choice([8, 16, 33]))
+        n_given = comparison.lines
         until = time.time() + args.fuzz
         while time.time() < until:
             comparison.line(random_text(rng, extra + vocab[:50]), special=rng.random() < 0.5)
-        print("%s: %d lines, %d differ" % (name, comparison.lines, comparison.different))
+        print("%s: %d lines (%d of files, %d generated, %d of the fuzz), %d differ" %
+              (name, comparison.lines, len(files), n_given - len(files), comparison.lines - n_given, comparison.different), flush=True)
         failed = failed or comparison.different > 0
         ours.close()
     sys.exit(1 if failed else 0)

@@ -19,7 +19,7 @@ from sentencepiece import sentencepiece_model_pb2
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from compare_tokenizers import POOLS, WORDS, char_to_byte, random_text  # noqa: E402
+from compare_tokenizers import POOLS, WORDS, char_to_byte, merges_of, random_text  # noqa: E402
 
 OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "fixtures", "tokenizer")
 SENTENCES = """The quick brown fox jumps over the lazy dog, and the dog doesn't mind at all.
@@ -165,17 +165,6 @@ def sentencepiece_model(**options):
                                                  num_threads=1, **options)
         with open(os.path.join(d, "m.model"), "rb") as f:
             return f.read()
-
-
-def merges_of(pieces, vocab):
-    """The merges behind scores, best first: transformers' generate_merges(vocab, scores)."""
-    found = []
-    for p in pieces:
-        if p.type not in (2, 3, 6):
-            local = [(p.piece[:i], p.piece[i:], p.score) for i in range(1, len(p.piece)) if p.piece[:i] in vocab and p.piece[i:] in vocab]
-            found += sorted(local, key=lambda m: (vocab[m[0]], vocab[m[1]]))
-    found.sort(key=lambda m: (m[2], len(m[0]), len(m[1])), reverse=True)
-    return [(a, b) for a, b, _ in found]
 
 
 LLAMA = sentencepiece_model(model_type="bpe", vocab_size=760, byte_fallback=True, character_coverage=0.98, split_digits=True,

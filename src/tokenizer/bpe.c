@@ -323,6 +323,36 @@ static int32_t split_bytes(const trine_bpe *bpe, symbol *s, const char *text, si
     return n;
 }
 
+/* Bytes that the vocabulary lacks, and no unknown token stands for, have no symbol. The reference then has every token after them too
+ * early, by as much as they take where each byte is spelt as a character of its own. */
+static bool has_gaps(const trine_bpe *bpe, const char *text, size_t begin, size_t end)
+{
+    while (begin < end && bpe->bytes[(unsigned char)text[begin]] >= 0) begin++;
+    return begin < end;
+}
+
+static size_t spelt_length(char byte) { return trine_byte_character((unsigned char)byte) < 0x80 ? 1 : 2; }
+
+static trine_status put_with_gaps(trine_tokens *out, const trine_bpe *bpe, const symbol *s, const char *text, size_t begin,
+                                  trine_error *err)
+{
+    size_t symbol_at = begin;              /* the byte of the next symbol */
+    size_t at = begin, place = 0, end = 0; /* the byte at a place among spelt characters; where the tokens so far end */
+    for (int32_t i = 0; i >= 0; i = s[i].next) {
+        for (uint32_t k = 0; k < s[i].bytes; k++) {
+            while (bpe->bytes[(unsigned char)text[symbol_at]] < 0) symbol_at++;
+            if (k == 0)
+                for (; place + spelt_length(text[at]) <= end; at++) place += spelt_length(text[at]);
+            end += spelt_length(text[symbol_at++]);
+        }
+        const size_t first = at;
+        for (; place + spelt_length(text[at]) < end; at++) place += spelt_length(text[at]);
+        const trine_status status = trine_tokens_put(out, s[i].id, first, at + 1, err);
+        if (status) return status;
+    }
+    return TRINE_OK;
+}
+
 trine_status trine_bpe_encode(trine_tokens *out, const trine_bpe *bpe, const char *text, size_t begin, size_t end,
                               trine_scratch *scratch, trine_error *err)
 {
@@ -348,6 +378,8 @@ trine_status trine_bpe_encode(trine_tokens *out, const trine_bpe *bpe, const cha
         merge_short(bpe, s);
     else
         merge_long(bpe, s, n, room);
+    if (bpe->options.raw_bytes && bpe->unk < 0 && has_gaps(bpe, text, begin, end))
+        return put_with_gaps(out, bpe, s, text, begin, err);
     size_t at = begin;
     for (int32_t i = 0; i >= 0; i = s[i].next) {
         size_t next = at + s[i].bytes;
