@@ -533,7 +533,8 @@ typedef struct trine_trace_options {
 /* Runs one text and writes what happened inside as F32 safetensors, whole or not at all: "logits" [n, vocab] (a classifier:
  * [labels], a tagger: [n, labels], no head: [n, d_model]), "hidden.L" [n, d_model] with L = 0 the embedding, "attention.L"
  * [heads, n, n], and for encoder-decoders the same with "encoder." before and "cross.L" [heads, n, n_source]; "lens.L"
- * [n, vocab]: the logits that layer would give (nostalgebraist 2020). The session needs batch_tokens >= n, logit_rows >= n. */
+ * [n, vocab]: the logits that layer would give (nostalgebraist 2020). All is computed in floats, also where other calls round
+ * what meets quantised or bf16 weights. The session needs batch_tokens >= n, logit_rows >= n. */
 TRINE_API trine_status trine_trace(int *n_tensors, trine_session *session, const char *out_path, const trine_trace_options *options,
                                    trine_error *err);
 

@@ -18,12 +18,26 @@ static trine_mat forward(const trine_model *m, trine_pass *p, trine_pass_kind ki
     return states;
 }
 
+/* What a pass computes with. A tracer sees the numbers of the model's formula: nothing is rounded on the way to a product. */
+static const trine_kernels *kernels_of(trine_kernels *exact, const trine_model *m, const trine_tracer *tracer)
+{
+    if (!tracer) return &m->kernels;
+    *exact = m->kernels;
+    trine_kernels_exact(exact);
+    return exact;
+}
+
 trine_status trine_pass_measure(size_t *bytes, const trine_model *m, const trine_batch *batch, trine_pass_kind kind, int n_threads,
                                 trine_tracer *tracer, trine_error *err)
 {
     trine_arena counter;
+    trine_kernels exact;
     trine_arena_measure(&counter);
-    trine_pass p = { .arena = &counter, .kernels = &m->kernels, .n_threads = n_threads, .batch = batch, .tracer = tracer };
+    trine_pass p = { .arena = &counter,
+                     .kernels = kernels_of(&exact, m, tracer),
+                     .n_threads = n_threads,
+                     .batch = batch,
+                     .tracer = tracer };
     forward(m, &p, kind);
     *bytes = counter.peak;
     return trine_pass_status(&p, err);
@@ -47,8 +61,9 @@ trine_status trine_session_run(trine_mat *out, trine_session *s, const trine_bat
         }
     }
     trine_arena_reset(arena);
+    trine_kernels exact;
     trine_pass p = { .arena = arena,
-                     .kernels = &s->model->kernels,
+                     .kernels = kernels_of(&exact, s->model, s->tracer),
                      .n_threads = s->options.n_threads,
                      .team = s->team,
                      .batch = batch,

@@ -21,3 +21,13 @@ void trine_kernels_init(trine_kernels *k, trine_cpu level)
     trine_kernels_amx(k);
 #endif
 }
+
+void trine_kernels_exact(trine_kernels *k)
+{
+    for (int type = 0; type < TRINE_DTYPE_COUNT; type++) {
+        k->dot_x8[type] = NULL;
+        k->pack_panel[type] = NULL;
+    }
+    k->bf16_round = NULL;
+    k->bf16_gemm = NULL;
+}

@@ -173,6 +173,8 @@ typedef struct trine_kernels {
 
 /* Fills the table for a level that this machine runs. */
 void trine_kernels_init(trine_kernels *k, trine_cpu level);
+/* Takes away the entries that round x to bytes or bf16: products are in floats then, whatever the type of W. */
+void trine_kernels_exact(trine_kernels *k);
 
 /* The steps of init, one a directory: each overwrites what it does better. */
 void trine_kernels_ref(trine_kernels *k);

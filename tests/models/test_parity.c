@@ -219,9 +219,7 @@ static double checkpoint(const char *name, const char *cpu)
     }
     assert_true(t.n_cases > 0);
     const trine_kernels kernels = t.model.kernels;
-    memset(t.model.kernels.pack_panel, 0, sizeof t.model.kernels.pack_panel); /* without these products are in floats */
-    memset(t.model.kernels.dot_x8, 0, sizeof t.model.kernels.dot_x8);
-    t.model.kernels.bf16_gemm = NULL;
+    trine_kernels_exact(&t.model.kernels);
     for (int i = 0; i < t.n_cases; i++) one_case(&t, i);
     all_together(&t);
     const double worst = t.worst;
