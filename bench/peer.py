@@ -236,10 +236,16 @@ def paragraphs(q):
 
 
 def hf_tokenizers(q):
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    from transformers import AutoTokenizer
-    tok, texts = AutoTokenizer.from_pretrained(q["model"]).backend_tokenizer, paragraphs(q)
-    tok.no_truncation()
+    from tokenizers import Tokenizer
+    from tokenizers.implementations import BertWordPieceTokenizer, SentencePieceUnigramTokenizer
+    at = lambda name: os.path.join(q["model"], name)
+    if os.path.exists(at("tokenizer.json")):
+        tok = Tokenizer.from_file(at("tokenizer.json"))
+    elif os.path.exists(at("vocab.txt")):
+        tok = BertWordPieceTokenizer(at("vocab.txt"))
+    else:
+        tok = SentencePieceUnigramTokenizer.from_spm(at("spiece.model"))
+    texts = paragraphs(q)
 
     def run():
         for t in texts:

@@ -64,13 +64,14 @@ class Bench:
         repeat = [] if "--repeat" in ours["arguments"] else ["--repeat", "2"]
         self.command = [TRINE, "bench", "-m", ours["model"], "-t", str(threads), "--json", "-q", *ours["arguments"], *repeat]
         self.command += ["--cpu", cpu] if cpu else []
-        self.limits, self.result = None, None
+        self.limits, self.result, self.peak = None, None, None
 
     def once(self):
         with_limits = [] if self.limits else ["--limits"]
         out = json.loads(subprocess.run(self.command + with_limits, capture_output=True, text=True, check=True).stdout)
-        self.limits = self.limits or out["limits"]
         r = out["results"][-1]
+        if not self.limits:
+            self.limits, self.peak = out["limits"], r["peak"]
         if not self.result or r["best_ms"] < self.result["best_ms"]:
             self.result = r
         return r["best_ms"] / 1000
@@ -156,8 +157,8 @@ def run_case(c, o):
     mine = sides["trine"]
     if isinstance(mine, Bench):
         limits = best_limits(mine.limits, measure_limits(o.threads, o.cpu))
-        record |= {"limits": limits, "work": {k: mine.result[k] for k in ("bytes", "flops", "peak")},
-                   "shares": shares(mine.result, limits, mine.result["peak"])}
+        record |= {"limits": limits, "work": {"bytes": mine.result["bytes"], "flops": mine.result["flops"], "peak": mine.peak},
+                   "shares": shares(mine.result, limits, mine.peak)}
     for side in sides.values():
         side.close()
     record["rates"] = {name: c["units"] / min(t) for name, t in times.items()}
@@ -185,6 +186,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--full", action="store_true", help="all models, more passes")
     p.add_argument("--only", default="", help="cases whose name has all of these words")
+    p.add_argument("--case", help="one case, by its whole name")
     p.add_argument("--prepare", action="store_true", help="make the models and stop")
     p.add_argument("--list", action="store_true")
     p.add_argument("--cpu", help="a kernel level; the peers are restricted to it too (avx2)")
@@ -195,7 +197,9 @@ def main():
     o.passes = o.passes or (5 if o.full else 3)
     os.makedirs(RECORDS, exist_ok=True)
     for c in all_cases():
-        if not all(w in c["name"].split() for w in o.only.split()) or (c["full"] and not o.full):
+        if not all(w in c["name"].split() for w in o.only.split()) or (c["full"] and not (o.full or o.case)):
+            continue
+        if o.case and c["name"] != o.case:
             continue
         if o.list:
             print(c["name"])
