@@ -244,6 +244,8 @@ def hf_tokenizers(q):
     elif os.path.exists(at("vocab.txt")):
         tok = BertWordPieceTokenizer(at("vocab.txt"))
     else:
+        import sentencepiece.sentencepiece_model_pb2 as pb
+        sys.modules["sentencepiece_model_pb2"] = pb  # where tokenizers looks for it
         tok = SentencePieceUnigramTokenizer.from_spm(at("spiece.model"))
     texts = paragraphs(q)
 
