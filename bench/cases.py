@@ -2,7 +2,7 @@
 
 A case is (name, group, trine's part, peers' parts, targets). `ours` is handed to `trine bench` (or names a worker of peer.py), each
 peer's dictionary to peer.py; paths of models are functions of models.py, called when the case is prepared. A target is
-(least ratio, peers it is held against), or ("read" | "peak", least share of the limit).
+(least ratio, peers it is held against), ("read" | "peak", least share of the limit), or ("times", least ratio, another case).
 """
 import glob
 import os
@@ -45,7 +45,8 @@ def decode_cases():
                        [(ratio, ["llama.cpp"])] + ([("read", share)] if big else []), units=n, full=not big)
     n = 32
     yield case("decode 8 sequences tinyllama-1.1b q4_0", "decode", bench("tinyllama-1.1b", "q4_0", "--prefill", 0, "--decode", n, "--batch", 8),
-               [llama("tinyllama-1.1b", "q4_0", "decode", n, batch=8)], [(1.5, ["llama.cpp"])], units=n * 8)
+               [llama("tinyllama-1.1b", "q4_0", "decode", n, batch=8)], [(1.5, ["llama.cpp"]), ("times", 4.0, "decode tinyllama-1.1b q4_0")],
+               units=n * 8)
 
 
 def prefill_cases():

@@ -3,6 +3,7 @@ import glob
 import json
 import os
 
+from cases import all_cases
 from paths import RECORDS, ROOT
 
 GROUPS = {
@@ -22,22 +23,26 @@ def share_text(r):
     if not s:
         return ""
     peak = r["work"]["peak"]
-    if s["read"] > max(s["tiles"], 0 if s["tiles"] else s["vector"]):
+    if s["read"] > max(s["tiles"], s["vector"]):
         return f"{s['read']:.0%} of read"
     return f"{s['vector']:.0%} of {peak}" + (f", {s['tiles']:.0%} of its tiles" if s["tiles"] else "")
 
 
-def verdicts(r):
+def verdicts(r, all_records):
     """(what was to be reached, measured, reached) for each target; a target beside a peer that was not measured is left out."""
     rates = r["rates"]
     peers = {k: v for k, v in rates.items() if k != "trine"}
-    for target, beside in r["targets"]:
+    for target, beside, *other in r["targets"]:
         if target == "read":
             got = r["shares"]["read"]
             yield f"{beside:.0%} of read", f"{got:.0%}", got >= beside
         elif target == "peak":
             got = r["shares"]["vector"]
             yield f"{beside:.0%} of {r['work']['peak']}", f"{got:.0%}", got >= beside
+        elif target == "times":
+            single = next((x["rates"]["trine"] for x in all_records if x["name"] == other[0] and x["cpu"] == r["cpu"]), None)
+            if single:
+                yield f"{beside:g}x one sequence", f"{rates['trine'] / single:.2f}x", rates["trine"] / single >= beside
         elif target == "seconds":
             yield f"{beside * 1000:.0f} ms", f"{rates['trine'] * 1000:.0f} ms", rates["trine"] <= beside
         elif target == "bytes":
@@ -57,7 +62,7 @@ def table(records):
         rates = r["rates"]
         peers = [f"{n} {short(v)} ({rates['trine'] / v:.2f}x)" for n, v in rates.items() if n != "trine"]
         peers += [f"{n}: failed" for n in r["failed"]]
-        told = [f"{want}: {got} {'**yes**' if ok else 'no'}" for want, got, ok in verdicts(r)] if r["cpu"] == "auto" else []
+        told = [f"{want}: {got} {'**yes**' if ok else 'no'}" for want, got, ok in verdicts(r, records)] if r["cpu"] == "auto" else []
         out.append(f"| {r['name']} | {short(rates['trine'])} {r['unit']} | {share_text(r)} | {', '.join(peers)} | {'; '.join(told)} |")
     return out
 
@@ -68,7 +73,7 @@ def cold_table(records):
     for r in records:
         ms = [f"{n} {v * 1000:.0f}" for n, v in r["rates"].items() if n != "trine"]
         mb = [f"{n} {v / 1e6:.0f}" for n, v in r["bytes"].items() if n != "trine"]
-        told = [f"{want}: {got} {'**yes**' if ok else 'no'}" for want, got, ok in verdicts(r)]
+        told = [f"{want}: {got} {'**yes**' if ok else 'no'}" for want, got, ok in verdicts(r, records)]
         out.append(f"| {r['name']} | {r['rates']['trine'] * 1000:.0f} | {', '.join(ms)} | {r['bytes']['trine'] / 1e6:.0f} "
                    f"({r['file_bytes'] / 1e6:.0f}) | {', '.join(mb)} | {'; '.join(told)} |")
     return out
@@ -115,12 +120,14 @@ def svg(records):
 
 
 def main():
-    records = [json.load(open(p)) for p in sorted(glob.glob(os.path.join(RECORDS, "*.json")))]
+    order = {c["name"]: i for i, c in enumerate(all_cases())}
+    records = [json.load(open(p)) for p in glob.glob(os.path.join(RECORDS, "*.json"))]
+    records.sort(key=lambda r: (order.get(r["name"], len(order)), r["name"]))
     native, avx2 = ([r for r in records if (r["cpu"] == "auto") == want] for want in (True, False))
     if not native:
         raise SystemExit(f"no records under {RECORDS}: run bench/run.py first")
     f = max((r["facts"] for r in native), key=lambda x: x["date"])
-    checks = [ok for r in native for _, _, ok in verdicts(r)]
+    checks = [ok for r in native for _, _, ok in verdicts(r, native)]
     out = ["# Results", "",
            "Written by bench/report.py from the records of bench/run.py; `make bench` repeats it. Random weights of standard shapes, the same",
            "files and threads for each engine, everything loaded and warm; each side ran in turn with the others and its best run counts.",

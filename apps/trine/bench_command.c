@@ -166,7 +166,7 @@ static void tell(run *r, const bench_results *all, const trine_limits *l)
 int bench_main(run *r)
 {
     bench_results all = { 0 };
-    trine_limits limits;
+    trine_limits limits = { 0 };
     trine_error err = { 0 };
     const arguments *a = &r->args;
     if (a->rest.n) {

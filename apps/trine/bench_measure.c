@@ -195,14 +195,14 @@ static int measure_encode(bench *b, int n, int batch)
     const int32_t **ids = malloc((size_t)batch * sizeof *ids);
     int *n_ids = malloc((size_t)batch * sizeof *n_ids);
     float *out = malloc((size_t)batch * d * sizeof *out);
-    int code = tokens && ids && n_ids && out ? 0 : fail_memory(b->run);
-    for (int i = 0; i < batch && !code; i++) {
+    const bool room = tokens && ids && n_ids && out;
+    for (int i = 0; room && i < batch; i++) {
         ids[i] = tokens + (size_t)i * (size_t)n;
         n_ids[i] = n;
     }
     trine_error err = { 0 };
     trine_status status = TRINE_OK;
-    for (int i = -1; i < b->repeat && !code && !status && !interrupted(); i++) {
+    for (int i = -1; room && i < b->repeat && !status && !interrupted(); i++) {
         const double start = now_ms();
         status = trine_embed_ids(out, b->run->session, ids, n_ids, batch, NULL, &err);
         if (i >= 0) b->times[i] = now_ms() - start;
@@ -211,7 +211,7 @@ static int measure_encode(bench *b, int n, int batch)
     free(ids);
     free(n_ids);
     free(out);
-    if (code) return code;
+    if (!room) return fail_memory(b->run);
     if (interrupted()) return EXIT_INTERRUPTED;
     if (status) return fail_status(b->run, status, &err);
     return add(b, (bench_result) { .kind = BENCH_ENCODE, .tokens = n, .batch = batch, .beam = 1, .units = batch });
