@@ -26,6 +26,8 @@ typedef struct cut {
 
 static int ceil_divide(int a, int b) { return (a + b - 1) / b; }
 
+static int task_queries(const trine_attention_job *job) { return job->in_bf16 ? job->many_queries : job->tile_queries; }
+
 /* Chunk c of n over the tiles [begin, end). */
 static void chunk_tiles(int *begin, int *end, int c, int n)
 {
@@ -41,7 +43,7 @@ static int cut_batch(cut *cuts, int *partial_rows, const trine_attention_job *jo
     for (int s = 0; s < job->batch->n_segments; s++) {
         const trine_segment *segment = &job->batch->segments[s];
         cut *c = &cuts[s];
-        *c = (cut) { n_tasks, ceil_divide(segment->n_rows, job->tile_queries), 1, rows };
+        *c = (cut) { n_tasks, ceil_divide(segment->n_rows, task_queries(job)), 1, rows };
         if (segment->n_rows <= SPLIT_SEGMENT && segment->n_rows <= job->tile_queries && rows + segment->n_rows <= SPLIT_ROWS) {
             const trine_attention_keys keys = trine_attention_keys_of(job, segment);
             int begin, end;
@@ -100,15 +102,23 @@ static void run_task(void *user, int piece, int thread)
     const trine_segment *segment = &job->batch->segments[index];
     const cut *c = &cuts[index];
     const int rest = task - c->first_task, chunk = rest % c->n_chunks, kv_head = rest / c->n_chunks % spec->n_kv_heads;
-    const int first = rest / c->n_chunks / spec->n_kv_heads * job->tile_queries;
-    const int n = trine_min_int(job->tile_queries, segment->n_rows - first);
+    const int first = rest / c->n_chunks / spec->n_kv_heads * task_queries(job);
+    const int n = trine_min_int(task_queries(job), segment->n_rows - first);
     const trine_attention_keys keys = trine_attention_keys_of(job, segment);
     const trine_attention_scratch s = trine_attention_scratch_at(scratch, job);
     const size_t d = (size_t)spec->d_head;
     int begin, end;
     trine_attention_tiles(&begin, &end, &keys, job->cross ? first : segment->pos - keys.base + first, n);
     chunk_tiles(&begin, &end, chunk, c->n_chunks);
-    trine_attention_tile(job, &s, segment, kv_head, first, n, begin, end);
+    const bool few = n * job->group <= TRINE_FEW_ROWS;
+    if (job->in_bf16 && !few && c->n_chunks == 1) {
+        trine_attention_many(out, job, scratch, segment, &keys, kv_head, first, n, begin, end);
+        return;
+    }
+    if (keys.kv && few)
+        trine_attention_few(job, &s, segment, &keys, kv_head, first, n, begin, end);
+    else
+        trine_attention_tile(job, &s, segment, kv_head, first, n, begin, end);
     for (int i = 0; i < n; i++)
         for (int g = 0; g < job->group; g++) {
             const int r = i * job->group + g, head = kv_head * job->group + g;
@@ -225,6 +235,24 @@ static void check(trine_pass *p, const trine_attention_job *job)
     }
 }
 
+/* Floats a thread works with, whatever its tasks are. */
+static size_t scratch_size(const trine_attention_job *job)
+{
+    const size_t tile = trine_attention_tile_size(job), many = job->kernels->pair.gemm ? trine_attention_many_size(job) : 0;
+    return trine_round_up(tile > many ? tile : many, 16);
+}
+
+/* Whether many rows may be computed in bf16: the processor is faster so, and all keys lie in a cache of less than f32. */
+static bool may_use_bf16(const trine_attention_job *job)
+{
+    if (!job->kernels->pair.gemm) return false;
+    for (int s = 0; s < job->batch->n_segments; s++) {
+        const trine_kv *kv = job->cross ? job->batch->segments[s].cross : job->batch->segments[s].self;
+        if (!kv || trine_kv_get_shape(kv)->type == TRINE_F32) return false;
+    }
+    return true;
+}
+
 static trine_mat attention(trine_pass *p, trine_attention_job *job, const char *name)
 {
     const trine_attention_spec *spec = job->spec;
@@ -235,9 +263,10 @@ static trine_mat attention(trine_pass *p, trine_attention_job *job, const char *
     if (p->failed) return out;
     job->group = spec->n_heads / spec->n_kv_heads;
     job->tile_queries = trine_max_int(1, TRINE_QUERY_ROWS / job->group);
+    job->many_queries = trine_max_int(1, TRINE_MANY_ROWS / job->group);
 
     /* Sizes follow from the number of rows alone, so that a pass measured with the most rows has room for every other. */
-    const size_t mark = trine_arena_mark(p->arena), stride = trine_attention_scratch_size(job);
+    const size_t mark = trine_arena_mark(p->arena), stride = scratch_size(job);
     float *scratch = trine_pass_alloc(p, stride * (size_t)n_threads, sizeof(float));
     cut *cuts = trine_pass_alloc(p, (size_t)trine_max_int(n_rows, p->batch->n_segments), sizeof *cuts);
     float *partials = trine_pass_alloc(p, (size_t)trine_min_int(n_rows, SPLIT_ROWS) * (size_t)spec->n_heads * CHUNKS,
@@ -247,6 +276,7 @@ static trine_mat attention(trine_pass *p, trine_attention_job *job, const char *
 
     if (bias) trine_relative_buckets(bucket, bias);
     job->bucket = bucket;
+    job->in_bf16 = !p->tracer && may_use_bf16(job); /* who looks inside sees f32 */
     if (!job->cross) append(p, spec->layer, job->k, job->v, false, scratch, stride);
     int partial_rows;
     const int n_tasks = cut_batch(cuts, &partial_rows, job);

@@ -9,8 +9,10 @@
 #include "blocks/kv_cache.h"
 
 #define TRINE_QUERY_ROWS 64
-#define TRINE_FEW_ROWS 16 /* most rows of a step over a cache: keys and values are then read as they lie */
-#define TRINE_FEW_TILES 8 /* and as many tiles of them are softened at once */
+#define TRINE_FEW_ROWS 16   /* most rows of a step over a cache: keys and values are then read as they lie */
+#define TRINE_FEW_TILES 8   /* and as many tiles of them are softened at once */
+#define TRINE_MANY_ROWS 256 /* most rows of a tile in bf16 */
+#define TRINE_MANY_PAGES 4  /* of keys at a time there */
 
 /* One call of attention, the same for all its segments. */
 typedef struct trine_attention_job {
@@ -20,7 +22,9 @@ typedef struct trine_attention_job {
     trine_mat q, k, v; /* k, v: of the pass; data NULL in cross attention */
     bool cross;
     int group;              /* query heads a kv head */
-    int tile_queries;       /* tokens a tile of queries */
+    bool in_bf16;           /* where there are many rows */
+    int tile_queries;       /* tokens a tile of queries, in f32 */
+    int many_queries;       /* and in bf16 */
     const uint16_t *bucket; /* [max_distance + 1] of the relative bias, by distance; or NULL */
 } trine_attention_job;
 
@@ -47,8 +51,9 @@ typedef struct trine_attention_scratch {
     float *queries;          /* [TRINE_FEW_ROWS] queries as the kernels of the cache's type want them */
     float *bias;             /* [group, TRINE_KV_PAGE + tile_queries]: by distance */
 } trine_attention_scratch;
-/* Floats of it. */
-size_t trine_attention_scratch_size(const trine_attention_job *job);
+/* Floats of it, and of what trine_attention_many needs. */
+size_t trine_attention_tile_size(const trine_attention_job *job);
+size_t trine_attention_many_size(const trine_attention_job *job);
 trine_attention_scratch trine_attention_scratch_at(float *memory, const trine_attention_job *job);
 
 /* Queries [first, first + n) of a segment, all heads of one kv head, times scale, into s->q. */
@@ -62,6 +67,13 @@ int trine_attention_scores(const trine_attention_job *job, const trine_attention
 bool trine_attention_finish_scores(const trine_attention_job *job, const trine_attention_scratch *s,
                                    const trine_attention_keys *keys, int query_index, int kv_head, int n, int tile, float *scores,
                                    size_t stride);
+/* Scores of keys [k0, k0 + n) that a query at index t must not see become -INFINITY. Returns whether any is left. */
+bool trine_attention_mask(float *scores, const trine_attention_keys *keys, int t, int k0, int n);
+/* The end of the keys that some query of [first, last] sees, of a block of TRINE_MANY_PAGES from k0 on; at most k0 when none. */
+int trine_attention_last_key(const trine_attention_keys *keys, int first, int last, int k0);
+/* The bias of a block of keys depends on key - query only: a row of it a head, shifted by one from query to query. Element x of
+ * out [group][wide], x < n, is for a distance of nearest + x: nearest is the first key less the last query. */
+void trine_attention_bias(float *out, size_t wide, const trine_attention_job *job, int kv_head, int64_t nearest, int n);
 /* The running softmax: starts rows of d values; takes n scores more of each row, which become exp(score - max). */
 void trine_attention_start(const trine_attention_scratch *s, int rows, size_t d);
 void trine_attention_soften(const trine_kernels *kernels, const trine_attention_scratch *s, int rows, size_t d, size_t stride,
@@ -73,6 +85,10 @@ void trine_attention_tile(const trine_attention_job *job, const trine_attention_
 /* The same for at most TRINE_FEW_ROWS rows over a cache, none of whose elements is unpacked to memory. */
 void trine_attention_few(const trine_attention_job *job, const trine_attention_scratch *s, const trine_segment *segment,
                          const trine_attention_keys *keys, int kv_head, int first, int n, int begin, int end);
+
+/* The same for many rows, in bf16, and divided: rows of `out`. */
+void trine_attention_many(trine_mat out, const trine_attention_job *job, float *scratch, const trine_segment *segment,
+                          const trine_attention_keys *keys, int kv_head, int first, int n, int begin, int end);
 
 /* Gives the tracer the weights of the batch's only segment as "<name>.<layer>" [n_heads, n_queries, n_keys]. The one place
  * where something n x n exists: memory of its own, not the arena's, because no plan should count on it. */

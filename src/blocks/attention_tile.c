@@ -59,7 +59,7 @@ static size_t scores_size(size_t rows)
 
 static size_t queries_size(size_t d) { return TRINE_FEW_ROWS * trine_kv_query_bytes(d) / sizeof(float); }
 
-size_t trine_attention_scratch_size(const trine_attention_job *job)
+size_t trine_attention_tile_size(const trine_attention_job *job)
 {
     const size_t rows = scratch_rows(job), d = (size_t)job->spec->d_head;
     return 2 * padded(rows * d) + scores_size(rows) + 2 * padded(rows) + 2 * padded(d * PAGE) +
@@ -134,19 +134,26 @@ static const float *load_values(size_t *stride, const trine_attention_job *job, 
 
 /* The bias of a tile depends on key - query only: one row of it a head, shifted by one from query to query. Element x of a
  * row is for distance (first key - last query) + x. */
-static void load_bias(const trine_attention_job *job, const trine_attention_scratch *s, int kv_head, int64_t nearest, int n)
+void trine_attention_bias(float *out, size_t wide, const trine_attention_job *job, int kv_head, int64_t nearest, int n)
 {
     const trine_relative_bias *bias = job->spec->bias;
-    const size_t wide = (size_t)(PAGE + job->tile_queries);
     for (int x = 0; x < n; x++) {
         const size_t at = (size_t)trine_relative_bucket(job->bucket, bias, nearest + x) * (size_t)bias->n_heads +
                           (size_t)kv_head * (size_t)job->group;
-        for (int g = 0; g < job->group; g++) s->bias[(size_t)g * wide + (size_t)x] = bias->table[at + (size_t)g];
+        for (int g = 0; g < job->group; g++) out[(size_t)g * wide + (size_t)x] = bias->table[at + (size_t)g];
     }
 }
 
-/* Scores of keys [k0, k0 + n) that a query at index t must not see become -INFINITY. Returns whether any is left. */
-static bool apply_mask(float *scores, const trine_attention_keys *keys, int t, int k0, int n)
+int trine_attention_last_key(const trine_attention_keys *keys, int first, int last, int k0)
+{
+    int low, high, unused;
+    visible(&low, &unused, keys, first);
+    visible(&unused, &high, keys, last);
+    high = high > keys->prefix ? high : keys->prefix;
+    return k0 + PAGE * TRINE_MANY_PAGES <= low && k0 >= keys->prefix ? k0 : high;
+}
+
+bool trine_attention_mask(float *scores, const trine_attention_keys *keys, int t, int k0, int n)
 {
     int low, high;
     visible(&low, &high, keys, t);
@@ -167,14 +174,16 @@ bool trine_attention_finish_scores(const trine_attention_job *job, const trine_a
                                    size_t stride)
 {
     const int k0 = tile * PAGE, n_keys = trine_min_int(PAGE, keys->n - k0);
-    if (job->bucket) load_bias(job, s, kv_head, (int64_t)k0 - (query_index + n - 1), n_keys + n - 1);
+    if (job->bucket)
+        trine_attention_bias(s->bias, (size_t)(PAGE + job->tile_queries), job, kv_head, (int64_t)k0 - (query_index + n - 1),
+                             n_keys + n - 1);
     bool any = false;
     for (int i = 0; i < n; i++)
         for (int g = 0; g < job->group; g++, scores += stride) {
             if (job->bucket)
                 job->kernels->add(scores, s->bias + (size_t)g * (size_t)(PAGE + job->tile_queries) + (size_t)(n - 1 - i),
                                   (size_t)n_keys);
-            if (apply_mask(scores, keys, query_index + i, k0, n_keys)) any = true;
+            if (trine_attention_mask(scores, keys, query_index + i, k0, n_keys)) any = true;
         }
     return any;
 }
@@ -230,10 +239,6 @@ void trine_attention_tile(const trine_attention_job *job, const trine_attention_
     const int rows = n * job->group, width = kernels->panel_cols;
     const int query_index = job->cross ? first : segment->pos - keys.base + first;
 
-    if (keys.kv && rows <= TRINE_FEW_ROWS) {
-        trine_attention_few(job, s, segment, &keys, kv_head, first, n, begin, end);
-        return;
-    }
     trine_attention_load_queries(job, s, segment, kv_head, first, n);
     trine_attention_start(s, rows, d);
     for (int tile = begin; tile < end; tile++) {

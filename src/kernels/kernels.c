@@ -6,6 +6,7 @@ void trine_kernels_init(trine_kernels *k, trine_cpu level)
     *k = (trine_kernels) { .level = level };
     trine_kernels_ref(k);
     trine_kv_kernels_init(k->kv, level);
+    trine_pair_kernels_init(&k->pair, level);
 #if defined(__x86_64__)
     if (level < TRINE_CPU_AVX2) return;
     trine_kernels_avx2(k);

@@ -9,6 +9,7 @@
 
 #include "base/cpu.h"
 #include "kernels/kv_kernels.h"
+#include "kernels/pair_kernels.h"
 #include "quant/quant.h"
 
 /* ---- products ---- */
@@ -169,6 +170,7 @@ typedef struct trine_kernels {
     trine_rope_angles_fn *rope_angles;
     trine_rope_turn_fn *rope_half, *rope_interleaved;
     trine_kv_kernels kv[TRINE_DTYPE_COUNT];
+    trine_pair_kernels pair;
 } trine_kernels;
 
 /* Fills the table for a level that this machine runs. */

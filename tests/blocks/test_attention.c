@@ -28,6 +28,7 @@ typedef struct scene {
     history past[MAX_SEGMENTS];
     float *q, *k, *v, *out; /* of the pass */
     trine_dtype type;       /* of the cache; F32 without one */
+    trine_cpu level;
 } scene;
 
 static float *floats(size_t n)
@@ -130,30 +131,43 @@ static float most_of(const float *x, int n)
 }
 
 /* How far a result may be off: values are of order 1, and scores, too, so that exp amplifies nothing, and 1e-5 is enough for f32.
+ * Scores off by e change a weight by a factor of exp(+-2e).
+ *
  * Over levels the kernels round a query, each 32 elements to P in [-L, L] times their largest / L, and so the scores by at most
- * e = scale sum over blocks of (largest |q| / 2L) (sum of |k|); a score off by e changes a weight by a factor of
- * exp(+-2e). And they round the weights of a page times their values' scales, each by largest / 2L'. L is 4063 and 127, L' at
- * least 16319 (kernels/kv_kernels.h). */
+ * e = scale sum over blocks of (largest |q| / 2L) (sum of |k|). And they round the weights of a page times their values' scales,
+ * each by largest / 2L'. L is 4063 and 127 in q8_0 and q4_0, L' at least 16319 (kernels/kv_kernels.h).
+ *
+ * In bf16 queries, keys, weights and values are each off by half a step, 2^-8 of themselves, and weights by the exponential's
+ * 2^-13.7 (kernels/x86/pair_avx512_bf16.c), as their sum is: e = scale sum of |q k| (2^-7 + 2^-16). */
 static double tolerance(const scene *s, int index, int row, int head, const double *weights)
 {
-    const int d = s->spec.d_head, n = s->past[index].n, kv_head = head / (s->spec.n_heads / s->spec.n_kv_heads);
+    const int d = s->spec.d_head, n = s->past[index].n, group = s->spec.n_heads / s->spec.n_kv_heads, kv_head = head / group;
     const size_t narrow = (size_t)(s->spec.n_kv_heads * d);
     const float *q = s->q + (size_t)(s->segments[index].first_row + row) * (size_t)(s->spec.n_heads * d) + (size_t)(head * d);
     double most_e = 0, most_v = 0, most_weight = 0;
-    if (s->type != TRINE_Q8_0 && s->type != TRINE_Q4_0) return 1e-5;
+    trine_kernels kernels;
+    trine_kernels_init(&kernels, s->level);
+    const bool levels = s->type == TRINE_Q8_0 || s->type == TRINE_Q4_0;
+    const bool bf16 = kernels.pair.gemm && s->type != TRINE_F32 && s->segments[index].n_rows * group > TRINE_FEW_ROWS;
     for (int j = 0; j < n; j++) {
         double e = 0;
         const float *k = s->past[index].k + (size_t)j * narrow + (size_t)(kv_head * d);
         for (int b = 0; b < d; b += 32) {
-            double sum = 0;
-            for (int i = b; i < b + 32; i++) sum += fabs((double)k[i]);
-            e += (double)most_of(q + b, 32) / (s->type == TRINE_Q8_0 ? 2 * 4063 : 2 * 127) * sum;
+            double sum = 0, products = 0;
+            const int end = b + 32 < d ? b + 32 : d;
+            for (int i = b; i < end; i++) {
+                sum += fabs((double)k[i]);
+                products += fabs((double)q[i] * (double)k[i]);
+            }
+            if (levels) e += (double)most_of(q + b, 32) / (s->type == TRINE_Q8_0 ? 2 * 4063 : 2 * 127) * sum;
+            if (bf16) e += products * (0x1p-7 + 0x1p-16);
         }
         most_e = fmax(most_e, e * (double)s->spec.scale);
         most_v = fmax(most_v, (double)most_of(s->past[index].v + (size_t)j * narrow + (size_t)(kv_head * d), d));
         most_weight = fmax(most_weight, weights[j]);
     }
-    return 1e-5 + most_v * expm1(2 * most_e) + (n + 63) * most_weight * most_v / (2 * 16319);
+    return 1e-5 + most_v * (expm1(2 * most_e) + (bf16 ? 0x1p-7 + 0x1p-11 : 0)) +
+           (levels ? (n + 63) * most_weight * most_v / (2 * 16319) : 0);
 }
 
 static void compare(const scene *s, bool cross)
@@ -295,6 +309,7 @@ static void run_cached(random_state *r, trine_cpu level, trine_dtype type)
         for (int b = 0; b < n_segments; b++)
             remember(&s.past[b], s.k + (size_t)s.segments[b].first_row * narrow, s.v + (size_t)s.segments[b].first_row * narrow,
                      narrow, s.spec.d_head, s.segments[b].n_rows, type);
+        s.level = level;
         run_pass(&s.batch, level, random_int(r, 1, 3), NULL, self_body, &s);
         compare(&s, false);
         for (int b = 0; b < n_segments; b++) trine_kv_commit(s.segments[b].self, s.segments[b].n_rows);
@@ -320,6 +335,7 @@ static void run_uncached(random_state *r, trine_cpu level)
     for (int b = 0; b < n_segments; b++)
         remember(&s.past[b], s.k + (size_t)s.segments[b].first_row * narrow, s.v + (size_t)s.segments[b].first_row * narrow, narrow,
                  s.spec.d_head, s.segments[b].n_rows, TRINE_F32);
+    s.level = level;
     run_pass(&s.batch, level, random_int(r, 1, 3), NULL, self_body, &s);
     compare(&s, false);
     free_inputs(&s);
@@ -344,6 +360,7 @@ static void run_cross(random_state *r, trine_cpu level, trine_dtype type)
     lay_out(&s, n_segments);
     make_inputs(&s, r);
     const size_t narrow = (size_t)(s.spec.n_kv_heads * s.spec.d_head);
+    s.level = level;
     run_pass(&s.batch, level, random_int(r, 1, 3), NULL, cross_append_body, &s);
     for (int b = 0; b < n_segments; b++) {
         remember(&s.past[b], s.k + (size_t)s.segments[b].first_row * narrow, s.v + (size_t)s.segments[b].first_row * narrow, narrow,
@@ -357,6 +374,7 @@ static void run_cross(random_state *r, trine_cpu level, trine_dtype type)
     }
     lay_out(&s, n_segments);
     make_inputs(&s, r);
+    s.level = level;
     run_pass(&s.batch, level, random_int(r, 1, 3), NULL, cross_body, &s);
     compare(&s, true);
     free_inputs(&s);
