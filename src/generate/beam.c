@@ -116,22 +116,33 @@ static bool is_end(const trine_beam_options *o, int32_t token)
     return false;
 }
 
-/* The best continuations of all beams into s->best. Among equals the earlier beam and the lower id come first. */
+/* Puts a continuation among the best. */
+static void consider(search *s, double sum, int beam, int32_t token)
+{
+    if (s->n_best == s->best_cap && sum <= s->best[s->n_best - 1].sum) return;
+    int at = s->n_best < s->best_cap ? s->n_best++ : s->n_best - 1;
+    for (; at > 0 && s->best[at - 1].sum < sum; at--) s->best[at] = s->best[at - 1];
+    s->best[at] = (candidate) { .sum = sum, .beam = beam, .token = token, .ends = is_end(s->o, token) };
+}
+
+/* The best continuations of all beams into s->best. Among equals the earlier beam and the lower id come first. Most of a vocabulary
+ * has no chance: a part of it whose largest logit has none is passed over whole. */
 static trine_status gather(search *s, trine_error *err)
 {
-    const int vocab = s->session->model->info.vocab;
+    enum { PART = 256 };
+    const trine_model *m = s->session->model;
+    const int vocab = m->info.vocab;
     s->n_best = 0;
     for (int b = 0; b < s->n_live; b++) {
         const float *logits = trine_sequence_logits(s->beams[b]);
         double log_total;
-        const trine_status status = trine_log_sum_exp(&log_total, logits, vocab, err);
+        const trine_status status = trine_log_sum_exp(&log_total, &m->kernels, logits, vocab, err);
         if (status) return status;
-        for (int32_t t = 0; t < vocab; t++) {
-            const double sum = s->sums[b] + ((double)logits[t] - log_total);
-            if (s->n_best == s->best_cap && sum <= s->best[s->n_best - 1].sum) continue;
-            int at = s->n_best < s->best_cap ? s->n_best++ : s->n_best - 1;
-            for (; at > 0 && s->best[at - 1].sum < sum; at--) s->best[at] = s->best[at - 1];
-            s->best[at] = (candidate) { .sum = sum, .beam = b, .token = t, .ends = is_end(s->o, t) };
+        for (int32_t from = 0; from < vocab; from += PART) {
+            const int32_t end = trine_min_int(from + PART, vocab);
+            const double most = s->sums[b] + ((double)m->kernels.max(logits + from, (size_t)(end - from)) - log_total);
+            if (s->n_best == s->best_cap && most <= s->best[s->n_best - 1].sum) continue;
+            for (int32_t t = from; t < end; t++) consider(s, s->sums[b] + ((double)logits[t] - log_total), b, t);
         }
     }
     return TRINE_OK;

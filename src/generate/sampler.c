@@ -21,6 +21,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/status.h"
 
@@ -32,6 +33,7 @@ typedef struct candidate {
 } candidate;
 
 struct trine_sampler {
+    const trine_kernels *kernels;
     int vocab;
     float temperature, top_p, min_p;
     int top_k;
@@ -68,13 +70,15 @@ static trine_status check_options(const trine_generate_options *o, trine_error *
     return TRINE_OK;
 }
 
-trine_status trine_sampler_open(trine_sampler **out, const trine_generate_options *o, int vocab, int ctx, trine_error *err)
+trine_status trine_sampler_open(trine_sampler **out, const trine_generate_options *o, const trine_kernels *kernels, int vocab,
+                                int ctx, trine_error *err)
 {
     *out = NULL;
     const trine_status status = check_options(o, err);
     if (status) return status;
     trine_sampler *s = calloc(1, sizeof *s);
     if (!s) goto no_memory;
+    s->kernels = kernels;
     s->vocab = vocab;
     s->temperature = o->temperature;
     s->top_k = o->top_k < vocab ? o->top_k : 0;
@@ -130,18 +134,28 @@ void trine_sampler_accept(trine_sampler *s, int32_t id)
     s->counts[id]++;
 }
 
-trine_status trine_log_sum_exp(double *out, const float *x, int n, trine_error *err)
+trine_status trine_log_sum_exp(double *out, const trine_kernels *kernels, const float *x, int n, trine_error *err)
 {
+    enum { PART = 1024 };
+    float part[PART];
+    bool fine = true;
     *out = 0;
-    float largest = -INFINITY;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++) fine &= x[i] <= FLT_MAX;
+    for (int i = 0; i < n && !fine; i++)
         if (!(x[i] <= FLT_MAX))
             return trine_fail(err, TRINE_ERROR_NUMERIC, "the logit of token %d is %g, expected a finite number", i, (double)x[i]);
-        if (x[i] > largest) largest = x[i];
-    }
+    float largest = -INFINITY;
+    for (int i = 0; !kernels && i < n; i++) largest = x[i] > largest ? x[i] : largest;
+    if (kernels) largest = kernels->max(x, (size_t)n);
     if (largest == -INFINITY) return trine_fail(err, TRINE_ERROR_NUMERIC, "the logits of all %d tokens are minus infinity", n);
+    /* In f32 over each part, in double over the parts: a vocabulary of exponentials in double is a tenth of a small model's step. */
     double sum = 0;
-    for (int i = 0; i < n; i++) sum += exp((double)x[i] - (double)largest);
+    for (int i = 0; !kernels && i < n; i++) sum += exp((double)x[i] - (double)largest);
+    for (int i = 0; kernels && i < n; i += PART) {
+        const size_t take = (size_t)(n - i < PART ? n - i : PART);
+        memcpy(part, x + i, take * sizeof *part);
+        sum += (double)kernels->exp_sum(part, largest, take);
+    }
     *out = (double)largest + log(sum);
     return TRINE_OK;
 }
@@ -159,6 +173,11 @@ static float penalised(const trine_sampler *s, const float *logits, int32_t id)
 static int32_t pick_greedy(const trine_sampler *s, const float *logits)
 {
     int32_t best = 0;
+    if (!s->penalises) {
+        const float largest = s->kernels->max(logits, (size_t)s->vocab);
+        while (logits[best] < largest) best++;
+        return best;
+    }
     float best_logit = penalised(s, logits, 0);
     for (int32_t id = 1; id < s->vocab; id++) {
         const float logit = penalised(s, logits, id);
@@ -272,7 +291,7 @@ static int32_t draw(trine_sampler *s, const float *logits)
 trine_status trine_sampler_pick(trine_choice *out, trine_sampler *s, const float *logits, trine_error *err)
 {
     double log_total;
-    const trine_status status = trine_log_sum_exp(&log_total, logits, s->vocab, err);
+    const trine_status status = trine_log_sum_exp(&log_total, s->kernels, logits, s->vocab, err);
     if (status) return status;
     out->id = s->temperature > 0 ? draw(s, logits) : pick_greedy(s, logits);
     out->log_prob = (double)logits[out->id] - log_total;

@@ -112,7 +112,9 @@ trine_status trine_turn_open(trine_turn *t, trine_session *session, const char *
     if (!status) status = read_prompt(t, prompt, err);
     if (!status) status = plan_length(t, err);
     if (!status) status = trine_stream_open(&t->stream, session->model->tokenizer, &t->o, err);
-    if (!status) status = trine_sampler_open(&t->sampler, &t->o, session->model->info.vocab, session->options.ctx, err);
+    if (!status)
+        status =
+            trine_sampler_open(&t->sampler, &t->o, &session->model->kernels, session->model->info.vocab, session->options.ctx, err);
     for (int i = 0; i < t->n_begin && !status; i++) trine_sampler_accept(t->sampler, t->begin[i]);
     return status;
 }

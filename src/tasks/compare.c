@@ -18,9 +18,10 @@ static int likeliest(const float *x, int n)
 
 trine_status trine_beside_add(trine_beside *b, const float *first, const float *logits, int vocab, int32_t gold, trine_error *err)
 {
+    const trine_kernels *kernels = b->s ? &b->s->model->kernels : NULL;
     double p_sum, q_sum, kl = 0;
-    trine_status status = trine_log_sum_exp(&p_sum, first, vocab, err);
-    if (!status) status = trine_log_sum_exp(&q_sum, logits, vocab, err);
+    trine_status status = trine_log_sum_exp(&p_sum, kernels, first, vocab, err);
+    if (!status) status = trine_log_sum_exp(&q_sum, kernels, logits, vocab, err);
     if (status) return status;
     for (int i = 0; i < vocab; i++) {
         const double p = (double)first[i] - p_sum;

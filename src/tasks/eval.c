@@ -20,9 +20,9 @@ trine_status trine_eval_needs_tokenizer(const trine_session *s, trine_error *err
     return trine_fail(err, TRINE_ERROR_NOT_FOUND, "eval: there is no tokenizer beside %s", s->model->info.path);
 }
 
-trine_status trine_eval_loss(double *out, const float *logits, int vocab, int32_t id, trine_error *err)
+trine_status trine_eval_loss(double *out, const trine_session *s, const float *logits, int vocab, int32_t id, trine_error *err)
 {
-    const trine_status status = trine_log_sum_exp(out, logits, vocab, err);
+    const trine_status status = trine_log_sum_exp(out, &s->model->kernels, logits, vocab, err);
     if (!status) *out -= logits[id];
     return status;
 }

@@ -37,6 +37,6 @@ trine_status trine_eval_progress(const trine_eval_options *o, int64_t done, int6
 /* Fails unless the model has a tokenizer. */
 trine_status trine_eval_needs_tokenizer(const trine_session *s, trine_error *err);
 /* -ln p(id) under one row of logits. */
-trine_status trine_eval_loss(double *out, const float *logits, int vocab, int32_t id, trine_error *err);
+trine_status trine_eval_loss(double *out, const trine_session *s, const float *logits, int vocab, int32_t id, trine_error *err);
 
 #endif

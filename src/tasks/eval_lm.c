@@ -48,7 +48,7 @@ static trine_status score_window(measure *m, const int32_t *ids, int n, int from
         for (int i = 0; i < rows && !status; i++) {
             const size_t row = (size_t)i * (size_t)vocab;
             double loss;
-            status = trine_eval_loss(&loss, logits.data + row, vocab, ids[at + i + 1], err);
+            status = trine_eval_loss(&loss, m->s, logits.data + row, vocab, ids[at + i + 1], err);
             if (!status && b) status = trine_beside_add(b, logits.data + row, other.data + row, vocab, ids[at + i + 1], err);
             m->loss += loss;
             m->n++;

@@ -63,7 +63,7 @@ static trine_status score_pass(masking *m, const trine_task_parts *parts, int fi
             const float *x = logits.data + (size_t)i * vocab;
             const int32_t gold = m->gold[from + i];
             double loss;
-            status = trine_eval_loss(&loss, x, vocab, gold, err);
+            status = trine_eval_loss(&loss, m->s, x, vocab, gold, err);
             if (!status && b) status = trine_beside_add(b, x, other.data + (size_t)i * vocab, vocab, gold, err);
             int best = 0;
             for (int id = 1; id < vocab; id++)

@@ -60,7 +60,7 @@ static trine_status score(measure *m, trine_session *s, const trine_encoding *so
         for (int i = 0; i < rows && !status; i++) {
             const size_t row = (size_t)i * (size_t)vocab;
             double loss;
-            status = trine_eval_loss(&loss, x.data + row, vocab, target[at + i], err);
+            status = trine_eval_loss(&loss, s, x.data + row, vocab, target[at + i], err);
             if (!status) status = trine_beside_add(b, x.data + row, y.data + row, vocab, target[at + i], err);
             m->loss += loss;
             m->n++;

@@ -8,8 +8,11 @@
 
 #include <cmocka.h>
 
+#include "base/cpu.h"
 #include "generate/sampler.h"
 #include "support/alloc.h"
+
+static trine_kernels kernels; /* the best of this machine */
 
 #define VOCAB 37
 
@@ -66,7 +69,7 @@ static trine_sampler *open_sampler(const trine_generate_options *o, int vocab)
 {
     trine_sampler *s;
     trine_error err;
-    if (trine_sampler_open(&s, o, vocab, 4096, &err)) fail_msg("%s", err.text);
+    if (trine_sampler_open(&s, o, &kernels, vocab, 4096, &err)) fail_msg("%s", err.text);
     return s;
 }
 
@@ -169,7 +172,7 @@ static void test_greedy(void **unused)
     assert_int_equal(c.id, 1); /* the lower of two equals */
     double sum = 0;
     for (int i = 0; i < 6; i++) sum += exp((double)logits[i]);
-    assert_true(fabs(c.log_prob - (5 - log(sum))) < 1e-12);
+    assert_true(fabs(c.log_prob - (5 - log(sum))) < 1e-6); /* exponentials in f32 */
     trine_sampler_close(s);
 
     s = open_sampler(&(trine_generate_options) { .temperature = 1, .top_k = 1 }, 6);
@@ -274,7 +277,7 @@ static void test_options(void **unused)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         trine_sampler *s = (trine_sampler *)&s;
         trine_error err;
-        assert_int_equal(trine_sampler_open(&s, &bad[i].o, 10, 100, &err), TRINE_ERROR_ARGUMENT);
+        assert_int_equal(trine_sampler_open(&s, &bad[i].o, &kernels, 10, 100, &err), TRINE_ERROR_ARGUMENT);
         assert_null(s);
         assert_non_null(strstr(err.text, bad[i].field));
     }
@@ -296,7 +299,7 @@ static void test_allocations(void **unused)
     trine_sampler_close(s);
     for (long k = 1;; k++) {
         alloc_fail_at(k);
-        const trine_status status = trine_sampler_open(&s, &o, VOCAB, 100, NULL);
+        const trine_status status = trine_sampler_open(&s, &o, &kernels, VOCAB, 100, NULL);
         alloc_fail_at(0);
         if (!status) break;
         assert_int_equal(status, TRINE_ERROR_MEMORY);
@@ -306,12 +309,47 @@ static void test_allocations(void **unused)
     trine_sampler_close(s);
 }
 
+/* At every level what double gives: a part of 1024 exponentials is summed in f32. What is not finite is found wherever it is. */
+static void test_log_sum_exp(void **unused)
+{
+    (void)unused;
+    enum { MOST = 5000 };
+    static float x[MOST];
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
+        trine_kernels k;
+        trine_kernels_init(&k, (trine_cpu)level);
+        for (int n = 1; n <= MOST; n = n * 5 / 4 + 1) {
+            double exact, got;
+            trine_error err;
+            make_logits(x, n);
+            for (int i = 0; i < n; i += 7) x[i] = i ? -INFINITY : 3;
+            assert_int_equal(trine_log_sum_exp(&exact, NULL, x, n, &err), TRINE_OK);
+            assert_int_equal(trine_log_sum_exp(&got, &k, x, n, &err), TRINE_OK);
+            assert_true(fabs(got - exact) <= 1024 * 0x1p-24);
+            const float bad[] = { NAN, INFINITY };
+            for (int b = 0; b < 2; b++) {
+                const int at = n * 2 / 3;
+                const float held = x[at];
+                x[at] = bad[b];
+                assert_int_equal(trine_log_sum_exp(&got, &k, x, n, &err), TRINE_ERROR_NUMERIC);
+                char says[32];
+                snprintf(says, sizeof says, "token %d is", at);
+                assert_non_null(strstr(err.text, says));
+                x[at] = held;
+            }
+            for (int i = 0; i < n; i++) x[i] = -INFINITY;
+            assert_int_equal(trine_log_sum_exp(&got, &k, x, n, &err), TRINE_ERROR_NUMERIC);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_distributions), cmocka_unit_test(test_support),     cmocka_unit_test(test_greedy),
-        cmocka_unit_test(test_penalties),     cmocka_unit_test(test_seed),        cmocka_unit_test(test_numeric),
-        cmocka_unit_test(test_options),       cmocka_unit_test(test_allocations),
+        cmocka_unit_test(test_distributions), cmocka_unit_test(test_support),   cmocka_unit_test(test_log_sum_exp),
+        cmocka_unit_test(test_greedy),        cmocka_unit_test(test_penalties), cmocka_unit_test(test_seed),
+        cmocka_unit_test(test_numeric),       cmocka_unit_test(test_options),   cmocka_unit_test(test_allocations),
     };
+    trine_kernels_init(&kernels, trine_cpu_detect());
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
