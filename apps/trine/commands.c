@@ -126,7 +126,7 @@ const command trine_commands[] = {
       { { "generate -m gpt2 -n 40 \"Once upon a time\"", "" },
         { "generate -m SmolLM2.gguf --chat --temp 0 \"What is the capital of Peru?\"", "one question" },
         { "generate -m gpt2 --tokens 464,3290 -n 8 --temp 0 --json", "raw ids, no tokenizer" },
-        { "generate -m SmolLM2.gguf --chat --lines -f questions.txt --parallel 8 --json", "many, as one batch" } },
+        { "generate -m gpt2 --lines -f prompts.txt --parallel 8 --json", "many, as one batch" } },
       generate_main },
     { "chat",
       CMD_CHAT,

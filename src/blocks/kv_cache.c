@@ -163,12 +163,20 @@ static trine_kv_tile tile_of(const trine_kv_pool *pool, size_t place, int page)
     return (trine_kv_tile) { keys, keys + n * pool->keys_bytes };
 }
 
-static void copy_page(const trine_kv_pool *pool, int to, int from)
+/* The first n tokens of a page, or all where tokens share bytes. Beams copy one page or more at every step. */
+static void copy_page(const trine_kv_pool *pool, int to, int from, int n)
 {
+    const trine_dtype_info *type = trine_dtype_get(pool->shape.type);
+    const size_t d = (size_t)pool->shape.d_head, token = (size_t)type->block_bytes, row = TRINE_KV_PAGE * token;
     for (size_t place = 0; place < (size_t)pool->shape.n_layers * (size_t)pool->shape.n_kv_heads; place++) {
         const trine_kv_tile a = tile_of(pool, place, to), b = tile_of(pool, place, from);
-        memcpy(a.keys, b.keys, pool->keys_bytes);
-        memcpy(a.values, b.values, pool->keys_bytes);
+        if (type->block > 1) {
+            memcpy(a.keys, b.keys, pool->keys_bytes);
+            memcpy(a.values, b.values, pool->keys_bytes);
+            continue;
+        }
+        for (size_t i = 0; i < d; i++) memcpy((char *)a.keys + i * row, (const char *)b.keys + i * row, (size_t)n * token);
+        memcpy(a.values, b.values, (size_t)n * d * token);
     }
 }
 
@@ -253,7 +261,7 @@ trine_status trine_kv_reserve(trine_kv *kv, int n, trine_error *err)
     if (n && kv->length % TRINE_KV_PAGE && pool->references[kv->pages[last]] > 1) {
         const int copy = take_page(pool);
         if (copy < 0) goto none;
-        copy_page(pool, copy, kv->pages[last]);
+        copy_page(pool, copy, kv->pages[last], kv->length % TRINE_KV_PAGE);
         drop_page(pool, kv->pages[last]);
         kv->pages[last] = copy;
     }

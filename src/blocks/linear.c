@@ -15,7 +15,8 @@ enum {
 static trine_linear_path choose(const trine_linear_job *job)
 {
     const bool bf16 = job->w->type == TRINE_BF16 && job->kernels->bf16_gemm;
-    if (job->kernels->pack_panel[job->w->type] && job->x.rows >= TRINE_LINEAR_INTEGER_ROWS) return trine_linear_integer(job);
+    if (job->kernels->pack_panel[job->w->type] && job->x.rows >= trine_linear_integer_rows(job->w->type))
+        return trine_linear_integer(job);
     if (bf16 && job->x.rows >= TRINE_LINEAR_BF16_ROWS) return trine_linear_bf16(job);
     return job->x.rows <= FEW_ROWS ? trine_linear_few(job) : trine_linear_panels(job);
 }
@@ -42,8 +43,8 @@ typedef struct products {
  * every other. */
 static void measure(product *it)
 {
-    static const int last[] = { INT_MAX, FEW_ROWS, TRINE_LINEAR_BF16_ROWS - 1,
-                                TRINE_LINEAR_INTEGER_ROWS - 1 }; /* rows at which a path ends */
+    const int last[] = { INT_MAX, FEW_ROWS, TRINE_LINEAR_BF16_ROWS - 1,
+                         trine_linear_integer_rows(it->job.w->type) - 1 }; /* rows at which a path ends */
     for (size_t i = 0; i < sizeof last / sizeof *last; i++) {
         trine_linear_job fewer = it->job;
         fewer.x.rows = trine_min_int(it->job.x.rows, last[i]);

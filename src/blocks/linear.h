@@ -17,9 +17,10 @@ typedef struct trine_linear_job {
 } trine_linear_job;
 
 enum {
-    TRINE_LINEAR_INTEGER_ROWS = 4, /* from this many rows of x on a quantised W becomes bytes */
-    TRINE_LINEAR_BF16_ROWS = 7,    /* and x bf16 where W is and the processor multiplies it */
+    TRINE_LINEAR_BF16_ROWS = 7, /* from this many rows of x on it becomes bf16 where W is and the processor multiplies it */
 };
+/* And from this many on a quantised W becomes panels of bytes; before, rows of Q8_0 meet x as they are, with nothing to unpack. */
+static inline int trine_linear_integer_rows(trine_dtype type) { return type == TRINE_Q8_0 ? 8 : 4; }
 
 typedef struct trine_linear_path {
     int unit;    /* rows of W that are computed together: pieces are cut in multiples of it */

@@ -2,7 +2,7 @@
 #ifndef TRINE_GENERATE_SAMPLER_H
 #define TRINE_GENERATE_SAMPLER_H
 
-#include "kernels/kernels.h"
+#include "blocks/pass.h"
 #include "trine.h"
 
 typedef struct trine_sampler trine_sampler;

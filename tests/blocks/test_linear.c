@@ -106,7 +106,7 @@ static void linear_body(trine_pass *p, void *user)
 static float *byte_steps(const weights *m, int n_rows)
 {
     const trine_dtype_info *type = trine_dtype_get(m->w.type);
-    if (type->block == 1 || n_rows < TRINE_LINEAR_INTEGER_ROWS) return NULL;
+    if (type->block == 1 || n_rows < trine_linear_integer_rows(m->w.type)) return NULL;
     trine_kernels ref;
     trine_kernels_init(&ref, TRINE_CPU_SCALAR);
     const size_t n = (size_t)m->w.cols, row_bytes = n / (size_t)type->block * (size_t)type->block_bytes;
