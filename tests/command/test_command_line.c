@@ -224,7 +224,7 @@ static void wrong_options_are_explained(void **state)
     assert_error(run_trine(NULL, "generate", "--top_k", "3"), 2, "did you mean --top-k?");
     assert_error(run_trine(NULL, "generate", "-temp", "3"), 2, "did you mean --temp?");
     assert_error(run_trine(NULL, "embed", "--beam", "3"), 2,
-                 "--beam is an option of generate, translate, summarize, eval, not of embed");
+                 "--beam is an option of generate, translate, summarize, eval, quantize, not of embed");
     assert_error(run_trine(NULL, "generate", "-n", "many"), 2, "-n takes a whole number from 0 to 16777216, not 'many'");
     assert_error(run_trine(NULL, "generate", "-n"), 2, "-n needs a value: N");
     assert_error(run_trine(NULL, "generate", "--temp", "-1"), 2, "--temp takes a number from 0 to 100, not '-1'");
