@@ -7,7 +7,7 @@
 #include "base/size.h"
 
 enum {
-    FEW_ROWS = 48,      /* up to here W streams */
+    FEW_ROWS = 28,      /* up to here W streams */
     PART_ROWS = 64,     /* least rows of x in a piece that has not all of them */
     SMALL_WORK = 32768, /* multiplications below which a second thread costs more than it brings */
 };

@@ -1,90 +1,128 @@
 /* linear_panels.c - x W^T for many rows of x in f32: the arithmetic is the cost.
  *
- * For each slice of DEPTH columns, rows of W are turned into panels, [DEPTH][panel_cols], that stay in the second cache while
- * all rows of x pass over them, several rows by a panel's width at a time in registers (Goto & van de Geijn 2008, with x in place
- * of a packed A).
+ * x is laid out anew once for the product, eight rows side by side. For each slice of columns of W, some rows of it become a panel
+ * in the first cache, and all rows of x pass over it, eight at a time (Goto & van de Geijn 2008).
  *
- *        DEPTH                        x rows        panel        y
- *     +---------+   W rows          [ .......  ] x [ ....  ]  += [ .... ]
- *     |/////////|   block -> panels [ .......  ]   [ ....  ]     [ .... ]
+ *       slice                          x [slice][8]     panel [slice][width]      y
+ *     +---------+   W rows             [ ........ ] x   [     ......     ]    +=  [ ...... ]
+ *     |/////////|   width -> panel     [ ........ ]                               [ ...... ]
  *     +---------+
  *
  * A sum runs over slices in order and inside a slice in order, whichever thread computes it. */
+#include <string.h>
+
 #include "base/size.h"
 #include "blocks/linear.h"
 
 enum {
-    DEPTH = 512,      /* columns of W a panel holds; a multiple of every block of quant.h */
-    BLOCK_COLS = 256, /* most rows of W (columns of y) in a block of panels: 512 KiB of them */
-    UNPACK_ROWS = 16, /* rows of W unpacked at a time before they become a panel */
-    X_ROWS = 48,      /* rows of x that pass over all panels of a block before the next do */
+    SLICE = 192,      /* columns of W a panel holds: 36 KiB of them where a panel is widest */
+    SLICE_256 = 256,  /* of types whose blocks are 256 columns */
+    UNPACK_ROWS = 16, /* rows of W unpacked at a time before they become a part of a panel */
+    MOST_COLS = 240,  /* rows of W in a piece */
+    X_ROWS = 512,     /* rows of x that pass over a panel: their slice, and their rows of y, stay in the second cache */
 };
 
-static size_t no_bytes(const trine_linear_job *job)
+static int slice_of(const trine_linear_job *job) { return trine_dtype_get(job->w->type)->block > SLICE ? SLICE_256 : SLICE; }
+
+static size_t shared_bytes(const trine_linear_job *job)
 {
-    (void)job;
-    return 0;
+    size_t n;
+    const size_t rows = trine_round_up((size_t)job->x.rows, TRINE_GROUP);
+    return trine_mul_size(&n, rows, (size_t)job->x.cols * sizeof(float)) ? n : SIZE_MAX;
 }
 
-static size_t scratch_floats(const trine_linear_job *job)
+static size_t scratch_floats(const trine_linear_job *job) { return SLICE_256 * ((size_t)job->kernels->group_cols + UNPACK_ROWS); }
+
+/* Groups of rows that begin in [row, row + n). */
+static void prepare(const trine_linear_job *job, int row, int n)
 {
-    return (size_t)BLOCK_COLS * (size_t)trine_min_int(DEPTH, job->w->cols) + UNPACK_ROWS * DEPTH;
+    const size_t cols = (size_t)job->x.cols;
+    for (int i = (int)trine_round_up((size_t)row, TRINE_GROUP); i < row + n; i += TRINE_GROUP) {
+        float *group = (float *)job->shared + (size_t)i * cols;
+        const int take = trine_min_int(TRINE_GROUP, job->x.rows - i);
+        if (take < TRINE_GROUP) memset(group, 0, TRINE_GROUP * cols * sizeof *group);
+        job->kernels->transpose(group, TRINE_GROUP, job->x.data + (size_t)i * cols, cols, take, (int)cols);
+    }
 }
 
-/* Rows [first, first + n) of W, columns [k0, k0 + depth), as panels one after another. */
-static void make_panels(float *panels, const trine_linear_job *job, int first, int n, int k0, int depth, float *unpacked)
+/* Some rows of W and some of their columns. */
+typedef struct part {
+    const unsigned char *at;
+    int n_rows, n_cols;
+} part;
+
+static part part_of(const trine_linear_job *job, int first, int n_rows, int k0)
+{
+    const trine_dtype_info *type = trine_dtype_get(job->w->type);
+    return (part) { trine_linear_weight_row(job, first) + (size_t)(k0 / type->block) * (size_t)type->block_bytes,
+                    trine_min_int(job->kernels->group_cols, n_rows), trine_min_int(slice_of(job), job->w->cols - k0) };
+}
+
+static void make_panel(float *panel, const trine_linear_job *job, const part *w, float *unpacked)
 {
     const trine_kernels *kernels = job->kernels;
-    const trine_dtype_info *type = trine_dtype_get(job->w->type);
-    const size_t width = (size_t)kernels->panel_cols, before = (size_t)(k0 / type->block) * (size_t)type->block_bytes;
-    for (int j = 0; j < n; j += UNPACK_ROWS) {
-        const int take = trine_min_int(UNPACK_ROWS, n - j);
-        const unsigned char *rows = trine_linear_weight_row(job, first + j) + before;
-        float *panel = panels + (size_t)j / width * width * (size_t)depth + (size_t)j % width;
+    const size_t width = (size_t)kernels->group_cols, depth = (size_t)w->n_cols;
+    if (w->n_rows < (int)width) memset(panel, 0, width * depth * sizeof *panel);
+    for (int j = 0; j < w->n_rows; j += UNPACK_ROWS) {
+        const int take = trine_min_int(UNPACK_ROWS, w->n_rows - j);
+        const unsigned char *rows = w->at + (size_t)j * job->row_bytes;
         if (job->w->type == TRINE_F32) {
-            kernels->transpose(panel, width, rows, (size_t)job->w->cols, take, depth);
+            kernels->transpose(panel + j, width, rows, (size_t)job->w->cols, take, w->n_cols);
             continue;
         }
         for (int i = 0; i < take; i++)
-            kernels->unpack[job->w->type](unpacked + (size_t)i * DEPTH, rows + (size_t)i * job->row_bytes, (size_t)depth);
-        kernels->transpose(panel, width, unpacked, DEPTH, take, depth);
+            kernels->unpack[job->w->type](unpacked + (size_t)i * depth, rows + (size_t)i * job->row_bytes, depth);
+        kernels->transpose(panel + j, width, unpacked, depth, take, w->n_cols);
     }
+}
+
+/* Asks for a part's rows [from, to). What lies past the end of W is asked for in vain. */
+static void ask_for(const trine_linear_job *job, const part *w, int from, int to)
+{
+    const trine_dtype_info *type = trine_dtype_get(job->w->type);
+    const size_t bytes = (size_t)(w->n_cols / type->block) * (size_t)type->block_bytes;
+    for (int j = from; j < trine_min_int(to, w->n_rows); j++)
+        for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch(w->at + (size_t)j * job->row_bytes + at, 0, 2);
 }
 
 static void run(const trine_linear_job *job, int first, int n, int row, int n_rows, float *scratch)
 {
     const trine_kernels *kernels = job->kernels;
     const trine_weight *w = job->w;
-    const trine_mat y = job->y, x = job->x;
-    const int width = kernels->panel_cols;
-    float *unpacked = scratch, *panels = scratch + UNPACK_ROWS * DEPTH;
-    for (int k0 = 0; k0 < w->cols; k0 += DEPTH) {
-        const int depth = trine_min_int(DEPTH, w->cols - k0);
-        make_panels(panels, job, first, n, k0, depth, unpacked);
-        /* Rows of x outside, panels inside: a few rows of x stay in the first cache while the panels of the block pass. */
-        for (int i = 0; i < n_rows; i += X_ROWS) {
-            const size_t at = (size_t)(row + i);
-            const int take = trine_min_int(X_ROWS, n_rows - i);
+    const trine_mat y = job->y;
+    const int width = kernels->group_cols, slice = slice_of(job);
+    float *panel = scratch + UNPACK_ROWS * SLICE_256;
+    for (int k0 = 0; k0 < w->cols; k0 += slice)
+        for (int i = 0; i < n_rows; i += X_ROWS)
             for (int j = 0; j < n; j += width) {
-                const int c = first + j;
-                kernels->gemm_panel(y.data + at * (size_t)y.cols + (size_t)c, (size_t)y.cols,
-                                    x.data + at * (size_t)x.cols + (size_t)k0, (size_t)x.cols, take,
-                                    panels + (size_t)j * (size_t)depth, (size_t)width, trine_min_int(width, n - j), (size_t)depth,
-                                    w->bias ? w->bias + c : NULL, k0 > 0);
+                const int end = trine_min_int(i + X_ROWS, n_rows), share = (width * TRINE_GROUP + end - i - 1) / (end - i);
+                const part now = part_of(job, first + j, n - j, k0);
+                const part next = j + width < n ? part_of(job, first + j + width, n - j - width, k0)
+                                                : part_of(job, first, n, k0 + slice < w->cols ? k0 + slice : k0);
+                make_panel(panel, job, &now, scratch);
+                /* While rows of x pass, W's next rows come from memory. */
+                for (int g = i, asked = 0; g < end; g += TRINE_GROUP, asked += share) {
+                    const size_t at = (size_t)(row + g);
+                    ask_for(job, &next, asked, asked + share);
+                    kernels->gemm_group(y.data + at * (size_t)y.cols + (size_t)(first + j), (size_t)y.cols,
+                                        (const float *)job->shared + at * (size_t)w->cols + (size_t)k0 * TRINE_GROUP,
+                                        trine_min_int(TRINE_GROUP, end - g), panel, now.n_rows, (size_t)now.n_cols,
+                                        w->bias ? w->bias + first + j : NULL, k0 > 0);
+                }
             }
-        }
-    }
 }
 
 trine_linear_path trine_linear_panels(const trine_linear_job *job)
 {
-    const int width = job->kernels->panel_cols;
+    const int width = job->kernels->group_cols;
     return (trine_linear_path) {
         .unit = width,
-        .most = BLOCK_COLS / width * width,
+        .most = trine_max_int(MOST_COLS / width, 1) * width,
         .cuts_x = true,
-        .shared_bytes = no_bytes,
+        .x_unit = TRINE_GROUP, /* a group of rows belongs to one piece */
+        .shared_bytes = shared_bytes,
         .scratch_floats = scratch_floats,
+        .prepare = prepare,
         .run = run,
     };
 }

@@ -38,9 +38,16 @@ typedef void trine_dot_x8_fn(float *y, size_t y_stride, const unsigned char *x, 
 
 /* y[i * y_stride + j] = start + sum over k < depth of x[i * x_stride + k] * panel[k * panel_stride + j], i < n_rows,
  * j < n_cols <= panel_cols of the table. start is y's own content when `add`, else bias[j], or 0 when bias is NULL.
- * Columns of the panel from n_cols on are not read. The product of many rows; also both products of attention. */
+ * Columns of the panel from n_cols on are not read. Both products of attention. */
 typedef void trine_gemm_panel_fn(float *y, size_t y_stride, const float *x, size_t x_stride, int n_rows, const float *panel,
                                  size_t panel_stride, int n_cols, size_t depth, const float *bias, bool add);
+
+/* The same for up to TRINE_GROUP rows of x that lie together, x[k * TRINE_GROUP + i], and a panel of group_cols of the table that
+ * lies together, panel[k * group_cols + j]: the product of many rows of x with W. Rows of x past n_rows and columns of the panel past
+ * n_cols are read, and are any numbers. */
+enum { TRINE_GROUP = 8 };
+typedef void trine_gemm_group_fn(float *y, size_t y_stride, const float *x, int n_rows, const float *panel, int n_cols,
+                                 size_t depth, const float *bias, bool add);
 
 /* out[k * out_stride + i] = in[i * in_stride + k], i < n_rows, k < n_cols: rows of W (or keys) become a panel. in is
  * untyped because rows of a mapped file need not lie on a multiple of four bytes; in_stride counts floats. */
@@ -151,6 +158,8 @@ typedef struct trine_kernels {
     trine_pack_fn *pack_x8;
     trine_gemm_panel_fn *gemm_panel;
     int panel_cols; /* widest panel that gemm_panel takes */
+    trine_gemm_group_fn *gemm_group;
+    int group_cols; /* width of its panels */
     trine_transpose_fn *transpose;
     trine_quantize_row_fn *quantize_row;
     trine_pack_panel_fn *pack_panel[TRINE_DTYPE_COUNT]; /* NULL for types that are not quantised */

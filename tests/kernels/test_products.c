@@ -228,6 +228,54 @@ static void gemm_panels(void **state)
     }
 }
 
+static void run_group(random_state *r, const trine_kernels *k, int n_rows, int n_cols, size_t depth, int start)
+{
+    const size_t y_stride = (size_t)(n_cols + random_int(r, 0, 3)), width = (size_t)k->group_cols;
+    float *x = take(depth * TRINE_GROUP * sizeof *x), *panel = take(depth * width * sizeof *panel);
+    float *bias = take((size_t)n_cols * sizeof *bias), *before = take((size_t)n_rows * y_stride * sizeof *before);
+    guarded y = guard((size_t)(n_rows - 1) * y_stride + (size_t)n_cols, (size_t)random_int(r, 0, 3));
+    random_fill(r, x, depth * TRINE_GROUP, 1);
+    random_fill(r, panel, depth * width, 1);
+    random_fill(r, bias, (size_t)n_cols, 1);
+    random_fill(r, y.at, y.n, 1);
+    memcpy(before, y.at, y.n * sizeof *before);
+    k->gemm_group(y.at, y_stride, x, n_rows, panel, n_cols, depth, start == 1 ? bias : NULL, start == 2);
+    check_guards(&y);
+    for (int i = 0; i < n_rows; i++) {
+        for (int j = 0; j < n_cols; j++) {
+            const size_t at = (size_t)i * y_stride + (size_t)j;
+            double exact = start == 1 ? (double)bias[j] : start == 2 ? (double)before[at] : 0, size = fabs(exact);
+            for (size_t e = 0; e < depth; e++) {
+                const double term = (double)x[e * TRINE_GROUP + (size_t)i] * (double)panel[e * width + (size_t)j];
+                exact += term;
+                size += fabs(term);
+            }
+            close_to(y.at[at], exact, size, 16 * depth, "group", (int)k->level);
+        }
+        for (size_t gap = (size_t)n_cols; gap < y_stride && i + 1 < n_rows; gap++)
+            assert_memory_equal(&y.at[(size_t)i * y_stride + gap], &before[(size_t)i * y_stride + gap], sizeof(float));
+    }
+    free(x);
+    free(panel);
+    free(bias);
+    free(before);
+    free(y.memory);
+}
+
+static void gemm_groups(void **state)
+{
+    (void)state;
+    random_state r = random_open("gemm groups");
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
+        trine_kernels k;
+        trine_kernels_init(&k, (trine_cpu)level);
+        for (int n_cols = 1; n_cols <= k.group_cols; n_cols++)
+            for (int n_rows = 1; n_rows <= TRINE_GROUP; n_rows++)
+                run_group(&r, &k, n_rows, n_cols, (size_t)random_int(&r, 0, 67), random_int(&r, 0, 2));
+        run_group(&r, &k, TRINE_GROUP, k.group_cols, 192, 2);
+    }
+}
+
 static void transpositions(void **state)
 {
     (void)state;
@@ -398,8 +446,8 @@ static void complete_tables(void **state)
         trine_kernels_init(&k, (trine_cpu)level);
         for (int t = 0; t < N_TYPES; t++) assert_true(k.dot_tile[TYPES[t]] && k.unpack[TYPES[t]]);
         for (int m = 0; m < TRINE_MAP_COUNT; m++) assert_true(k.map[m] != NULL);
-        assert_true(k.level == (trine_cpu)level && k.gemm_panel && k.transpose && k.layer_norm && k.rms_norm && k.add &&
-                    k.multiply && k.scale);
+        assert_true(k.level == (trine_cpu)level && k.gemm_panel && k.gemm_group && k.transpose && k.layer_norm && k.rms_norm &&
+                    k.add && k.multiply && k.scale);
         assert_true(k.max && k.exp_sum && k.rope_angles && k.rope_half && k.rope_interleaved);
         assert_true(k.dot_tile[TRINE_I32] == NULL && k.unpack[TRINE_I64] == NULL);
     }
@@ -408,9 +456,9 @@ static void complete_tables(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(complete_tables), cmocka_unit_test(dot_tiles),      cmocka_unit_test(tiles_agree),
-        cmocka_unit_test(gemm_panels),     cmocka_unit_test(transpositions), cmocka_unit_test(unpacking),
-        cmocka_unit_test(sixteen_bits),    cmocka_unit_test(bf16_products),
+        cmocka_unit_test(complete_tables), cmocka_unit_test(dot_tiles),    cmocka_unit_test(tiles_agree),
+        cmocka_unit_test(gemm_panels),     cmocka_unit_test(gemm_groups),  cmocka_unit_test(transpositions),
+        cmocka_unit_test(unpacking),       cmocka_unit_test(sixteen_bits), cmocka_unit_test(bf16_products),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,6 +55,19 @@ void trine_gemm_panel_ref(float *y, size_t y_stride, const float *x, size_t x_st
     }
 }
 
+void trine_gemm_group_ref(float *y, size_t y_stride, const float *x, int n_rows, const float *panel, int n_cols, size_t depth,
+                          const float *bias, bool add)
+{
+    for (int i = 0; i < n_rows; i++)
+        for (int j = 0; j < n_cols; j++) {
+            float *out = y + (size_t)i * y_stride + (size_t)j;
+            double sum = add ? (double)*out : bias ? (double)bias[j] : 0.0;
+            for (size_t k = 0; k < depth; k++)
+                sum += (double)x[k * TRINE_GROUP + (size_t)i] * (double)panel[k * TRINE_PANEL_REF + (size_t)j];
+            *out = (float)sum;
+        }
+}
+
 void trine_transpose_ref(float *out, size_t out_stride, const void *in, size_t in_stride, int n_rows, int n_cols)
 {
     for (int i = 0; i < n_rows; i++)

@@ -8,8 +8,7 @@
  *
  * Between slices sums wait in f32, so a sum's order is that of depth from the bias on, however depth is cut.
  *
- * Packing transposes W in units of two elements, 32 bits: a tile of 16 rows by 32 elements becomes 16 lines of 64 bytes. Half of it
- * is done by the loads: a register takes 16 bytes of four rows, so that two rounds of shuffles remain of four. */
+ * Packing transposes W in units of two elements, 32 bits: a tile of 16 rows by 32 elements becomes 16 lines of 64 bytes. */
 #ifndef TRINE_KERNELS_BF16_X86_H
 #define TRINE_KERNELS_BF16_X86_H
 
@@ -17,42 +16,16 @@
 #include <string.h>
 
 #include "kernels/kernels.h"
+#include "kernels/x86/transpose_avx512.h"
 
 enum { TILE_BYTES = 1024, STEP_BYTES = 2 * TILE_BYTES, ROW_BYTES = 64, TILE_LINES = 16 };
-
-#define TRINE_UNROLL_16 _Pragma("GCC unroll 16")
-
-/* 16 rows of 64 bytes, `stride` apart, to 16 lines of 64 bytes: line i is the 32-bit units i of all rows. */
-static inline __attribute__((always_inline)) void pack_tile(unsigned char *out, const unsigned char *in, size_t stride)
-{
-    __m512i r[16];
-    TRINE_UNROLL_16 for (int i = 0; i < 16; i++)
-    {
-        /* The quarter i / 4 of rows i % 4 and those 4, 8 and 12 below it. */
-        const unsigned char *from = in + (size_t)(i % 4) * stride + 16 * (i / 4);
-        __m512i v = _mm512_castsi128_si512(_mm_loadu_si128((const void *)from));
-        v = _mm512_mask_broadcast_i32x4(v, 0x00F0, _mm_loadu_si128((const void *)(from + 4 * stride)));
-        v = _mm512_mask_broadcast_i32x4(v, 0x0F00, _mm_loadu_si128((const void *)(from + 8 * stride)));
-        r[i] = _mm512_mask_broadcast_i32x4(v, 0xF000, _mm_loadu_si128((const void *)(from + 12 * stride)));
-    }
-    TRINE_UNROLL_16 for (int q = 0; q < 16; q += 4)
-    {
-        const __m512i a = _mm512_unpacklo_epi32(r[q], r[q + 1]), b = _mm512_unpackhi_epi32(r[q], r[q + 1]);
-        const __m512i c = _mm512_unpacklo_epi32(r[q + 2], r[q + 3]), d = _mm512_unpackhi_epi32(r[q + 2], r[q + 3]);
-        unsigned char *to = out + ROW_BYTES * q;
-        _mm512_storeu_si512(to, _mm512_unpacklo_epi64(a, c));
-        _mm512_storeu_si512(to + ROW_BYTES, _mm512_unpackhi_epi64(a, c));
-        _mm512_storeu_si512(to + 2 * ROW_BYTES, _mm512_unpacklo_epi64(b, d));
-        _mm512_storeu_si512(to + 3 * ROW_BYTES, _mm512_unpackhi_epi64(b, d));
-    }
-}
 
 /* A tile that lacks rows or elements; those are zeros. */
 static void pack_part_of_tile(unsigned char *out, const unsigned char *in, size_t stride, int n_rows, size_t bytes)
 {
     unsigned char whole[TILE_LINES * ROW_BYTES] = { 0 };
     for (int i = 0; i < n_rows; i++) memcpy(whole + i * ROW_BYTES, in + (size_t)i * stride, bytes);
-    pack_tile(out, whole, ROW_BYTES);
+    transpose_16x16(out, ROW_BYTES, whole, ROW_BYTES);
 }
 
 /* One block of the work: columns [col, col + n_cols) of y, steps [step, step + n_steps) of depth. */
@@ -92,7 +65,7 @@ static void pack_slice(const slice *s)
             const unsigned char *from = in + (size_t)(s->step + k) * ROW_BYTES;
             unsigned char *to = s->panel + k * STEP_BYTES + half * TILE_BYTES;
             if (n_rows == TILE_LINES && left >= TRINE_BF16_STEP)
-                pack_tile(to, from, p->w_stride);
+                transpose_16x16(to, ROW_BYTES, from, p->w_stride);
             else
                 pack_part_of_tile(to, from, p->w_stride, n_rows, left < TRINE_BF16_STEP ? 2 * (size_t)left : ROW_BYTES);
         }
