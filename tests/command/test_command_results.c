@@ -237,7 +237,8 @@ static void embed_writes_floats_exactly(void **state)
         at = strchr(at, '\n');
         *at++ = 0;
     }
-    assert_int_equal(trine_embed_batch(v[0], s, texts, 40, &as, &err), TRINE_OK);
+    /* One by one, as the command takes what a pipe brings: how many rows a pass has decides how sums are rounded. */
+    for (int i = 0; i < 40; i++) assert_int_equal(trine_embed_batch(v[i], s, &texts[i], 1, &as, &err), TRINE_OK);
     for (int i = 0; i < 40; i++) {
         json_t *doc = document(&r, i);
         for (size_t k = 0; k < 16; k++)
