@@ -276,7 +276,7 @@ static trine_mat attention(trine_pass *p, trine_attention_job *job, const char *
 
     if (bias) trine_relative_buckets(bucket, bias);
     job->bucket = bucket;
-    job->in_bf16 = !p->tracer && may_use_bf16(job); /* who looks inside sees f32 */
+    job->in_bf16 = may_use_bf16(job);
     if (!job->cross) append(p, spec->layer, job->k, job->v, false, scratch, stride);
     int partial_rows;
     const int n_tasks = cut_batch(cuts, &partial_rows, job);

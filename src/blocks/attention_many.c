@@ -22,6 +22,7 @@ typedef struct many {
     uint16_t *q, *weights, *keys,
         *values;                    /* left sides: [rows][deep] and [ROWS][KEYS]; right sides: [deep][KEYS] and [KEYS][wide] */
     float *scores, *out, *unpacked; /* [ROWS][KEYS], [rows][wide], a tile */
+    float *middle;                  /* [d_head] of the keys: see find_middle */
     float *max, *sum, *fade, *bias; /* [rows], [rows], [ROWS], [group][KEYS + tile_queries] */
     size_t deep, wide;              /* d_head to whole steps, and to whole panels */
 } many;
@@ -46,6 +47,7 @@ static many many_at(float *memory, size_t *size, const trine_attention_job *job)
     TAKE(scores, float, (size_t)ROWS *KEYS);
     TAKE(out, float, rows *m.wide);
     TAKE(unpacked, float, d *PAGE);
+    TAKE(middle, float, d);
     TAKE(max, float, rows);
     TAKE(sum, float, rows);
     TAKE(fade, float, ROWS);
@@ -62,6 +64,22 @@ size_t trine_attention_many_size(const trine_attention_job *job)
     return size;
 }
 
+/* What keys have in common, from the first page that is seen. It is taken off all keys before they are rounded: every score of a
+ * query is then less by the same number, which the softmax does not see, and rounding errors, which are parts of the numbers
+ * rounded, shrink to those of the differences (Zhang et al. 2024, SageAttention, sec. 3.2). */
+static void find_middle(const many *m, const trine_attention_job *job, const trine_attention_keys *keys, int kv_head, int page)
+{
+    const size_t d = (size_t)job->spec->d_head;
+    const int n = trine_min_int(PAGE, keys->n - page * PAGE);
+    job->kernels->kv[trine_kv_get_shape(keys->kv)->type].unpack_keys(
+        m->unpacked, trine_kv_get_tile(keys->kv, job->spec->layer, kv_head, page).keys, d);
+    for (size_t i = 0; i < d; i++) {
+        float sum = 0;
+        for (int t = 0; t < n; t++) sum += m->unpacked[i * PAGE + (size_t)t];
+        m->middle[i] = sum / (float)n;
+    }
+}
+
 /* Pages [page, page + n) of keys and values as right sides of KEYS columns, and of KEYS rows. */
 static void make_ready(const many *m, const trine_attention_job *job, const trine_attention_keys *keys, int kv_head, int page,
                        int n)
@@ -73,10 +91,10 @@ static void make_ready(const many *m, const trine_attention_job *job, const trin
         const trine_kv_tile tile = trine_kv_get_tile(keys->kv, job->spec->layer, kv_head, page + i);
         const int n_keys = trine_min_int(PAGE, keys->n - (page + i) * PAGE);
         kv->unpack_keys(m->unpacked, tile.keys, d);
-        pair->right(m->keys + (size_t)(i * PAGE / COLS) * m->deep * COLS, m->deep * COLS, m->unpacked, PAGE, (int)d, (int)m->deep,
-                    PAGE);
+        pair->right(m->keys + (size_t)(i * PAGE / COLS) * m->deep * COLS, m->deep * COLS, m->unpacked, PAGE, m->middle, (int)d,
+                    (int)m->deep, PAGE);
         kv->unpack_values(m->unpacked, tile.values, n_keys, d);
-        pair->right(m->values + (size_t)(i * PAGE) * COLS, (size_t)KEYS * COLS, m->unpacked, d, n_keys, PAGE, (int)d);
+        pair->right(m->values + (size_t)(i * PAGE) * COLS, (size_t)KEYS * COLS, m->unpacked, d, NULL, n_keys, PAGE, (int)d);
     }
 }
 
@@ -111,6 +129,7 @@ void trine_attention_many(trine_mat out, const trine_attention_job *job, float *
         m.max[r] = -INFINITY;
         m.sum[r] = 0;
     }
+    if (begin < end) find_middle(&m, job, keys, kv_head, begin);
     pair->begin();
     memset(m.out, 0, all_rows(job) * m.wide * sizeof *m.out);
     for (int page = begin; page < end; page += TRINE_MANY_PAGES) {

@@ -31,4 +31,5 @@ void trine_kernels_exact(trine_kernels *k)
     }
     k->bf16_round = NULL;
     k->bf16_gemm = NULL;
+    k->pair = (trine_pair_kernels) { .gemm = NULL };
 }

@@ -21,8 +21,10 @@ typedef void trine_pair_gemm_fn(float *y, size_t y_stride, const uint16_t *left,
                                 size_t panel, int n_panels, int n_steps, bool add);
 /* A row as a left side: n elements times `factor` to row `row`, zeros up to whole steps. */
 typedef void trine_pair_left_fn(uint16_t *out, size_t group, int row, const float *x, float factor, size_t n);
-/* in[k * stride + j] as a right side: k < n_rows, zeros up to `rows` (even); j < n_cols, zeros up to whole panels. */
-typedef void trine_pair_right_fn(uint16_t *out, size_t panel, const float *in, size_t stride, int n_rows, int rows, int n_cols);
+/* in[k * stride + j] - less[k] (NULL: as it is) as a right side: k < n_rows, zeros up to `rows` (even); j < n_cols, zeros up to whole
+ * panels. */
+typedef void trine_pair_right_fn(uint16_t *out, size_t panel, const float *in, size_t stride, const float *less, int n_rows,
+                                 int rows, int n_cols);
 /* The running softmax of n_rows rows of n scores: exp(score - max) as a left side, zeros up to whole steps of 32; sum = sum fade + those.
  * A row's max only follows its largest score when that is more than 8 beyond it: then fade is exp(old max - max), else 1. */
 typedef void trine_pair_soften_fn(uint16_t *out, size_t group, const float *scores, size_t stride, int n_rows, int n, float *max,

@@ -138,17 +138,20 @@ static float most_of(const float *x, int n)
  * each by largest / 2L'. L is 4063 and 127 in q8_0 and q4_0, L' at least 16319 (kernels/kv_kernels.h).
  *
  * In bf16 queries, keys, weights and values are each off by half a step, 2^-8 of themselves, and weights by the exponential's
- * 2^-13.7 (kernels/x86/pair_avx512_bf16.c), as their sum is: e = scale sum of |q k| (2^-7 + 2^-16). */
+ * 2^-13.7 (kernels/x86/pair_avx512_bf16.c), as their sum is: e = scale sum of |q| (|k| + largest |k|) (2^-7 + 2^-16), for what keys have in common is taken off before they
+ * are rounded, and that is no larger than the largest. */
 static double tolerance(const scene *s, int index, int row, int head, const double *weights)
 {
     const int d = s->spec.d_head, n = s->past[index].n, group = s->spec.n_heads / s->spec.n_kv_heads, kv_head = head / group;
     const size_t narrow = (size_t)(s->spec.n_kv_heads * d);
     const float *q = s->q + (size_t)(s->segments[index].first_row + row) * (size_t)(s->spec.n_heads * d) + (size_t)(head * d);
-    double most_e = 0, most_v = 0, most_weight = 0;
+    double most_e = 0, most_v = 0, most_weight = 0, most_k = 0;
     trine_kernels kernels;
     trine_kernels_init(&kernels, s->level);
     const bool levels = s->type == TRINE_Q8_0 || s->type == TRINE_Q4_0;
     const bool bf16 = kernels.pair.gemm && s->type != TRINE_F32 && s->segments[index].n_rows * group > TRINE_FEW_ROWS;
+    for (int j = 0; j < n; j++)
+        most_k = fmax(most_k, (double)most_of(s->past[index].k + (size_t)j * narrow + (size_t)(kv_head * d), d));
     for (int j = 0; j < n; j++) {
         double e = 0;
         const float *k = s->past[index].k + (size_t)j * narrow + (size_t)(kv_head * d);
@@ -157,7 +160,7 @@ static double tolerance(const scene *s, int index, int row, int head, const doub
             const int end = b + 32 < d ? b + 32 : d;
             for (int i = b; i < end; i++) {
                 sum += fabs((double)k[i]);
-                products += fabs((double)q[i] * (double)k[i]);
+                products += fabs((double)q[i]) * (fabs((double)k[i]) + most_k);
             }
             if (levels) e += (double)most_of(q + b, 32) / (s->type == TRINE_Q8_0 ? 2 * 4063 : 2 * 127) * sum;
             if (bf16) e += products * (0x1p-7 + 0x1p-16);

@@ -68,18 +68,21 @@ static void left(uint16_t *out, size_t group, int row, const float *x, float fac
     }
 }
 
-static void right(uint16_t *out, size_t panel, const float *in, size_t stride, int n_rows, int rows, int n_cols)
+static void right(uint16_t *out, size_t panel, const float *in, size_t stride, const float *less, int n_rows, int rows, int n_cols)
 {
     /* Elements 0 and 16, 1 and 17, ... of a vector side by side: pairs. */
     const __m512i pairs = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4,
                                            19, 3, 18, 2, 17, 1, 16, 0);
     for (int k = 0; k < rows; k += 2, out += 2 * COLS) {
         uint16_t *to = out;
+        const __m512 less_first = _mm512_set1_ps(less && k < n_rows ? less[k] : 0);
+        const __m512 less_second = _mm512_set1_ps(less && k + 1 < n_rows ? less[k + 1] : 0);
         for (int j = 0; j < n_cols; j += COLS, to += panel) {
             const __mmask16 lanes = first_lanes((size_t)(n_cols - j));
             const float *at = in + (size_t)k * stride + (size_t)j;
-            const __m512 first = _mm512_maskz_loadu_ps(k < n_rows ? lanes : 0, at);
-            const __m512 second = k + 1 < n_rows ? _mm512_maskz_loadu_ps(lanes, at + stride) : _mm512_setzero_ps();
+            const __mmask16 here = k < n_rows ? lanes : 0, next = k + 1 < n_rows ? lanes : 0;
+            const __m512 first = _mm512_maskz_sub_ps(here, _mm512_maskz_loadu_ps(here, at), less_first);
+            const __m512 second = _mm512_maskz_sub_ps(next, _mm512_maskz_loadu_ps(next, at + stride), less_second);
             _mm512_storeu_si512(to, _mm512_permutexvar_epi16(pairs, two_of(first, second)));
         }
     }
