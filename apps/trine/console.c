@@ -154,6 +154,8 @@ int fail_usage(run *r, const char *format, ...)
 static const char *remedy(const run *r, trine_status status, const char *text)
 {
     const unsigned id = r->command ? (unsigned)r->command->id : 0;
+    if (status == TRINE_ERROR_MEMORY && strstr(text, "no memory"))
+        return "; close other programs, or take a smaller model (`trine quantize` makes one)";
     if (status != TRINE_ERROR_TOO_LONG) return "";
     if ((id & (CMD_FILL | CMD_CLASSIFY | CMD_TAG | CMD_EMBED)) && !r->args.truncate && !r->args.chunk &&
         !strstr(text, "--truncate"))

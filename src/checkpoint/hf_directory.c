@@ -44,7 +44,8 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const trine_tensor *)a)->name, ((const trine_tensor *)b)->name);
 }
 
-/* Every tensor that the index names must be in the shard it names. */
+/* Every tensor that the index names must be in the shard it names. What else a named shard holds is loaded with it, as transformers
+ * does. */
 static trine_status check_index(const trine_checkpoint *c, const json_t *map, const json_t *opened, const char *path,
                                 trine_error *err)
 {

@@ -61,6 +61,8 @@ trine_status trine_pass_measure(size_t *bytes, const trine_model *m, const trine
                                 trine_tracer *tracer, trine_error *err);
 /* Fails unless 0 <= ids[i] < vocab for all; `what` names the caller in the text. */
 trine_status trine_check_ids(const trine_model *m, const int32_t *ids, int n, const char *what, trine_error *err);
+/* Fails unless the model knows the types of all tokens; 0 is known to all. */
+trine_status trine_check_types(const trine_model *m, const int32_t *types, int n, trine_error *err);
 
 /* A session in numbers, before anything is taken. */
 typedef struct trine_session_plan {

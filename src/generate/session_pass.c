@@ -33,11 +33,9 @@ trine_status trine_pass_measure(size_t *bytes, const trine_model *m, const trine
     trine_arena counter;
     trine_kernels exact;
     trine_arena_measure(&counter);
-    trine_pass p = { .arena = &counter,
-                     .kernels = kernels_of(&exact, m, tracer),
-                     .n_threads = n_threads,
-                     .batch = batch,
-                     .tracer = tracer };
+    trine_pass p = {
+        .arena = &counter, .kernels = kernels_of(&exact, m, tracer), .n_threads = n_threads, .batch = batch, .tracer = tracer
+    };
     forward(m, &p, kind);
     *bytes = counter.peak;
     return trine_pass_status(&p, err);
@@ -83,6 +81,20 @@ trine_status trine_check_ids(const trine_model *m, const int32_t *ids, int n, co
     return TRINE_OK;
 }
 
+trine_status trine_check_types(const trine_model *m, const int32_t *types, int n, trine_error *err)
+{
+    for (int i = 0; i < n; i++) {
+        if (types[i] == 0 || (types[i] > 0 && types[i] < m->n_types)) continue;
+        if (m->n_types < 2)
+            return trine_fail(err, TRINE_ERROR_ARGUMENT,
+                              "token %d has type %d, but tokens of %s have no types: leave them out, or all 0", i, (int)types[i],
+                              m->info.family);
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "token %d has type %d; this model knows the types 0 to %d", i, (int)types[i],
+                          m->n_types - 1);
+    }
+    return TRINE_OK;
+}
+
 /* Lays the texts one after another into the session's batch. */
 static trine_status lay_out(trine_batch *batch, trine_session *s, const trine_texts *texts, trine_error *err)
 {
@@ -100,9 +112,11 @@ static trine_status lay_out(trine_batch *batch, trine_session *s, const trine_te
             return trine_fail(err, TRINE_ERROR_TOO_LONG,
                               "text %d has %d tokens and %d came before it, and one pass takes %d (batch_tokens)", i, n,
                               batch->n_rows, s->rows_cap);
-        const trine_status status = trine_check_ids(m, texts->ids[i], n, "session", err);
-        if (status) return status;
         const int32_t *types = texts->types ? texts->types[i] : NULL;
+        trine_status status = trine_check_ids(m, texts->ids[i], n, "session", err);
+        /* Tokenizers give a pair types whether the model knows any or not; a caller's own are checked where they come in. */
+        if (!status && types && m->n_types) status = trine_check_types(m, types, n, err);
+        if (status) return status;
         for (int t = 0; t < n; t++) {
             s->ids[batch->n_rows + t] = texts->ids[i][t];
             s->types[batch->n_rows + t] = types ? types[t] : 0;

@@ -189,6 +189,10 @@ static trine_status plan_for(trine_session_plan *plan, const trine_model *m, con
     if (o->batch_tokens < o->n_sequences)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "session: batch_tokens is %d, expected at least n_sequences, %d",
                           o->batch_tokens, o->n_sequences);
+    if (o->mask == TRINE_MASK_PREFIX && o->prefix > ctx)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT,
+                          "a prefix of %d tokens is longer than a whole text, of %d tokens at most here: give a prefix of 1 to %d",
+                          o->prefix, ctx, ctx);
     if (o->mask == TRINE_MASK_PREFIX && o->prefix > o->batch_tokens)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "session: a prefix of %d tokens needs as many batch_tokens, not %d", o->prefix,
                           o->batch_tokens);

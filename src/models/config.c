@@ -134,12 +134,17 @@ trine_activation trine_read_activation(trine_loader *l, const char *key, const c
     return kind;
 }
 
-/* The name that id2label gives label i, or NULL. Keys are "0", "1"...: JSON has no integer keys. */
-static const char *label_name(const json_t *id2label, int i)
+enum { NUMBER_MAX = 32 };
+
+/* The name that id2label gives label i, or NULL. Keys are "0", "1"...: JSON has no integer keys. A whole number as a name is spelt in
+ * `digits`; what is neither text nor number names nothing. */
+static const char *label_name(char digits[NUMBER_MAX], const json_t *id2label, int i)
 {
-    char key[16];
-    snprintf(key, sizeof key, "%d", i);
-    return json_string_value(json_object_get(id2label, key));
+    snprintf(digits, NUMBER_MAX, "%d", i);
+    const json_t *name = json_object_get(id2label, digits);
+    if (!json_is_integer(name)) return json_string_value(name);
+    snprintf(digits, NUMBER_MAX, "%lld", (long long)json_integer_value(name));
+    return digits;
 }
 
 void trine_read_labels(trine_loader *l, int n_labels)
@@ -152,10 +157,15 @@ void trine_read_labels(trine_loader *l, int n_labels)
                         json_object_size(id2label), n_labels);
     char **labels = trine_load_alloc(l, (size_t)n_labels, sizeof *labels);
     for (int i = 0; labels && i < n_labels; i++) {
-        char fallback[24];
-        snprintf(fallback, sizeof fallback, "LABEL_%d", i);
-        const char *name = label_name(id2label, i);
-        if (!name) name = fallback;
+        char digits[NUMBER_MAX], unnamed[NUMBER_MAX];
+        snprintf(unnamed, sizeof unnamed, "LABEL_%d", i); /* as transformers has it where there is no id2label */
+        const char *name = id2label ? label_name(digits, id2label, i) : unnamed;
+        if (!name) {
+            trine_load_fail(
+                l, TRINE_ERROR_FORMAT,
+                "config.json \"id2label\" has no name for label %d: expected \"%d\": \"name\", a text or a whole number", i, i);
+            return;
+        }
         labels[i] = trine_load_alloc(l, strlen(name) + 1, 1);
         if (!labels[i]) return;
         strcpy(labels[i], name);

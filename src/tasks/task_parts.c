@@ -63,6 +63,8 @@ static trine_status add_raw(trine_task_parts *parts, const trine_session *s, con
     if (o->n_ids > limit)
         return trine_fail(err, TRINE_ERROR_TOO_LONG, "%s: %d ids, and %s takes %d here", task, o->n_ids, s->model->info.family,
                           limit);
+    const trine_status status = o->types ? trine_check_types(s->model, o->types, o->n_ids, err) : TRINE_OK;
+    if (status) return status;
     trine_task_part *p = new_part(parts, o->n_ids, index, err);
     if (!p) return TRINE_ERROR_MEMORY;
     memcpy(p->ids, o->ids, (size_t)o->n_ids * sizeof *p->ids);

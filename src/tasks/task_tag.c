@@ -17,7 +17,8 @@ static bool is_word_character(const char *text, size_t at, size_t n)
 }
 
 /* Whether a token goes on with the word of the token before it. WordPiece says so; other vocabularies mark blanks only, so there a
- * word is a run of letters and digits. */
+ * word is a run of letters and digits. (transformers ends words at blanks alone, so that its "Paris." takes the full stop into the
+ * entity whatever label that has.) */
 static bool continues_word(const trine_tokenizer *t, const char *text, size_t n, int32_t id, trine_span span, trine_span before)
 {
     const char *token = trine_tokenizer_token(t, id);

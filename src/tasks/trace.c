@@ -132,7 +132,8 @@ trine_status trine_trace(int *n_tensors, trine_session *s, const char *out_path,
                           s->model->info.family);
     if (o->ids) {
         if (!o->n_ids) return trine_fail(err, TRINE_ERROR_EMPTY, "trace: there are no ids");
-        return trace_ids(n_tensors, s, out_path, o, o->ids, o->types, o->n_ids, err);
+        const trine_status status = o->types ? trine_check_types(s->model, o->types, o->n_ids, err) : TRINE_OK;
+        return status ? status : trace_ids(n_tensors, s, out_path, o, o->ids, o->types, o->n_ids, err);
     }
     if (!o->text || !o->text[0]) return trine_fail(err, TRINE_ERROR_EMPTY, "trace: the text is empty");
     if (!s->model->tokenizer)

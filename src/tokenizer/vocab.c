@@ -50,7 +50,7 @@ trine_status trine_vocab_set(trine_vocab *v, int32_t id, const char *text, size_
         v->cap = cap;
     }
     char *copy = keep(v, text, n);
-    if (!copy) return trine_fail(err, TRINE_ERROR_MEMORY, "vocabulary: no memory for token %d", id);
+    if (!copy) return trine_fail(err, TRINE_ERROR_MEMORY, "vocabulary: no memory for token %d of %zu bytes", id, n);
     if (!v->pieces[id].text) v->n_present++;
     v->pieces[id] = (trine_piece) { copy, (uint32_t)n };
     if (id >= v->n) v->n = id + 1;

@@ -213,6 +213,14 @@ static void test_shards(void **state)
     trine_checkpoint_forget(c, trine_checkpoint_find(c, "c"));
     trine_checkpoint_close(c);
 
+    /* An index that names some of a shard's tensors: the others are there as well. */
+    write_text(index, "{\"weight_map\":{\"b\":\"one.safetensors\"}}");
+    assert_int_equal(trine_checkpoint_open(&c, dir, NULL), TRINE_OK);
+    assert_int_equal(trine_checkpoint_n_tensors(c), 2);
+    assert_non_null(trine_checkpoint_find(c, "a"));
+    assert_null(trine_checkpoint_find(c, "c")); /* of a shard that is not named */
+    trine_checkpoint_close(c);
+
     static const struct {
         const char *map;
         trine_status status;

@@ -3,6 +3,8 @@
 
 #include <ctype.h>
 
+#include "support/temp.h"
+
 static const char *const commands[] = { "inspect", "trace", "tokenize", "detokenize", "fill",      "classify",
                                         "tag",     "embed", "generate", "chat",       "translate", "summarize",
                                         "eval",    "bench", "convert",  "quantize",   "help",      "version" };
@@ -249,16 +251,26 @@ static void wrong_options_are_explained(void **state)
 static void contradictions_are_refused(void **state)
 {
     (void)state;
+    temp_make();
     assert_error(run_trine(NULL, "fill", "-m", MLM, "-p", "a", "b"), 2, "text is given twice");
     assert_error(run_trine(NULL, "fill", "-m", MLM, "--lines", "b"), 2, "--lines reads a file or standard input");
     assert_error(run_trine(NULL, "fill", "-m", MLM, "--truncate", "--chunk", "b"), 2, "exclude each other");
     assert_error(run_trine(NULL, "fill", "-m", MLM, "--tokens", "2,4,3", "--token-types", "0"), 2, "as many as --tokens");
+    assert_error(run_trine(NULL, "embed", "-m", MLM, "--tokens", "2,4", "--token-types", "0,9"), 2,
+                 "token 1 has type 9; this model knows the types 0 to 1");
+    assert_error(
+        run_trine(NULL, "trace", "-m", LLAMA, "--tokens", "2,4", "--token-types", "0,1", "--out", temp_path("x.safetensors")), 2,
+        "token 1 has type 1, but tokens of llama have no types");
+    assert_error(
+        run_trine(NULL, "trace", "-m", LLAMA, "--tokens", "2,4", "--mask", "prefix:9", "--out", temp_path("x.safetensors")), 2,
+        "longer than a whole text, of 2 tokens");
     assert_error(run_trine(NULL, "trace", "-m", MLM, "a"), 2, "--out FILE");
     assert_error(run_trine(NULL, "convert", "-m", MLM), 2, "-o OUT");
     assert_error(run_trine(NULL, "tokenize", "-m", MLM, "--ids", "--json", "a"), 2, "exclude each other");
     assert_error(run_trine(NULL, "inspect", "-m", MLM, LABELS), 2, "given twice");
     assert_error(run_trine(NULL, "generate", "-m", LLAMA, "--system", "x", "a"), 2, "add --chat");
     assert_error(run_trine(NULL, "embed", "-m", MLM, "--similarity", "one"), 2, "two texts or more");
+    temp_remove();
 }
 
 static void forms_of_an_option_mean_the_same(void **state)

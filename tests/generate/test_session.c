@@ -79,6 +79,7 @@ static void test_arguments(void **unused)
         { "generate/gpt2", { .mask = (trine_mask)7 }, "mask" },
         { "generate/gpt2", { .mask = TRINE_MASK_PREFIX }, "prefix" },
         { "generate/gpt2", { .mask = TRINE_MASK_PREFIX, .prefix = 20, .batch_tokens = 19 }, "batch_tokens" },
+        { "generate/gpt2", { .ctx = 32, .mask = TRINE_MASK_PREFIX, .prefix = 33 }, "give a prefix of 1 to 32" },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         trine_model *m = open_model(bad[i].model);

@@ -104,6 +104,8 @@ static void test_lying_fields(void **state)
         { "bert-mlm", "quantization_config", "{\"quant_method\":\"gptq\"}", TRINE_ERROR_UNSUPPORTED, "quantization_config" },
         { "llama3", "num_local_experts", "8", TRINE_ERROR_UNSUPPORTED, "num_local_experts" },
         { "bert-classify", "id2label", "{\"0\":\"A\"}", TRINE_ERROR_FORMAT, "names 1 labels, but the classifier has 3" },
+        { "bert-classify", "id2label", "{\"0\":\"A\",\"1\":null,\"2\":\"C\"}", TRINE_ERROR_FORMAT, "no name for label 1" },
+        { "bert-classify", "id2label", "{\"0\":\"A\",\"1\":\"B\",\"3\":\"C\"}", TRINE_ERROR_FORMAT, "no name for label 2" },
         { "roberta-mlm", "pad_token_id", "65", TRINE_ERROR_FORMAT, "max_position_embeddings" },
         { "distilbert-mlm", "dim", "27", TRINE_ERROR_FORMAT, "4 heads, which do not divide a width of 27" },
         { "gpt2", "n_head", "5", TRINE_ERROR_FORMAT, "5 heads, which do not divide a width of 28" },
@@ -254,6 +256,20 @@ static void test_facts(void **state)
     runner_close(&m);
 }
 
+/* Labels that are numbers in config.json are names spelt in digits. */
+static void test_labels_that_are_numbers(void **state)
+{
+    (void)state;
+    trine_model m;
+    trine_error err = { 0 };
+    copy_with_field("bert-classify", "id2label", "{\"0\": 7, \"1\": -12, \"2\": \"C\"}");
+    if (runner_open(&m, temp_path("."), NULL, &err)) fail_msg("%s", err.text);
+    assert_string_equal(m.labels[0], "7");
+    assert_string_equal(m.labels[1], "-12");
+    assert_string_equal(m.labels[2], "C");
+    runner_close(&m);
+}
+
 /* Whichever allocation fails, opening says so and gives everything back (the sanitizer's leak check is the witness). */
 static void test_no_memory(void **state)
 {
@@ -309,6 +325,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_lying_fields, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lying_tensors, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_labels_that_are_numbers, set_up, tear_down),
         cmocka_unit_test(test_facts),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_bad_texts),

@@ -96,6 +96,7 @@ bert_model *trine_bert_load_body(trine_loader *l, const char *prefix, const char
     w->words = trine_load_matrix(l, info->vocab, d, "%sembeddings.word_embeddings.weight", prefix);
     w->positions = trine_load_matrix(l, info->max_tokens, d, "%sembeddings.position_embeddings.weight", prefix);
     w->types = trine_load_matrix(l, n_types, d, "%sembeddings.token_type_embeddings.weight", prefix);
+    l->m->n_types = w->types.rows;
     w->embedding_norm = trine_bert_load_norm(l, d, "%sembeddings.LayerNorm", prefix);
     info->vocab = w->words.rows;
     info->max_tokens = w->positions.rows;
