@@ -74,6 +74,8 @@ typedef struct arguments {
     bool help, quiet, json;
     const char *model, *cpu;
     int ctx, threads;
+    int rope_scaling; /* index into its choices */
+    float rope_scale;
     trine_dtype cache_type;
     mask_value mask;
 

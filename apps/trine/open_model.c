@@ -99,6 +99,12 @@ int open_model(run *r)
     if (code) return code;
     trine_error err = { 0 };
     trine_model_options options = { .cpu = a->cpu, .log = r->command->id == CMD_INSPECT ? NULL : log_to_note, .log_user = r };
+    if (GIVEN(a, rope_scale)) {
+        options.rope_scaling = a->rope_scaling ? "linear" : "yarn";
+        options.rope_scale = a->rope_scale;
+    } else if (GIVEN(a, rope_scaling)) {
+        return fail_usage(r, "--rope-scaling says how; --rope-scale X says by how much");
+    }
     trine_status status = trine_model_open(&r->model, a->model, &options, &err);
     if (status) return fail_status(r, status, &err);
     r->info = trine_model_get_info(r->model);
@@ -168,6 +174,10 @@ int open_session(run *r, trine_session_options options)
     options.cache_type = a->cache_type;
     options.mask = a->mask.kind;
     options.prefix = a->mask.prefix;
+    const int trained = r->info->max_tokens;
+    if (trained && options.ctx > trained && strcmp(r->info->positions, "rotary") == 0 && r->command->id != CMD_BENCH)
+        return fail_usage(r, "-c %d is more than the %d tokens this model has positions for; --rope-scale %d stretches them",
+                          options.ctx, trained, (options.ctx + trained - 1) / trained);
     trine_status status = trine_session_open(&r->session, r->model, &options, &err);
     if (status) return fail_status(r, status, &err);
     trine_session_memory(&r->memory, r->session);

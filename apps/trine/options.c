@@ -198,6 +198,12 @@ const option trine_options[] = {
       .help = "type of the key-value cache (default: f32 or f16, by its size)" },
     { "cache-type", .argument = "TYPE,TYPE", .kind = OPTION_TYPES, .group = GROUP_MODEL, .choices = "f32|f16|bf16|q8_0|q4_0",
       .commands = CMD_BENCH, .offset = FIELD(cache_types), .help = "types of the key-value cache (default: by its size)" },
+    { "rope-scale", .argument = "X", .kind = OPTION_REAL, .group = GROUP_MODEL, .min = 1, .max = 1e6, .commands = RUNNERS,
+      .offset = FIELD(rope_scale), .help = "rotary positions: read texts X times as long as the model was trained on",
+      .more = "A context beyond the trained one is refused without it. What the model makes of such a text is not what it was trained "
+              "for; yarn does it the least harm." },
+    { "rope-scaling", .argument = "KIND", .kind = OPTION_CHOICE, .group = GROUP_MODEL, .choices = "yarn|linear", .fallback = "yarn",
+      .commands = RUNNERS, .offset = FIELD(rope_scaling), .help = "how --rope-scale stretches them" },
     { "mask", .argument = "MASK", .kind = OPTION_MASK, .group = GROUP_MODEL, .choices = "bidirectional|causal|prefix:N",
       .commands = RUNNERS & ~(CMD_CHAT | CMD_BENCH), .offset = FIELD(mask),
       .help = "which tokens a token sees (default: as the model was trained)",

@@ -276,6 +276,8 @@ static void announce(const trine_model *m, const trine_session_plan *plan, int w
         snprintf(text, sizeof text, "context: %d tokens, %s cache of %s", ctx, trine_dtype_name(plan->options.cache_type), cache);
     if (ctx < wanted)
         snprintf(text + n, sizeof text - (size_t)n, " (free memory allows no more of the model's %d)", wanted);
+    else if (m->info.max_tokens && ctx > m->info.max_tokens)
+        snprintf(text + n, sizeof text - (size_t)n, ", more than the %d the model has positions for", m->info.max_tokens);
     else if (m->info.max_tokens)
         snprintf(text + n, sizeof text - (size_t)n, " (the model's limit)");
     m->log(m->log_user, text);
@@ -313,6 +315,7 @@ trine_status trine_session_make_plan(trine_session_plan *out, const trine_model 
         if (!status && all_bytes(out) <= limit) announce(m, out, wanted);
     } else {
         status = plan_for(out, m, &asked, ctx, limit, err);
+        if (!status && m->info.max_tokens && ctx > m->info.max_tokens && all_bytes(out) <= limit) announce(m, out, ctx);
     }
     if (status) return status;
     return all_bytes(out) <= limit ? TRINE_OK : refuse(m, &asked, out, ctx, limit, err);

@@ -137,6 +137,10 @@ static trine_status open_parts(trine_model *m, const char *path, const trine_mod
         m->family = NULL; /* load has freed what it took */
         return trine_fail_in(err, status, "'%s'", path);
     }
+    if (m->rope_scaling && strcmp(m->info.positions, "rotary") != 0)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "'%s': rope_scaling is for rotary positions, and this %s has %s ones", path,
+                          m->info.family, m->info.positions);
+    m->rope_scaling = NULL; /* the caller's */
     status = open_tokenizer(m, err);
     if (!status) status = fill_tokens(m, err);
     return status ? status : fill_pooling(m, err);
@@ -152,6 +156,8 @@ trine_status trine_model_open(trine_model **out, const char *path, const trine_m
     if (!options) options = &none;
     m->log = options->log;
     m->log_user = options->log_user;
+    m->rope_scaling = options->rope_scaling;
+    m->rope_scale = options->rope_scale;
     const trine_status status = open_parts(m, path, options, err);
     if (status) {
         trine_model_close(m);

@@ -269,6 +269,9 @@ static void contradictions_are_refused(void **state)
     assert_error(run_trine(NULL, "tokenize", "-m", MLM, "--ids", "--json", "a"), 2, "exclude each other");
     assert_error(run_trine(NULL, "inspect", "-m", MLM, LABELS), 2, "given twice");
     assert_error(run_trine(NULL, "generate", "-m", LLAMA, "--system", "x", "a"), 2, "add --chat");
+    assert_error(run_trine(NULL, "generate", "-q", "-m", LLAMA, "-c", "1000", "a"), 2, "--rope-scale 4 stretches");
+    assert_error(run_trine(NULL, "generate", "-q", "-m", LLAMA, "--rope-scaling", "linear", "a"), 2, "by how much");
+    assert_error(run_trine(NULL, "embed", "-q", "-m", MLM, "--rope-scale", "2", "a"), 2, "rotary");
     assert_error(run_trine(NULL, "embed", "-m", MLM, "--similarity", "one"), 2, "two texts or more");
     temp_remove();
 }

@@ -96,8 +96,8 @@ static void control_c_keeps_what_was_written(void **state)
 {
     (void)state;
     process_options options = { .interrupt_at = "" };
-    process_result r =
-        run_trine(&options, "generate", "-q", "-m", LLAMA, "--ignore-eos", "-n", "0", "-c", "200000", "--mask", "causal", "A cat");
+    process_result r = run_trine(&options, "generate", "-q", "-m", LLAMA, "--ignore-eos", "-n", "0", "-c", "200000", "--rope-scale",
+                                 "1000", "--mask", "causal", "A cat");
     assert_status(&r, 130);
     assert_true(r.out_bytes > 1);
     assert_int_equal(r.out[r.out_bytes - 1], '\n');
@@ -116,7 +116,8 @@ static void too_little_memory_is_status_4(void **state)
     if (ADDRESS_SANITIZER) skip();
     /* A context that asks for far more than the limit. */
     process_options options = { .memory = (size_t)400 << 20 };
-    process_result r = run_trine(&options, "generate", "-m", LLAMA, "-t", "1", "-c", "16000000", "--cache-type", "f32", "A cat");
+    process_result r = run_trine(&options, "generate", "-m", LLAMA, "-t", "1", "-c", "16000000", "--rope-scale", "100000",
+                                 "--cache-type", "f32", "A cat");
     assert_error(r, 4, "trine generate: ");
     /* At any limit: a clear end, never a crash. Below the size of the program itself (3 MiB) the system ends it. */
     for (size_t mib = 8; mib <= 40; mib += 2) {

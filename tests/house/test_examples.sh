@@ -11,7 +11,7 @@ check embed "$("$2/example_embed" "$models/bert-embed" "$a" "$b" "$c" | awk '{ p
     "$("$trine" embed -q -m "$models/bert-embed" --similarity --json "$a" "$b" "$c" |
         awk -F '[][,]+' '{ printf "%.4f %.4f ", $3, $4 }')"
 check generate "$("$2/example_generate" "$models/llama-chat" "hello" 2>/dev/null)" \
-    "$("$trine" generate -q -m "$models/llama-chat" --chat --temp 0 -n 64 -c 512 "hello")"
+    "$("$trine" generate -q -m "$models/llama-chat" --chat --temp 0 -n 64 "hello")"
 check translate "$("$2/example_translate" "$1/models/demo-t5" de en "Wo ist der Bahnhof?" "Ich habe Hunger.")" \
     "$(printf 'Wo ist der Bahnhof?\nIch habe Hunger.\n' | "$trine" translate -q -m "$1/models/demo-t5" --from de --to en --beam 4 --lines)"
 

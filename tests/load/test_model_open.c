@@ -415,12 +415,60 @@ static void test_no_memory(void **state)
     assert_in_range(k, 50, 9999);
 }
 
+enum { ROPE_IDS = 40, ROPE_VOCAB = 89 };
+
+/* Logits after a text far enough in that positions matter. */
+static int rope_logits(float *out, const char *path, const char *scaling, float scale)
+{
+    trine_error err = { 0 };
+    int32_t ids[ROPE_IDS];
+    trine_model *m = open_model(path, &(trine_model_options) { .rope_scaling = scaling, .rope_scale = scale });
+    trine_session *s;
+    trine_sequence *q;
+    assert_int_equal(trine_session_open(&s, m, &(trine_session_options) { .ctx = ROPE_IDS }, &err), TRINE_OK);
+    assert_int_equal(trine_sequence_open(&q, s, &err), TRINE_OK);
+    for (int i = 0; i < ROPE_IDS; i++) ids[i] = i * 37 % ROPE_VOCAB;
+    assert_int_equal(trine_sequence_feed(q, ids, ROPE_IDS, &err), TRINE_OK);
+    memcpy(out, trine_sequence_logits(q), ROPE_VOCAB * sizeof *out);
+    const int max_tokens = trine_model_get_info(m)->max_tokens;
+    trine_sequence_close(q);
+    trine_session_close(s);
+    trine_model_close(m);
+    return max_tokens;
+}
+
+/* The caller's scaling is what the same one in the model's configuration is, which test_parity holds to the reference. */
+static void test_rope_scaling(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *model, *scaling;
+        float scale;
+        int max_tokens;
+    } same[] = { { "llama-linear", "linear", 3, 1536 }, { "llama-yarn", "yarn", 4, 256 } };
+    for (int i = 0; i < 2; i++) {
+        float own[ROPE_VOCAB], given[ROPE_VOCAB], other[ROPE_VOCAB];
+        char path[512];
+        snprintf(path, sizeof path, "%s/models/%s", TRINE_FIXTURES, same[i].model);
+        rope_logits(own, path, NULL, 0);
+        assert_int_equal(rope_logits(given, path, same[i].scaling, same[i].scale), same[i].max_tokens);
+        assert_memory_equal(own, given, sizeof own);
+        rope_logits(other, path, same[i].scaling, 2 * same[i].scale);
+        assert_int_not_equal(memcmp(own, other, sizeof own), 0);
+        expect_refused(path, &(trine_model_options) { .rope_scaling = "ntk", .rope_scale = 2 }, TRINE_ERROR_ARGUMENT,
+                       "linear or yarn");
+        expect_refused(path, &(trine_model_options) { .rope_scaling = "yarn" }, TRINE_ERROR_ARGUMENT, "rope_scale is 0");
+    }
+    expect_refused(TRINE_FIXTURES "/models/gpt2", &(trine_model_options) { .rope_scaling = "yarn", .rope_scale = 2 },
+                   TRINE_ERROR_ARGUMENT, "learned");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = { TEST(test_facts),     TEST(test_refused),         TEST(test_configurations_that_lie),
                                         TEST(test_tokenizer), TEST(test_special_tokens),  TEST(test_pooling),
                                         TEST(test_gguf),      TEST(test_gguf_tokenizers), TEST(test_resident),
-                                        TEST(test_no_memory) };
+                                        TEST(test_no_memory), TEST(test_rope_scaling) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

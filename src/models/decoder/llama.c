@@ -16,6 +16,7 @@
  *     lm_head.weight                             [vocab, d_model]               without the prefix; absent when tied
  *     rope_freqs.weight                          [d_head / 2]                   GGUF only: Llama 3's scaling, worked out */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "models/model.h"
@@ -49,6 +50,30 @@ static float yarn_attention_factor(trine_loader *l, float factor)
     const double log_factor = 0.1 * log((double)factor);
     if (mscale != 0 && all_dim != 0) return (float)((mscale * log_factor + 1) / (all_dim * log_factor + 1));
     return (float)(log_factor + 1);
+}
+
+/* The caller's scaling in place of the model's own: the context grows by as much. */
+static void override_rope(trine_loader *l, trine_rope_config *c)
+{
+    trine_model *m = l->m;
+    const bool linear = !strcmp(m->rope_scaling, "linear");
+    const double ctx = (double)m->rope_scale * c->original_ctx;
+    char text[160];
+    if (!linear && strcmp(m->rope_scaling, "yarn") != 0)
+        trine_load_fail(l, TRINE_ERROR_ARGUMENT, "rope_scaling is '%.20s', expected linear or yarn", m->rope_scaling);
+    else if (!(m->rope_scale >= 1) || !(ctx < INT_MAX))
+        trine_load_fail(l, TRINE_ERROR_ARGUMENT, "rope_scale is %g, expected 1 or more, and a context that an int holds",
+                        (double)m->rope_scale);
+    if (l->status) return;
+    *c = (trine_rope_config) { .kind = linear ? TRINE_ROPE_LINEAR : TRINE_ROPE_YARN,
+                               .factor = m->rope_scale,
+                               .original_ctx = c->original_ctx,
+                               .beta_fast = 32,
+                               .beta_slow = 1 };
+    m->info.max_tokens = (int)ctx;
+    snprintf(text, sizeof text, "positions: %s scaling by %g, to %d tokens; the model was trained on %d", m->rope_scaling,
+             (double)m->rope_scale, m->info.max_tokens, c->original_ctx);
+    if (m->log) m->log(m->log_user, text);
 }
 
 /* Rotary positions in both styles: rope_parameters (transformers 5) holds everything; before, rope_theta and
@@ -100,12 +125,13 @@ static void load_rope(trine_loader *l, llama_model *w)
         }
         l->config = outer;
     }
+    c.original_ctx = original ? original : max_tokens;
+    if (l->m->rope_scaling) override_rope(l, &c);
     c.theta = theta;
     c.d_head = w->d_head;
     c.n_rotated = (int)((float)w->d_head * part);
-    c.original_ctx = original ? original : max_tokens;
     c.interleaved = interleaved;
-    if (trine_load_has(l, "rope_freqs.weight")) {
+    if (!l->m->rope_scaling && trine_load_has(l, "rope_freqs.weight")) {
         c.freq_factors = trine_load_vector(l, c.n_rotated / 2, "rope_freqs.weight");
         for (int i = 0; c.freq_factors && i < c.n_rotated / 2; i++)
             if (!(c.freq_factors[i] > 0))
