@@ -127,7 +127,7 @@ static double error_of_bytes(const float *x, const float *w, size_t n, float w_s
 {
     double most = 0, error = 0;
     for (size_t k = 0; k < n; k++) most = fmax(most, fabs((double)x[k]));
-    const double x_step = most / 127, half = 0.5000001 * x_step;
+    const double x_step = most / 127, half = (0.5 + 127 * 4 * 0x1p-24) * x_step;
     for (size_t k = 0; k < n; k++)
         error += (fabs((double)x[k]) + half) * (double)TRINE_INT8_ERROR * (double)w_step + half * fabs((double)w[k]);
     return error;

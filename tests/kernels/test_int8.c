@@ -221,14 +221,16 @@ static void rows_as_bytes(void **state)
     trine_kernels ref;
     trine_kernels_init(&ref, TRINE_CPU_SCALAR);
     for (size_t n = 32; n <= 1600; n += 32) {
-        float *memory = take((n + 3) * sizeof *memory), *x = memory + random_int(&r, 0, 3), scale[13], got_scale[13];
+        float *memory = take((n + 3) * sizeof *memory), *x = memory + random_int(&r, 0, 3), scale[1600 / GROUP + 1],
+              got_scale[1600 / GROUP + 1];
         int8_t *bytes = take(pad(n));
-        int32_t sum[13], got_sum[13];
+        int32_t sum[1600 / GROUP + 1], got_sum[1600 / GROUP + 1];
         random_row(&r, x, n);
         ref.quantize_row(bytes, scale, sum, x, n);
         for (size_t k = 0; k < n; k++) {
             const double step = (double)scale[k / GROUP];
-            assert_true(fabs(step * bytes[k] - (double)x[k]) <= 0.5000001 * step + 1e-30);
+            /* Half a step, and four roundings of at most 127 of them: scale (two), its inverse, the product. */
+            assert_true(fabs(step * bytes[k] - (double)x[k]) <= (0.5 + 127 * 4 * 0x1p-24) * step + 1e-30);
         }
         for (size_t g = 0; g < groups_of(n); g++) {
             int32_t whole = 0;
@@ -261,15 +263,15 @@ static void not_numbers(void **state)
         trine_kernels k;
         trine_kernels_init(&k, (trine_cpu)level);
         for (int s = 0; s < 4; s++)
-            for (int at = 0; at < 256; at += 37) {
-                float x[256], scale[2];
-                int8_t bytes[256];
+            for (int at = 0; at < 2 * GROUP; at += 37) {
+                float x[2 * GROUP], scale[2];
+                int8_t bytes[2 * GROUP];
                 int32_t sum[2];
-                for (int i = 0; i < 256; i++) x[i] = (float)i;
+                for (int i = 0; i < 2 * GROUP; i++) x[i] = (float)i;
                 x[at] = strange[s];
-                k.quantize_row(bytes, scale, sum, x, 256);
-                assert_true(s < 2 ? isnan(scale[at / 128]) : isinf(scale[at / 128]));
-                assert_true(isfinite(scale[1 - at / 128]));
+                k.quantize_row(bytes, scale, sum, x, 2 * GROUP);
+                assert_true(s < 2 ? isnan(scale[at / GROUP]) : isinf(scale[at / GROUP]));
+                assert_true(isfinite(scale[1 - at / GROUP]));
             }
     }
 }
@@ -352,7 +354,7 @@ static void products(void **state)
 static void largest_sums(void **state)
 {
     (void)state;
-    enum { N = 256, N_ROWS = 13 };
+    enum { N = 256, GROUPS = N / GROUP, N_ROWS = 13 };
     static unsigned char w[64 * N / 32 * 34];
     static float x[N], y[N_ROWS * 64];
     for (int level = TRINE_CPU_SCALAR; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
@@ -366,10 +368,10 @@ static void largest_sums(void **state)
                 memset(b + 2, top, 32);
             }
             int8_t bytes[N_ROWS * N];
-            float scale[N_ROWS * 2], panel_scale[2 * 64];
-            int32_t sum[N_ROWS * 2];
-            for (int i = 0; i < N_ROWS; i++) k.quantize_row(bytes + i * N, scale + 2 * i, sum + 2 * i, x, N);
-            const trine_int8_rows rows = { bytes, scale, sum, N, 2 };
+            float scale[N_ROWS * GROUPS], panel_scale[GROUPS * 64];
+            int32_t sum[N_ROWS * GROUPS];
+            for (int i = 0; i < N_ROWS; i++) k.quantize_row(bytes + i * N, scale + GROUPS * i, sum + GROUPS * i, x, N);
+            const trine_int8_rows rows = { bytes, scale, sum, N, GROUPS };
             trine_int8_panel panel = { take((size_t)k.int8_cols * N), panel_scale };
             assert_in_range(k.int8_cols, 1, 64);
             k.pack_panel[TRINE_Q8_0](&panel, w, N / 32 * 34, k.int8_cols, N, k.int8_offset);

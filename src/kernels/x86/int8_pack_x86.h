@@ -142,22 +142,19 @@ TRINE_INLINE void make_scales(vi *factors, float *scale, size_t width, const uns
         }
         return;
     }
-    for (size_t k = 0; k < n; k += block, scale += 2 * width) {
+    enum { GROUPS = 256 / TRINE_INT8_GROUP }; /* in a block */
+    for (size_t k = 0; k < n; k += block, scale += GROUPS * width) {
         const size_t at = k / block * block_bytes;
+        const int parts = type == TRINE_Q6_K ? 2 * GROUP_PARTS : GROUP_PARTS;
+        vf e[16], c[16];
         if (type == TRINE_Q6_K) {
-            vf e[16];
-            const vf c[8] = { vf_zero(), vf_zero(), vf_zero(), vf_zero(), vf_zero(), vf_zero(), vf_zero(), vf_zero() };
             scales_q6(e, rows, at);
-            put_scales(factors, scale, e, c, 8, added, type);
-            put_scales(factors + 8, scale + width, e + 8, c, 8, added, type);
-            factors += 16;
+            for (int p = 0; p < 16; p++) c[p] = vf_zero();
         } else {
-            vf e[8], c[8];
             scales_k(e, c, rows, at, type);
-            put_scales(factors, scale, e, c, 4, added, type);
-            put_scales(factors + 4, scale + width, e + 4, c + 4, 4, added, type);
-            factors += 8;
         }
+        for (int g = 0; g < GROUPS; g++, factors += parts)
+            put_scales(factors, scale + (size_t)g * width, e + g * parts, c + g * parts, parts, added, type);
     }
 }
 
