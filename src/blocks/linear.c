@@ -15,10 +15,11 @@ enum {
 static trine_linear_path choose(const trine_linear_job *job)
 {
     const bool bf16 = job->w->type == TRINE_BF16 && job->kernels->bf16_gemm;
+    const bool streams = job->kernels->dot_tile[job->w->type] || job->kernels->dot_x8[job->w->type];
     if (job->kernels->pack_panel[job->w->type] && job->x.rows >= trine_linear_integer_rows(job->w->type))
         return trine_linear_integer(job);
     if (bf16 && job->x.rows >= TRINE_LINEAR_BF16_ROWS) return trine_linear_bf16(job);
-    return job->x.rows <= FEW_ROWS ? trine_linear_few(job) : trine_linear_panels(job);
+    return streams && job->x.rows <= FEW_ROWS ? trine_linear_few(job) : trine_linear_panels(job);
 }
 
 /* One of the products: how its y is cut, n_blocks of `block` columns by n_parts of `part` rows, a piece each. */

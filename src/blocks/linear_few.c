@@ -7,41 +7,31 @@
 #include "base/size.h"
 #include "blocks/linear.h"
 
-static size_t no_bytes(const trine_linear_job *job)
+static size_t nothing(const trine_linear_job *job)
 {
     (void)job;
     return 0;
 }
 
-/* Room for a tile of W's rows, unpacked. */
-static size_t scratch_floats(const trine_linear_job *job) { return (size_t)TRINE_DOT_TILE * (size_t)job->w->cols; }
+static void add_bias(const trine_linear_job *job, int first, int n, int row, int n_rows)
+{
+    if (!job->w->bias) return;
+    for (int i = row; i < row + n_rows; i++)
+        for (int c = first; c < first + n; c++) job->y.data[(size_t)i * (size_t)job->y.cols + (size_t)c] += job->w->bias[c];
+}
 
 static void run(const trine_linear_job *job, int first, int n, int row, int n_rows, float *scratch)
 {
-    const trine_kernels *kernels = job->kernels;
     const trine_weight *w = job->w;
     const size_t cols = (size_t)w->cols, y_cols = (size_t)job->y.cols;
-    const float *x = job->x.data + (size_t)row * cols;
-    float *y = job->y.data + (size_t)row * y_cols;
+    (void)scratch;
     for (int j = first; j < first + n; j += TRINE_DOT_TILE) {
         const int n_w = trine_min_int(TRINE_DOT_TILE, first + n - j);
-        const void *rows = trine_linear_weight_row(job, j);
-        size_t stride = job->row_bytes;
-        trine_dtype type = w->type;
-        /* Unpacking quantised weights costs more than a product with one row: share it when several rows want it. */
-        if (n_rows > TRINE_DOT_TILE && type > TRINE_BF16) {
-            for (int i = 0; i < n_w; i++)
-                kernels->unpack[type](scratch + (size_t)i * cols, trine_linear_weight_row(job, j + i), cols);
-            rows = scratch;
-            stride = cols * sizeof(float);
-            type = TRINE_F32;
-        }
-        for (int i = 0; i < n_rows; i += TRINE_DOT_TILE)
-            kernels->dot_tile[type](y + (size_t)i * y_cols + (size_t)j, y_cols, x + (size_t)i * cols, cols,
-                                    trine_min_int(TRINE_DOT_TILE, n_rows - i), rows, stride, n_w, cols);
-        if (w->bias)
-            for (int i = 0; i < n_rows; i++)
-                for (int c = j; c < j + n_w; c++) y[(size_t)i * y_cols + (size_t)c] += w->bias[c];
+        for (int i = row; i < row + n_rows; i += TRINE_DOT_TILE)
+            job->kernels->dot_tile[w->type](job->y.data + (size_t)i * y_cols + (size_t)j, y_cols, job->x.data + (size_t)i * cols,
+                                            cols, trine_min_int(TRINE_DOT_TILE, row + n_rows - i), trine_linear_weight_row(job, j),
+                                            job->row_bytes, n_w, cols);
+        add_bias(job, j, n_w, row, n_rows);
     }
 }
 
@@ -71,36 +61,20 @@ static void run_8(const trine_linear_job *job, int first, int n, int row, int n_
             job->kernels->dot_x8[w->type](job->y.data + (size_t)i * y_cols + (size_t)j, y_cols, row_8(job, i), row_bytes_8(job),
                                           trine_min_int(TRINE_DOT_TILE, row + n_rows - i), trine_linear_weight_row(job, j),
                                           job->row_bytes, n_w, cols);
-        if (w->bias)
-            for (int i = row; i < row + n_rows; i++)
-                for (int c = j; c < j + n_w; c++) job->y.data[(size_t)i * y_cols + (size_t)c] += w->bias[c];
+        add_bias(job, j, n_w, row, n_rows);
     }
-}
-
-static size_t no_floats(const trine_linear_job *job)
-{
-    (void)job;
-    return 0;
 }
 
 trine_linear_path trine_linear_few(const trine_linear_job *job)
 {
-    const int most = trine_max_int(16, (int)(65536 / (job->row_bytes + 1)));
-    if (trine_dtype_get(job->w->type)->block == 32 && job->kernels->dot_x8[job->w->type]) {
-        return (trine_linear_path) {
-            .unit = TRINE_DOT_TILE,
-            .most = most / TRINE_DOT_TILE * TRINE_DOT_TILE,
-            .shared_bytes = shared_bytes_8,
-            .scratch_floats = no_floats,
-            .prepare = prepare_8,
-            .run = run_8,
-        };
-    }
+    const int most = trine_max_int(16, (int)(65536 / (job->row_bytes + 1))) / TRINE_DOT_TILE * TRINE_DOT_TILE;
+    const bool blocks = trine_dtype_get(job->w->type)->block > 1;
     return (trine_linear_path) {
         .unit = TRINE_DOT_TILE,
-        .most = most / TRINE_DOT_TILE * TRINE_DOT_TILE,
-        .shared_bytes = no_bytes,
-        .scratch_floats = scratch_floats,
-        .run = run,
+        .most = most,
+        .shared_bytes = blocks ? shared_bytes_8 : nothing,
+        .scratch_floats = nothing,
+        .prepare = blocks ? prepare_8 : NULL,
+        .run = blocks ? run_8 : run,
     };
 }

@@ -17,7 +17,7 @@
 #define TRINE_DOT_TILE 4 /* most rows of x, and of W, that a dot tile takes */
 
 /* y[i * y_stride + j] = sum over k < n of x[i * x_stride + k] * w_j[k], i < n_x <= 4, j < n_w <= 4. Row j of W is in the type of
- * the entry, j * w_stride bytes after `w`; n is a multiple of the type's block. The product of few rows: W streams by once. */
+ * the entry, j * w_stride bytes after `w`. The product of few rows: W streams by once. */
 typedef void trine_dot_tile_fn(float *y, size_t y_stride, const float *x, size_t x_stride, int n_x, const void *w, size_t w_stride,
                                int n_w, size_t n);
 
@@ -155,7 +155,7 @@ typedef enum trine_map {
 
 typedef struct trine_kernels {
     trine_cpu level;
-    trine_dot_tile_fn *dot_tile[TRINE_DTYPE_COUNT]; /* NULL for a type that is not computed with; so are unpack and pack */
+    trine_dot_tile_fn *dot_tile[TRINE_DTYPE_COUNT]; /* f32, f16, bf16; NULL for the others */
     trine_dot_x8_fn *dot_x8[TRINE_DTYPE_COUNT];     /* of the types in blocks; NULL for the others */
     trine_pack_fn *pack_x8;
     trine_gemm_panel_fn *gemm_panel;
@@ -169,7 +169,7 @@ typedef struct trine_kernels {
     int int8_cols, int8_offset;      /* width of a panel; what gemm_int8 wants added to W's bytes: 0 or 128 */
     trine_bf16_round_fn *bf16_round; /* these two are NULL where f32 is faster or all there is */
     trine_bf16_gemm_fn *bf16_gemm;
-    trine_unpack_fn *unpack[TRINE_DTYPE_COUNT];
+    trine_unpack_fn *unpack[TRINE_DTYPE_COUNT]; /* NULL for a type that is not computed with; so is pack */
     trine_pack_fn *pack[TRINE_DTYPE_COUNT];
     trine_layer_norm_fn *layer_norm;
     trine_rms_norm_fn *rms_norm;

@@ -4,7 +4,7 @@
 void trine_kernels_ref(trine_kernels *k)
 {
 #define ENTRY(name, type) k->dot_tile[type] = trine_dot_tile_##name##_ref;
-    TRINE_REF_TYPES(ENTRY)
+    TRINE_REF_PLAIN(ENTRY)
 #undef ENTRY
 #define ENTRY(name, type) k->dot_x8[type] = trine_dot_x8_##name##_ref;
     TRINE_REF_QUANTISED(ENTRY)

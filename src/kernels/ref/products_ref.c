@@ -36,7 +36,7 @@ static void dot_tile_any(float *y, size_t y_stride, const float *x, size_t x_str
     {                                                                                                                              \
         dot_tile_any(y, y_stride, x, x_stride, n_x, w, w_stride, n_w, n, type);                                                    \
     }
-TRINE_REF_TYPES(DOT_TILE)
+TRINE_REF_PLAIN(DOT_TILE)
 #undef DOT_TILE
 
 void trine_gemm_panel_ref(float *y, size_t y_stride, const float *x, size_t x_stride, int n_rows, const float *panel,

@@ -6,14 +6,11 @@
 
 #define TRINE_PANEL_REF 16 /* widest panel of the reference */
 
-/* The types that are computed with. */
-#define TRINE_REF_TYPES(X)                                                                                                         \
+/* The types that are computed with: plain ones and those in blocks. */
+#define TRINE_REF_PLAIN(X)                                                                                                         \
     X(f32, TRINE_F32)                                                                                                              \
     X(f16, TRINE_F16)                                                                                                              \
-    X(bf16, TRINE_BF16)                                                                                                            \
-    TRINE_REF_QUANTISED(X)
-
-/* Those among them that are quantised. */
+    X(bf16, TRINE_BF16)
 #define TRINE_REF_QUANTISED(X)                                                                                                     \
     X(q8_0, TRINE_Q8_0)                                                                                                            \
     X(q4_0, TRINE_Q4_0)                                                                                                            \
@@ -25,7 +22,7 @@
     X(q6_k, TRINE_Q6_K)
 
 #define TRINE_REF_DECLARE(name, type) trine_dot_tile_fn trine_dot_tile_##name##_ref;
-TRINE_REF_TYPES(TRINE_REF_DECLARE)
+TRINE_REF_PLAIN(TRINE_REF_DECLARE)
 #undef TRINE_REF_DECLARE
 #define TRINE_REF_DECLARE(name, type) trine_dot_x8_fn trine_dot_x8_##name##_ref;
 TRINE_REF_QUANTISED(TRINE_REF_DECLARE)

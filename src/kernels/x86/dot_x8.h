@@ -17,25 +17,16 @@ TRINE_INLINE void trine_prefetch_rows(const unsigned char *w, size_t w_stride, i
         _mm_prefetch((const char *)w + (size_t)j * w_stride + at, _MM_HINT_T0);
 }
 
-/* A tile for each number of rows of x; rows of W all four or one by one. */
+enum { X_ROWS = 2 }; /* rows of x that share the unpacked levels of W */
+
+/* Rows of W are a loop inside `dot`, not written out: sums that lie in the first cache cost little beside a group of blocks. */
 #define TRINE_DOT_X8(name, dot)                                                                                                    \
-    static void dot_x8_##name(float *y, size_t y_stride, const unsigned char *x, size_t x_stride, int n_x, const void *weights,    \
+    static void dot_x8_##name(float *y, size_t y_stride, const unsigned char *x, size_t x_stride, int n_x, const void *w,          \
                               size_t w_stride, int n_w, size_t n)                                                                  \
     {                                                                                                                              \
-        const unsigned char *w = weights;                                                                                          \
-        if (n_w < TRINE_DOT_TILE) {                                                                                                \
-            for (int i = 0; i < n_x; i++)                                                                                          \
-                for (int j = 0; j < n_w; j++)                                                                                      \
-                    dot(y + (size_t)i * y_stride + j, y_stride, x + (size_t)i * x_stride, x_stride, 1, w + (size_t)j * w_stride,   \
-                        w_stride, 1, n);                                                                                           \
-            return;                                                                                                                \
-        }                                                                                                                          \
-        switch (n_x) {                                                                                                             \
-        case 1: dot(y, y_stride, x, x_stride, 1, w, w_stride, TRINE_DOT_TILE, n); break;                                           \
-        case 2: dot(y, y_stride, x, x_stride, 2, w, w_stride, TRINE_DOT_TILE, n); break;                                           \
-        case 3: dot(y, y_stride, x, x_stride, 3, w, w_stride, TRINE_DOT_TILE, n); break;                                           \
-        default: dot(y, y_stride, x, x_stride, 4, w, w_stride, TRINE_DOT_TILE, n); break;                                          \
-        }                                                                                                                          \
+        for (; n_x >= X_ROWS; n_x -= X_ROWS, y += X_ROWS * y_stride, x += X_ROWS * x_stride)                                       \
+            dot(y, y_stride, x, x_stride, X_ROWS, w, w_stride, n_w, n);                                                            \
+        if (n_x) dot(y, y_stride, x, x_stride, 1, w, w_stride, n_w, n);                                                            \
     }
 
 #endif

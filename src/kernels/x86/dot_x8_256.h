@@ -88,13 +88,12 @@ typedef struct sums_32 {
 } sums_32;
 
 /* sums[i][j] += x_i . w_j over n <= 4 blocks of 32; x is at its levels, x_scales at the 8 floats that belong to them. */
-TRINE_INLINE void four_blocks(sums_32 sums[TRINE_DOT_TILE][TRINE_DOT_TILE], const unsigned char *x, const unsigned char *x_scales,
+TRINE_INLINE void four_blocks(sums_32 sums[X_ROWS][TRINE_DOT_TILE], const unsigned char *x, const unsigned char *x_scales,
                               size_t x_stride, int n_x, const unsigned char *w, size_t w_stride, int n_w, const format *f, int n)
 {
     const __m256i first = _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1), second = _mm256_setr_epi32(2, 2, 2, 2, 3, 3, 3, 3);
-    __m256 scales[TRINE_DOT_TILE][TRINE_DOT_TILE];
-    TRINE_UNROLL for (int j = 0; j < n_w; j++)
-    {
+    __m256 scales[X_ROWS][TRINE_DOT_TILE];
+    for (int j = 0; j < n_w; j++) {
         const unsigned char *block = w + (size_t)j * w_stride;
         const __m128 d = fields(block, f->bytes, n);
         TRINE_UNROLL for (int i = 0; i < n_x; i++)
@@ -106,7 +105,7 @@ TRINE_INLINE void four_blocks(sums_32 sums[TRINE_DOT_TILE][TRINE_DOT_TILE], cons
     }
     TRINE_UNROLL for (int b = 0; b < n; b += 2)
     {
-        __m256i low_x[TRINE_DOT_TILE], high_x[TRINE_DOT_TILE], brought[TRINE_DOT_TILE];
+        __m256i low_x[X_ROWS], high_x[X_ROWS], brought[X_ROWS];
         TRINE_UNROLL for (int i = 0; i < n_x; i++)
         {
             low_x[i] = halves(x + (size_t)i * x_stride + 32 * b, 32, 2);
@@ -114,8 +113,7 @@ TRINE_INLINE void four_blocks(sums_32 sums[TRINE_DOT_TILE][TRINE_DOT_TILE], cons
             const __m256i zero = _mm256_set1_epi8((char)f->zero);
             if (f->zero > 0) brought[i] = dot_bytes(zero, low_x[i], zero, high_x[i]);
         }
-        TRINE_UNROLL for (int j = 0; j < n_w; j++)
-        {
+        for (int j = 0; j < n_w; j++) {
             __m256i low, high;
             levels_of(&low, &high, w + (size_t)j * w_stride + (size_t)b * f->bytes, f, n - b);
             TRINE_UNROLL for (int i = 0; i < n_x; i++)
@@ -139,19 +137,123 @@ TRINE_INLINE float sum_8(__m256 v)
 TRINE_INLINE void dot_32(float *y, size_t y_stride, const unsigned char *x, size_t x_stride, int n_x, const unsigned char *w,
                          size_t w_stride, int n_w, size_t n, const format *f)
 {
-    sums_32 sums[TRINE_DOT_TILE][TRINE_DOT_TILE];
+    sums_32 sums[X_ROWS][TRINE_DOT_TILE];
     const unsigned char *scales = x + trine_x8_levels(n);
     const bool ahead = n_w == TRINE_DOT_TILE;
-    TRINE_UNROLL for (int i = 0; i < n_x; i++) TRINE_UNROLL for (int j = 0; j < n_w; j++) sums[i][j] =
-        (sums_32) { _mm256_setzero_ps(), _mm_setzero_ps() };
+    for (int j = 0; j < n_w; j++)
+        for (int i = 0; i < n_x; i++) sums[i][j] = (sums_32) { _mm256_setzero_ps(), _mm_setzero_ps() };
     size_t k = 0;
     for (; k + 128 <= n; k += 128, w += 4 * f->bytes, x += 128, scales += 32) {
         if (ahead) trine_prefetch_rows(w + (size_t)n_w * w_stride, w_stride, n_w, 4 * f->bytes);
         four_blocks(sums, x, scales, x_stride, n_x, w, w_stride, n_w, f, 4);
     }
     if (k < n) four_blocks(sums, x, scales, x_stride, n_x, w, w_stride, n_w, f, (int)((n - k) / 32));
-    TRINE_UNROLL for (int i = 0; i < n_x; i++) TRINE_UNROLL for (int j = 0; j < n_w; j++) y[(size_t)i * y_stride + (size_t)j] =
-        sum_8(_mm256_add_ps(sums[i][j].products, _mm256_zextps128_ps256(sums[i][j].mins)));
+    for (int j = 0; j < n_w; j++)
+        for (int i = 0; i < n_x; i++)
+            y[(size_t)i * y_stride + (size_t)j] =
+                sum_8(_mm256_add_ps(sums[i][j].products, _mm256_zextps128_ps256(sums[i][j].mins)));
+}
+
+/* ---- blocks of 256 ---- */
+
+/* d scale and dmin min of parts 0..3 | of parts 4..7 of q4_k and q5_k: four scales, four mins each. */
+TRINE_INLINE void scales_of_4_k(__m256 out[2], const unsigned char *block)
+{
+    uint64_t first;
+    uint32_t last;
+    memcpy(&first, block + 4, sizeof first);
+    memcpy(&last, block + 12, sizeof last);
+    /* Bytes: scales 0..3 and mins 0..3, 6 bits each, on top of which lie the upper two of 4..7; then the lower four of these. */
+    const uint64_t low = first & 0x3F3F3F3F3F3F3F3F;
+    const uint64_t high = (((uint64_t)last | (uint64_t)last << 28) & 0x0F0F0F0F0F0F0F0F) | (first >> 2 & 0x3030303030303030);
+    int32_t both;
+    memcpy(&both, block, sizeof both);
+    const __m128i order = _mm_setr_epi16(0x0100, 0x0100, 0x0100, 0x0100, 0x0302, 0x0302, 0x0302, 0x0302);
+    const __m256 d = _mm256_cvtph_ps(_mm_shuffle_epi8(_mm_set1_epi32(both), order));
+    out[0] = _mm256_mul_ps(d, _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)low))));
+    out[1] = _mm256_mul_ps(d, _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)high))));
+}
+
+/* d scale of the 16 parts of q6_k. */
+TRINE_INLINE void scales_of_6_k(__m256 out[2], const unsigned char *block)
+{
+    int16_t h;
+    memcpy(&h, block + 208, sizeof h);
+    const __m256 d = _mm256_cvtph_ps(_mm_set1_epi16(h));
+    const __m128i q = load_16(block + 192);
+    out[0] = _mm256_mul_ps(d, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(q)));
+    out[1] = _mm256_mul_ps(d, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(q, q))));
+}
+
+TRINE_INLINE __m256i load_32(const unsigned char *p) { return _mm256_loadu_si256((const __m256i *)(const void *)p); }
+
+/* Bits of v to the left by n, or to the right by -n. */
+TRINE_INLINE __m256i moved(__m256i v, int n) { return n >= 0 ? _mm256_slli_epi16(v, n) : _mm256_srli_epi16(v, -n); }
+
+/* 32 levels: elements 32 b .. 32 b + 31 of a block. */
+TRINE_INLINE __m256i levels_of_k(const unsigned char *block, int b, trine_dtype type)
+{
+    const __m256i nibbles = _mm256_set1_epi8(15);
+    if (type == TRINE_Q6_K) {
+        const __m256i q = load_32(block + 64 * (b / 4) + 32 * (b % 2)), pairs = load_32(block + 128 + 32 * (b / 4));
+        const __m256i low = _mm256_and_si256(moved(q, b % 4 < 2 ? 0 : -4), nibbles);
+        return _mm256_or_si256(low, _mm256_and_si256(moved(pairs, 4 - 2 * (b % 4)), _mm256_set1_epi8(48)));
+    }
+    const __m256i q = load_32(block + (type == TRINE_Q5_K ? 48 : 16) + 32 * (b / 2));
+    const __m256i low = _mm256_and_si256(moved(q, b % 2 ? -4 : 0), nibbles);
+    if (type == TRINE_Q4_K) return low;
+    return _mm256_or_si256(low, _mm256_and_si256(moved(load_32(block + 16), 4 - b), _mm256_set1_epi8(16)));
+}
+
+TRINE_INLINE void dot_256(float *y, size_t y_stride, const unsigned char *x, size_t x_stride, int n_x, const unsigned char *w,
+                          size_t w_stride, int n_w, size_t n, trine_dtype type)
+{
+    const size_t bytes = type == TRINE_Q4_K ? 144 : type == TRINE_Q5_K ? 176 : 210;
+    const bool ahead = n_w == TRINE_DOT_TILE;
+    const __m256i zero = _mm256_set1_epi8(32);
+    __m256 sums[X_ROWS][TRINE_DOT_TILE], mins[X_ROWS][TRINE_DOT_TILE]; /* mins: in the upper four lanes */
+    for (int j = 0; j < n_w; j++)
+        for (int i = 0; i < n_x; i++) sums[i][j] = mins[i][j] = _mm256_setzero_ps();
+    const unsigned char *scales_x = x + trine_x8_levels(n);
+    for (size_t k = 0; k < n; k += 256, w += bytes, x += 256, scales_x += 64) {
+        if (ahead) trine_prefetch_rows(w + (size_t)n_w * w_stride, w_stride, n_w, bytes);
+        for (int j = 0; j < n_w; j++) {
+            const unsigned char *block = w + (size_t)j * w_stride;
+            __m256 own[2], both[X_ROWS][2];
+            if (type == TRINE_Q6_K)
+                scales_of_6_k(own, block);
+            else
+                scales_of_4_k(own, block);
+            TRINE_UNROLL for (int i = 0; i < n_x; i++) TRINE_UNROLL for (int h = 0; h < 2; h++)
+            {
+                const __m256 of_x = _mm256_loadu_ps((const float *)(const void *)(scales_x + (size_t)i * x_stride + 32 * h));
+                const __m256i each_twice = _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3);
+                both[i][h] = _mm256_mul_ps(own[h], type == TRINE_Q6_K ? _mm256_permutevar8x32_ps(of_x, each_twice) : of_x);
+                if (type != TRINE_Q6_K) mins[i][j] = _mm256_add_ps(mins[i][j], both[i][h]);
+            }
+            TRINE_UNROLL for (int b = 0; b < 8; b++)
+            {
+                const __m256i levels = levels_of_k(block, b, type), none = _mm256_setzero_si256();
+                const __m256i lanes = type == TRINE_Q6_K
+                                          ? _mm256_setr_epi32(2 * (b % 4), 2 * (b % 4), 2 * (b % 4), 2 * (b % 4), 2 * (b % 4) + 1,
+                                                              2 * (b % 4) + 1, 2 * (b % 4) + 1, 2 * (b % 4) + 1)
+                                          : _mm256_set1_epi32(b % 4);
+                TRINE_UNROLL for (int i = 0; i < n_x; i++)
+                {
+                    const __m256i of_x = load_32(x + (size_t)i * x_stride + 32 * b);
+                    __m256i s = dot_bytes(levels, of_x, none, none);
+                    if (type == TRINE_Q6_K) s = _mm256_sub_epi32(s, dot_bytes(zero, of_x, none, none));
+                    const __m256 scale = _mm256_permutevar8x32_ps(both[i][b / 4], lanes);
+                    sums[i][j] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(s), scale, sums[i][j]);
+                }
+            }
+        }
+    }
+    for (int j = 0; j < n_w; j++)
+        for (int i = 0; i < n_x; i++) {
+            const __m256 upper = _mm256_blend_ps(_mm256_setzero_ps(), mins[i][j], 0xF0);
+            y[(size_t)i * y_stride + (size_t)j] = sum_8(type == TRINE_Q6_K ? sums[i][j] : _mm256_sub_ps(sums[i][j], upper));
+        }
 }
 
 #define DOT_Q8_0(...) dot_32(__VA_ARGS__, &Q8_0)
@@ -159,11 +261,17 @@ TRINE_INLINE void dot_32(float *y, size_t y_stride, const unsigned char *x, size
 #define DOT_Q4_1(...) dot_32(__VA_ARGS__, &Q4_1)
 #define DOT_Q5_0(...) dot_32(__VA_ARGS__, &Q5_0)
 #define DOT_Q5_1(...) dot_32(__VA_ARGS__, &Q5_1)
+#define DOT_Q4_K(...) dot_256(__VA_ARGS__, TRINE_Q4_K)
+#define DOT_Q5_K(...) dot_256(__VA_ARGS__, TRINE_Q5_K)
+#define DOT_Q6_K(...) dot_256(__VA_ARGS__, TRINE_Q6_K)
 TRINE_DOT_X8(q8_0, DOT_Q8_0)
 TRINE_DOT_X8(q4_0, DOT_Q4_0)
 TRINE_DOT_X8(q4_1, DOT_Q4_1)
 TRINE_DOT_X8(q5_0, DOT_Q5_0)
 TRINE_DOT_X8(q5_1, DOT_Q5_1)
+TRINE_DOT_X8(q4_k, DOT_Q4_K)
+TRINE_DOT_X8(q5_k, DOT_Q5_K)
+TRINE_DOT_X8(q6_k, DOT_Q6_K)
 
 static void register_dot_x8(trine_kernels *k)
 {
@@ -172,6 +280,9 @@ static void register_dot_x8(trine_kernels *k)
     k->dot_x8[TRINE_Q4_1] = dot_x8_q4_1;
     k->dot_x8[TRINE_Q5_0] = dot_x8_q5_0;
     k->dot_x8[TRINE_Q5_1] = dot_x8_q5_1;
+    k->dot_x8[TRINE_Q4_K] = dot_x8_q4_k;
+    k->dot_x8[TRINE_Q5_K] = dot_x8_q5_k;
+    k->dot_x8[TRINE_Q6_K] = dot_x8_q6_k;
 }
 
 #endif

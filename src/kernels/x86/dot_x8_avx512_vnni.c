@@ -103,12 +103,12 @@ TRINE_INLINE void levels_of(__m512i *low, __m512i *high, const unsigned char *bl
 }
 
 /* sums[i][j] += x_i . w_j over n <= 4 blocks of 32; x is at its levels, x_scales at the 8 floats that belong to them. */
-TRINE_INLINE void four_blocks(__m512 sums[TRINE_DOT_TILE][TRINE_DOT_TILE], const unsigned char *x, const unsigned char *x_scales,
+TRINE_INLINE void four_blocks(__m512 sums[X_ROWS][TRINE_DOT_TILE], const unsigned char *x, const unsigned char *x_scales,
                               size_t x_stride, int n_x, const unsigned char *w, size_t w_stride, int n_w, const format *f, int n)
 {
-    __m512i low_x[TRINE_DOT_TILE], high_x[TRINE_DOT_TILE];
-    __m512i start[TRINE_DOT_TILE]; /* what the level that means zero brings, less */
-    __m512 scale[TRINE_DOT_TILE], sum[TRINE_DOT_TILE];
+    __m512i low_x[X_ROWS], high_x[X_ROWS];
+    __m512i start[X_ROWS]; /* what the level that means zero brings, less */
+    __m512 scale[X_ROWS], sum[X_ROWS];
     TRINE_UNROLL for (int i = 0; i < n_x; i++)
     {
         const unsigned char *row = x + (size_t)i * x_stride, *scales = x_scales + (size_t)i * x_stride;
@@ -126,8 +126,7 @@ TRINE_INLINE void four_blocks(__m512 sums[TRINE_DOT_TILE][TRINE_DOT_TILE], const
             sum[i] = _mm512_maskz_permutexvar_ps(0x1111, _mm512_add_epi32(quarter_lanes(), _mm512_set1_epi32(4)), both);
         }
     }
-    TRINE_UNROLL for (int j = 0; j < n_w; j++)
-    {
+    for (int j = 0; j < n_w; j++) {
         const unsigned char *block = w + (size_t)j * w_stride;
         __m512i low, high;
         levels_of(&low, &high, block, f, n);
@@ -146,18 +145,176 @@ TRINE_INLINE void four_blocks(__m512 sums[TRINE_DOT_TILE][TRINE_DOT_TILE], const
 TRINE_INLINE void dot_32(float *y, size_t y_stride, const unsigned char *x, size_t x_stride, int n_x, const unsigned char *w,
                          size_t w_stride, int n_w, size_t n, const format *f)
 {
-    __m512 sums[TRINE_DOT_TILE][TRINE_DOT_TILE];
+    __m512 sums[X_ROWS][TRINE_DOT_TILE];
     const unsigned char *scales = x + trine_x8_levels(n);
     const bool ahead = n_w == TRINE_DOT_TILE;
-    TRINE_UNROLL for (int i = 0; i < n_x; i++) TRINE_UNROLL for (int j = 0; j < n_w; j++) sums[i][j] = _mm512_setzero_ps();
+    for (int j = 0; j < n_w; j++)
+        for (int i = 0; i < n_x; i++) sums[i][j] = _mm512_setzero_ps();
     size_t k = 0;
     for (; k + 128 <= n; k += 128, w += 4 * f->bytes, x += 128, scales += 32) {
         if (ahead) trine_prefetch_rows(w + (size_t)n_w * w_stride, w_stride, n_w, 4 * f->bytes);
         four_blocks(sums, x, scales, x_stride, n_x, w, w_stride, n_w, f, 4);
     }
     if (k < n) four_blocks(sums, x, scales, x_stride, n_x, w, w_stride, n_w, f, (int)((n - k) / 32));
-    TRINE_UNROLL for (int i = 0; i < n_x; i++) TRINE_UNROLL for (int j = 0; j < n_w; j++) y[(size_t)i * y_stride + (size_t)j] =
-        _mm512_reduce_add_ps(sums[i][j]);
+    for (int j = 0; j < n_w; j++)
+        for (int i = 0; i < n_x; i++) y[(size_t)i * y_stride + (size_t)j] = _mm512_reduce_add_ps(sums[i][j]);
+}
+
+/* ---- blocks of 256 ---- */
+
+/* x of a block: its levels in the order that W's come in, and what its 8 blocks of 32 are multiplied with. */
+typedef struct x_256 {
+    __m512i levels[4], start[4];
+    __m512 scales; /* q4_k, q5_k: scale[0..3], sum[0..3], scale[4..7], sum[4..7]; q6_k: each scale twice */
+} x_256;
+
+/* Shifts that bring fifth bits (or pairs) of each half of a register to where they belong in a byte. */
+TRINE_INLINE __m512i turns(int first, int second)
+{
+    return _mm512_inserti64x4(_mm512_set1_epi32(first), _mm256_set1_epi32(second), 1);
+}
+
+TRINE_INLINE __m512i twice_32(const unsigned char *p)
+{
+    return _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+
+/* Parts 0 and 2 | 1 and 3 | 4 and 6 | 5 and 7, 32 levels each: what 64 bytes of nibbles hold. */
+TRINE_INLINE void x_of_4_k(x_256 *out, const unsigned char *x, const unsigned char *scales)
+{
+    TRINE_UNROLL for (int h = 0; h < 2; h++)
+    {
+        const __m512i a = _mm512_loadu_si512(x + 128 * h), b = _mm512_loadu_si512(x + 128 * h + 64);
+        out->levels[2 * h] = _mm512_shuffle_i64x2(a, b, 0x44);
+        out->levels[2 * h + 1] = _mm512_shuffle_i64x2(a, b, 0xEE);
+    }
+    out->scales = _mm512_loadu_ps(scales);
+}
+
+TRINE_INLINE void levels_of_4_k(__m512i levels[4], const unsigned char *block, bool fifth)
+{
+    const __m512i high = fifth ? twice_32(block + 16) : _mm512_setzero_si512();
+    TRINE_UNROLL for (int h = 0; h < 2; h++)
+    {
+        const __m512i q = _mm512_loadu_si512(block + (fifth ? 48 : 16) + 64 * h), nibbles = _mm512_set1_epi8(15);
+        levels[2 * h] = _mm512_and_si512(q, nibbles);
+        levels[2 * h + 1] = _mm512_and_si512(_mm512_srli_epi16(q, 4), nibbles);
+        if (!fifth) continue;
+        /* Bit p of a byte belongs to part p, as its bit 4; a shift to the right is a turn by so much less than 32. */
+        const __m512i even = h ? turns(0, 30) : turns(4, 2), odd = h ? turns(31, 29) : turns(3, 1);
+        const __m512i sixteen = _mm512_set1_epi8(16);
+        levels[2 * h] = _mm512_or_si512(levels[2 * h], _mm512_and_si512(_mm512_rolv_epi32(high, even), sixteen));
+        levels[2 * h + 1] = _mm512_or_si512(levels[2 * h + 1], _mm512_and_si512(_mm512_rolv_epi32(high, odd), sixteen));
+    }
+}
+
+/* d scale and dmin min of the parts, in the order of x_256.scales. */
+TRINE_INLINE __m512 scales_of_4_k(const unsigned char *block)
+{
+    uint64_t first;
+    uint32_t last;
+    memcpy(&first, block + 4, sizeof first);
+    memcpy(&last, block + 12, sizeof last);
+    /* Bytes: scales 0..3 and mins 0..3, 6 bits each, on top of which lie the upper two of 4..7; then the lower four of these. */
+    const uint64_t low = first & 0x3F3F3F3F3F3F3F3F;
+    const uint64_t high = (((uint64_t)last | (uint64_t)last << 28) & 0x0F0F0F0F0F0F0F0F) | (first >> 2 & 0x3030303030303030);
+    const __m512i q = _mm512_cvtepu8_epi32(_mm_set_epi64x((long long)high, (long long)low));
+    int32_t both;
+    memcpy(&both, block, sizeof both);
+    const __m256i order = _mm256_setr_epi16(0x0100, 0x0100, 0x0100, 0x0100, 0x0302, 0x0302, 0x0302, 0x0302, 0x0100, 0x0100, 0x0100,
+                                            0x0100, 0x0302, 0x0302, 0x0302, 0x0302);
+    const __m512 d = _mm512_cvtph_ps(_mm256_shuffle_epi8(_mm256_set1_epi32(both), order));
+    return _mm512_mul_ps(d, _mm512_cvtepi32_ps(q));
+}
+
+/* Lanes of x_256.scales for each of the four registers of levels. */
+TRINE_INLINE __m512i lanes_of_4_k(int r)
+{
+    const int first = 8 * (r / 2) + r % 2;
+    return turns(first, first + 2);
+}
+
+/* In the order of the file, 64 levels each; sums start below zero by what 32 on top of each level brings. */
+TRINE_INLINE void x_of_6_k(x_256 *out, const unsigned char *x, const unsigned char *scales)
+{
+    const __m512i none = _mm512_setzero_si512(), zero = _mm512_set1_epi8(32);
+    TRINE_UNROLL for (int r = 0; r < 4; r++)
+    {
+        out->levels[r] = _mm512_loadu_si512(x + 64 * r);
+        out->start[r] = _mm512_sub_epi32(none, _mm512_dpbusd_epi32(none, zero, out->levels[r]));
+    }
+    const __m512i each_twice = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 8, 8, 9, 9, 10, 10, 11, 11);
+    out->scales = _mm512_permutexvar_ps(each_twice, _mm512_loadu_ps((const float *)(const void *)scales));
+}
+
+TRINE_INLINE void levels_of_6_k(__m512i levels[4], const unsigned char *block)
+{
+    TRINE_UNROLL for (int h = 0; h < 2; h++)
+    {
+        const __m512i q = _mm512_loadu_si512(block + 64 * h), pairs = twice_32(block + 128 + 32 * h), top = _mm512_set1_epi8(48);
+        const __m512i first = _mm512_and_si512(_mm512_rolv_epi32(pairs, turns(4, 2)), top);
+        const __m512i second = _mm512_and_si512(_mm512_rolv_epi32(pairs, turns(0, 30)), top);
+        /* first | (q & 15) */
+        levels[2 * h] = _mm512_ternarylogic_epi32(first, q, _mm512_set1_epi8(15), 0xF8);
+        levels[2 * h + 1] = _mm512_ternarylogic_epi32(second, _mm512_srli_epi16(q, 4), _mm512_set1_epi8(15), 0xF8);
+    }
+}
+
+TRINE_INLINE __m512 scales_of_6_k(const unsigned char *block)
+{
+    int16_t d;
+    memcpy(&d, block + 208, sizeof d);
+    const __m512i q = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(block + 192)));
+    return _mm512_mul_ps(_mm512_cvtph_ps(_mm256_set1_epi16(d)), _mm512_cvtepi32_ps(q));
+}
+
+TRINE_INLINE void dot_256(float *y, size_t y_stride, const unsigned char *x, size_t x_stride, int n_x, const unsigned char *w,
+                          size_t w_stride, int n_w, size_t n, trine_dtype type)
+{
+    const size_t bytes = type == TRINE_Q4_K ? 144 : type == TRINE_Q5_K ? 176 : 210;
+    const bool ahead = n_w == TRINE_DOT_TILE;
+    __m512 sums[X_ROWS][TRINE_DOT_TILE];
+    for (int j = 0; j < n_w; j++)
+        for (int i = 0; i < n_x; i++) sums[i][j] = _mm512_setzero_ps();
+    const unsigned char *scales_x = x + trine_x8_levels(n);
+    for (size_t k = 0; k < n; k += 256, w += bytes, x += 256, scales_x += 64) {
+        x_256 of_x[X_ROWS];
+        if (ahead) trine_prefetch_rows(w + (size_t)n_w * w_stride, w_stride, n_w, bytes);
+        TRINE_UNROLL for (int i = 0; i < n_x; i++)
+        {
+            const unsigned char *at = x + (size_t)i * x_stride, *scales = scales_x + (size_t)i * x_stride;
+            if (type == TRINE_Q6_K)
+                x_of_6_k(&of_x[i], at, scales);
+            else
+                x_of_4_k(&of_x[i], at, scales);
+        }
+        for (int j = 0; j < n_w; j++) {
+            const unsigned char *block = w + (size_t)j * w_stride;
+            __m512i levels[4];
+            if (type == TRINE_Q6_K)
+                levels_of_6_k(levels, block);
+            else
+                levels_of_4_k(levels, block, type == TRINE_Q5_K);
+            const __m512 own = type == TRINE_Q6_K ? scales_of_6_k(block) : scales_of_4_k(block);
+            TRINE_UNROLL for (int i = 0; i < n_x; i++)
+            {
+                const __m512 both = _mm512_mul_ps(own, of_x[i].scales);
+                __m512 sum = sums[i][j];
+                if (type != TRINE_Q6_K) sum = _mm512_mask_sub_ps(sum, 0xF0F0, sum, both); /* the mins */
+                TRINE_UNROLL for (int r = 0; r < 4; r++)
+                {
+                    const __m512i start = type == TRINE_Q6_K ? of_x[i].start[r] : _mm512_setzero_si512();
+                    const __m512i lanes =
+                        type == TRINE_Q6_K ? _mm512_add_epi32(quarter_lanes(), _mm512_set1_epi32(4 * r)) : lanes_of_4_k(r);
+                    const __m512i s = _mm512_dpbusd_epi32(start, levels[r], of_x[i].levels[r]);
+                    sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(s), _mm512_permutexvar_ps(lanes, both), sum);
+                }
+                sums[i][j] = sum;
+            }
+        }
+    }
+    for (int j = 0; j < n_w; j++)
+        for (int i = 0; i < n_x; i++) y[(size_t)i * y_stride + (size_t)j] = _mm512_reduce_add_ps(sums[i][j]);
 }
 
 #define DOT_Q8_0(...) dot_32(__VA_ARGS__, &Q8_0)
@@ -165,11 +322,17 @@ TRINE_INLINE void dot_32(float *y, size_t y_stride, const unsigned char *x, size
 #define DOT_Q4_1(...) dot_32(__VA_ARGS__, &Q4_1)
 #define DOT_Q5_0(...) dot_32(__VA_ARGS__, &Q5_0)
 #define DOT_Q5_1(...) dot_32(__VA_ARGS__, &Q5_1)
+#define DOT_Q4_K(...) dot_256(__VA_ARGS__, TRINE_Q4_K)
+#define DOT_Q5_K(...) dot_256(__VA_ARGS__, TRINE_Q5_K)
+#define DOT_Q6_K(...) dot_256(__VA_ARGS__, TRINE_Q6_K)
 TRINE_DOT_X8(q8_0, DOT_Q8_0)
 TRINE_DOT_X8(q4_0, DOT_Q4_0)
 TRINE_DOT_X8(q4_1, DOT_Q4_1)
 TRINE_DOT_X8(q5_0, DOT_Q5_0)
 TRINE_DOT_X8(q5_1, DOT_Q5_1)
+TRINE_DOT_X8(q4_k, DOT_Q4_K)
+TRINE_DOT_X8(q5_k, DOT_Q5_K)
+TRINE_DOT_X8(q6_k, DOT_Q6_K)
 
 void trine_dot_x8_avx512_vnni(trine_kernels *k)
 {
@@ -178,5 +341,8 @@ void trine_dot_x8_avx512_vnni(trine_kernels *k)
     k->dot_x8[TRINE_Q4_1] = dot_x8_q4_1;
     k->dot_x8[TRINE_Q5_0] = dot_x8_q5_0;
     k->dot_x8[TRINE_Q5_1] = dot_x8_q5_1;
+    k->dot_x8[TRINE_Q4_K] = dot_x8_q4_k;
+    k->dot_x8[TRINE_Q5_K] = dot_x8_q5_k;
+    k->dot_x8[TRINE_Q6_K] = dot_x8_q6_k;
 }
 #endif

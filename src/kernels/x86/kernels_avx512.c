@@ -12,8 +12,6 @@
 #include "kernels/x86/transpose_avx512.h"
 #include "kernels/x86/transpose_x86.h"
 
-#include "kernels/x86/dot_blocks_avx512.h"
-
 /* By blocks of 16 x 16, and what is left by smaller ones. */
 static void transpose_by_16(float *out, size_t out_stride, const void *in, size_t in_stride, int n_rows, int n_cols)
 {
@@ -35,13 +33,5 @@ void trine_kernels_avx512(trine_kernels *k)
 {
     register_all(k);
     k->transpose = transpose_by_16;
-    k->dot_tile[TRINE_Q8_0] = trine_dot_tile_q8_0_avx512;
-    k->dot_tile[TRINE_Q4_0] = trine_dot_tile_q4_0_avx512;
-    k->dot_tile[TRINE_Q4_1] = trine_dot_tile_q4_1_avx512;
-    k->dot_tile[TRINE_Q5_0] = trine_dot_tile_q5_0_avx512;
-    k->dot_tile[TRINE_Q5_1] = trine_dot_tile_q5_1_avx512;
-    k->dot_tile[TRINE_Q4_K] = trine_dot_tile_q4_k_avx512;
-    k->dot_tile[TRINE_Q5_K] = trine_dot_tile_q5_k_avx512;
-    k->dot_tile[TRINE_Q6_K] = trine_dot_tile_q6_k_avx512;
 }
 #endif

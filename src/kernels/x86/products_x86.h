@@ -1,7 +1,7 @@
 /* products_x86.h - template: the two products, in registers. Include it after a vector_*.h and unpack_x86.h.
  *
  * Dot tile: DOT_X rows of x by 4 rows of W, one vector of sums each, over the length of the rows; the lanes are added at the
- * end. Quantised rows are unpacked 256 elements at a time into the first cache, where they meet x at once.
+ * end.
  *
  * Panel product: up to TILE_ROWS rows of x by two vectors of columns, or half as many rows by four: either way the same
  * number of sums stays in registers, and each is summed in the order of depth. */
@@ -15,7 +15,7 @@
 
 /* ---- few rows ---- */
 
-enum { W_F32, W_F16, W_BF16, CHUNK = 256 };
+enum { W_F32, W_F16, W_BF16 };
 
 TRINE_INLINE vf load_w(const unsigned char *w, size_t k, int kind)
 {
@@ -57,33 +57,20 @@ TRINE_INLINE void dot_into(vf sums[DOT_X][TRINE_DOT_TILE], const float *x, size_
 }
 
 TRINE_INLINE void dot_rows(float *y, size_t y_stride, const float *x, size_t x_stride, int n_x, const unsigned char *w,
-                           size_t w_stride, int n_w, size_t n, int kind, trine_unpack_fn *unpack, size_t chunk_bytes)
+                           size_t w_stride, int n_w, size_t n, int kind)
 {
     vf sums[DOT_X][TRINE_DOT_TILE];
     TRINE_UNROLL for (int i = 0; i < n_x; i++) TRINE_UNROLL for (int j = 0; j < n_w; j++) sums[i][j] = vf_zero();
     /* Four rows side by side are not a stream that the hardware follows well: ask for the same place of the next four. */
     const bool ahead = n_w == TRINE_DOT_TILE && n_x == 1;
-    if (!unpack) {
-        dot_into(sums, x, x_stride, n_x, w, w_stride, n_w, n, kind, ahead);
-    } else {
-        float plain[TRINE_DOT_TILE][CHUNK];
-        for (size_t k = 0; k < n; k += CHUNK, w += chunk_bytes) {
-            const size_t take = n - k < CHUNK ? n - k : CHUNK;
-            for (int j = 0; j < n_w; j++) {
-                for (size_t at = 0; ahead && at < chunk_bytes; at += 64)
-                    _mm_prefetch((const char *)w + (size_t)(j + n_w) * w_stride + at, _MM_HINT_T0);
-                unpack(plain[j], w + (size_t)j * w_stride, take);
-            }
-            dot_into(sums, x + k, x_stride, n_x, (const unsigned char *)plain, sizeof plain[0], n_w, take, W_F32, false);
-        }
-    }
+    dot_into(sums, x, x_stride, n_x, w, w_stride, n_w, n, kind, ahead);
     TRINE_UNROLL for (int i = 0; i < n_x; i++) TRINE_UNROLL for (int j = 0; j < n_w; j++) y[(size_t)i * y_stride + (size_t)j] =
         vf_sum(sums[i][j]);
 }
 
 /* Rows of x in groups of DOT_X, rows of W all four or one by one. */
 TRINE_INLINE void dot_tile(float *y, size_t y_stride, const float *x, size_t x_stride, int n_x, const void *w, size_t w_stride,
-                           int n_w, size_t n, int kind, trine_unpack_fn *unpack, size_t chunk_bytes)
+                           int n_w, size_t n, int kind)
 {
     for (int i = 0; i < n_x; i += DOT_X, y += DOT_X * y_stride, x += DOT_X * x_stride) {
         const int rows = n_x - i < DOT_X ? n_x - i : DOT_X;
@@ -91,9 +78,9 @@ TRINE_INLINE void dot_tile(float *y, size_t y_stride, const float *x, size_t x_s
             const unsigned char *row = (const unsigned char *)w + (size_t)j * w_stride;
 #define ROWS(r)                                                                                                                    \
     if (n_w == TRINE_DOT_TILE)                                                                                                     \
-        dot_rows(y + j, y_stride, x, x_stride, r, row, w_stride, TRINE_DOT_TILE, n, kind, unpack, chunk_bytes);                    \
+        dot_rows(y + j, y_stride, x, x_stride, r, row, w_stride, TRINE_DOT_TILE, n, kind);                                         \
     else                                                                                                                           \
-        dot_rows(y + j, y_stride, x, x_stride, r, row, w_stride, 1, n, kind, unpack, chunk_bytes)
+        dot_rows(y + j, y_stride, x, x_stride, r, row, w_stride, 1, n, kind)
             switch (rows) {
             case 1: ROWS(1); break;
             case 2: ROWS(2); break;
@@ -111,7 +98,7 @@ TRINE_INLINE void dot_tile(float *y, size_t y_stride, const float *x, size_t x_s
     static void TRINE_NAME(dot_tile_##name)(float *y, size_t y_stride, const float *x, size_t x_stride, int n_x, const void *w,    \
                                             size_t w_stride, int n_w, size_t n)                                                    \
     {                                                                                                                              \
-        dot_tile(y, y_stride, x, x_stride, n_x, w, w_stride, n_w, n, kind, NULL, 0);                                               \
+        dot_tile(y, y_stride, x, x_stride, n_x, w, w_stride, n_w, n, kind);                                                        \
     }
 TRINE_DOT_PLAIN(f32, W_F32)
 TRINE_DOT_PLAIN(f16, W_F16)
