@@ -215,13 +215,19 @@ typedef struct trine_model_options {
     const char *cpu;   /* kernel level to use: NULL or "auto" for the best, or a name of trine_cpu_level */
     trine_log_fn *log; /* NULL: silent */
     void *log_user;
-    const char *rope_scaling; /* rotary positions: "linear" (Chen et al. 2023) or "yarn" (Peng et al. 2023) in place of the model's
-                               * own scaling, to read texts longer than it was trained for; NULL: as the model says */
-    float rope_scale;         /* with it, 1 or more: info.max_tokens becomes this times the trained context */
 } trine_model_options;
 
 /* Opens a directory in the Hugging Face layout or a .gguf file. Weights stay in the mapped file. */
 TRINE_API trine_status trine_model_open(trine_model **out, const char *path, const trine_model_options *options, trine_error *err);
+
+/* Rotary positions stretched, in place of the model's own scaling, to read texts longer than it was trained on. */
+typedef struct trine_rope_scaling {
+    const char *kind; /* "linear" (Chen et al. 2023) or "yarn" (Peng et al. 2023) */
+    float scale;      /* 1 or more: info.max_tokens becomes this times the trained context */
+} trine_rope_scaling;
+/* trine_model_open with `rope` for a model of rotary positions; NULL: as the model says. */
+TRINE_API trine_status trine_model_open_scaled(trine_model **out, const char *path, const trine_model_options *options,
+                                               const trine_rope_scaling *rope, trine_error *err);
 /* Closes the model; its sessions must be closed before. */
 TRINE_API void trine_model_close(trine_model *model);
 
@@ -281,7 +287,7 @@ typedef struct trine_session trine_session;
 typedef struct trine_session_options {
     int n_threads;          /* 0: one a core */
     int ctx;                /* tokens a sequence may hold; 0: the model's own limit, or what free memory allows. Beyond the limit
-                             * rotary positions make noise unless rope_scaling stretches them, and learned ones are refused */
+                             * rotary positions make noise unless stretched (trine_model_open_scaled); learned ones end there */
     int source_ctx;         /* encoder-decoder: source tokens; 0: as ctx */
     int n_sequences;        /* sequences that can be open at a time (beams count); 0: 1 */
     trine_dtype cache_type; /* f32, f16, bf16, q8_0, q4_0; 0: f16 for large models, f32 where that costs little */

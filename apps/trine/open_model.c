@@ -99,13 +99,13 @@ int open_model(run *r)
     if (code) return code;
     trine_error err = { 0 };
     trine_model_options options = { .cpu = a->cpu, .log = r->command->id == CMD_INSPECT ? NULL : log_to_note, .log_user = r };
+    trine_rope_scaling rope = { 0 };
     if (GIVEN(a, rope_scale)) {
-        options.rope_scaling = a->rope_scaling ? "linear" : "yarn";
-        options.rope_scale = a->rope_scale;
+        rope = (trine_rope_scaling) { .kind = a->rope_scaling ? "linear" : "yarn", .scale = a->rope_scale };
     } else if (GIVEN(a, rope_scaling)) {
         return fail_usage(r, "--rope-scaling says how; --rope-scale X says by how much");
     }
-    trine_status status = trine_model_open(&r->model, a->model, &options, &err);
+    trine_status status = trine_model_open_scaled(&r->model, a->model, &options, rope.kind ? &rope : NULL, &err);
     if (status) return fail_status(r, status, &err);
     r->info = trine_model_get_info(r->model);
     r->tokenizer = trine_model_get_tokenizer(r->model);

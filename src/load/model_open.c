@@ -148,6 +148,12 @@ static trine_status open_parts(trine_model *m, const char *path, const trine_mod
 
 trine_status trine_model_open(trine_model **out, const char *path, const trine_model_options *options, trine_error *err)
 {
+    return trine_model_open_scaled(out, path, options, NULL, err);
+}
+
+trine_status trine_model_open_scaled(trine_model **out, const char *path, const trine_model_options *options,
+                                     const trine_rope_scaling *rope, trine_error *err)
+{
     *out = NULL;
     if (!path || !*path) return trine_fail(err, TRINE_ERROR_ARGUMENT, "no path of a model was given");
     trine_model *m = calloc(1, sizeof *m);
@@ -156,8 +162,7 @@ trine_status trine_model_open(trine_model **out, const char *path, const trine_m
     if (!options) options = &none;
     m->log = options->log;
     m->log_user = options->log_user;
-    m->rope_scaling = options->rope_scaling;
-    m->rope_scale = options->rope_scale;
+    m->rope_scaling = rope;
     const trine_status status = open_parts(m, path, options, err);
     if (status) {
         trine_model_close(m);

@@ -42,8 +42,7 @@ struct trine_model {
     int n_copies; /* memory that a load took; freed by unload */
     trine_log_fn *log;
     void *log_user;
-    const char *rope_scaling; /* of the options, while it is loaded; families without rotary positions refuse it */
-    float rope_scale;
+    const trine_rope_scaling *rope_scaling; /* the caller's, while it is loaded; or NULL */
 };
 
 /* Loading is sticky, like a pass: a family reads its fields and tensors one after another, each reader returns at once (0, NULL)

@@ -418,11 +418,12 @@ static void test_no_memory(void **state)
 enum { ROPE_IDS = 40, ROPE_VOCAB = 89 };
 
 /* Logits after a text far enough in that positions matter. */
-static int rope_logits(float *out, const char *path, const char *scaling, float scale)
+static int rope_logits(float *out, const char *path, const trine_rope_scaling *rope)
 {
     trine_error err = { 0 };
     int32_t ids[ROPE_IDS];
-    trine_model *m = open_model(path, &(trine_model_options) { .rope_scaling = scaling, .rope_scale = scale });
+    trine_model *m;
+    if (trine_model_open_scaled(&m, path, NULL, rope, &err)) fail_msg("%s", err.text);
     trine_session *s;
     trine_sequence *q;
     assert_int_equal(trine_session_open(&s, m, &(trine_session_options) { .ctx = ROPE_IDS }, &err), TRINE_OK);
@@ -437,30 +438,39 @@ static int rope_logits(float *out, const char *path, const char *scaling, float 
     return max_tokens;
 }
 
+static void expect_rope_refused(const char *path, const char *kind, float scale, const char *says)
+{
+    trine_model *m = (trine_model *)1;
+    trine_error err = { 0 };
+    const trine_rope_scaling rope = { kind, scale };
+    assert_int_equal(trine_model_open_scaled(&m, path, NULL, &rope, &err), TRINE_ERROR_ARGUMENT);
+    assert_null(m);
+    assert_non_null(strstr(err.text, says));
+}
+
 /* The caller's scaling is what the same one in the model's configuration is, which test_parity holds to the reference. */
 static void test_rope_scaling(void **state)
 {
     (void)state;
     static const struct {
-        const char *model, *scaling;
-        float scale;
+        const char *model;
+        trine_rope_scaling rope;
         int max_tokens;
-    } same[] = { { "llama-linear", "linear", 3, 1536 }, { "llama-yarn", "yarn", 4, 256 } };
+    } same[] = { { "llama-linear", { "linear", 3 }, 1536 }, { "llama-yarn", { "yarn", 4 }, 256 } };
     for (int i = 0; i < 2; i++) {
         float own[ROPE_VOCAB], given[ROPE_VOCAB], other[ROPE_VOCAB];
         char path[512];
         snprintf(path, sizeof path, "%s/models/%s", TRINE_FIXTURES, same[i].model);
-        rope_logits(own, path, NULL, 0);
-        assert_int_equal(rope_logits(given, path, same[i].scaling, same[i].scale), same[i].max_tokens);
+        rope_logits(own, path, NULL);
+        assert_int_equal(rope_logits(given, path, &same[i].rope), same[i].max_tokens);
         assert_memory_equal(own, given, sizeof own);
-        rope_logits(other, path, same[i].scaling, 2 * same[i].scale);
+        rope_logits(other, path, &(trine_rope_scaling) { same[i].rope.kind, 2 * same[i].rope.scale });
         assert_int_not_equal(memcmp(own, other, sizeof own), 0);
-        expect_refused(path, &(trine_model_options) { .rope_scaling = "ntk", .rope_scale = 2 }, TRINE_ERROR_ARGUMENT,
-                       "linear or yarn");
-        expect_refused(path, &(trine_model_options) { .rope_scaling = "yarn" }, TRINE_ERROR_ARGUMENT, "rope_scale is 0");
+        expect_rope_refused(path, "ntk", 2, "linear or yarn");
+        expect_rope_refused(path, NULL, 2, "linear or yarn");
+        expect_rope_refused(path, "yarn", 0.5f, "rope_scale is 0.5");
     }
-    expect_refused(TRINE_FIXTURES "/models/gpt2", &(trine_model_options) { .rope_scaling = "yarn", .rope_scale = 2 },
-                   TRINE_ERROR_ARGUMENT, "learned");
+    expect_rope_refused(TRINE_FIXTURES "/models/gpt2", "yarn", 2, "learned");
 }
 
 int main(void)

@@ -56,23 +56,25 @@ static float yarn_attention_factor(trine_loader *l, float factor)
 static void override_rope(trine_loader *l, trine_rope_config *c)
 {
     trine_model *m = l->m;
-    const bool linear = !strcmp(m->rope_scaling, "linear");
-    const double ctx = (double)m->rope_scale * c->original_ctx;
+    const char *kind = m->rope_scaling->kind ? m->rope_scaling->kind : "";
+    const float scale = m->rope_scaling->scale;
+    const bool linear = !strcmp(kind, "linear");
+    const double ctx = (double)scale * c->original_ctx;
     char text[160];
-    if (!linear && strcmp(m->rope_scaling, "yarn") != 0)
-        trine_load_fail(l, TRINE_ERROR_ARGUMENT, "rope_scaling is '%.20s', expected linear or yarn", m->rope_scaling);
-    else if (!(m->rope_scale >= 1) || !(ctx < INT_MAX))
+    if (!linear && strcmp(kind, "yarn") != 0)
+        trine_load_fail(l, TRINE_ERROR_ARGUMENT, "rope_scaling is '%.20s', expected linear or yarn", kind);
+    else if (!(scale >= 1) || !(ctx < INT_MAX))
         trine_load_fail(l, TRINE_ERROR_ARGUMENT, "rope_scale is %g, expected 1 or more, and a context that an int holds",
-                        (double)m->rope_scale);
+                        (double)scale);
     if (l->status) return;
     *c = (trine_rope_config) { .kind = linear ? TRINE_ROPE_LINEAR : TRINE_ROPE_YARN,
-                               .factor = m->rope_scale,
+                               .factor = scale,
                                .original_ctx = c->original_ctx,
                                .beta_fast = 32,
                                .beta_slow = 1 };
     m->info.max_tokens = (int)ctx;
-    snprintf(text, sizeof text, "positions: %s scaling by %g, to %d tokens; the model was trained on %d", m->rope_scaling,
-             (double)m->rope_scale, m->info.max_tokens, c->original_ctx);
+    snprintf(text, sizeof text, "positions: %s scaling by %g, to %d tokens; the model was trained on %d", kind, (double)scale,
+             m->info.max_tokens, c->original_ctx);
     if (m->log) m->log(m->log_user, text);
 }
 
