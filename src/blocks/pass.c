@@ -6,6 +6,7 @@
 
 #include "base/size.h"
 #include "base/status.h"
+#include "blocks/tape.h"
 
 void *trine_pass_alloc(trine_pass *p, size_t n, size_t size)
 {
@@ -25,13 +26,20 @@ void *trine_pass_alloc(trine_pass *p, size_t n, size_t size)
 
 trine_mat trine_mat_new(trine_pass *p, int rows, int cols)
 {
-    trine_mat m = { NULL, rows, cols };
+    trine_mat m = { .rows = rows, .cols = cols };
     if (rows < 0 || cols < 0) {
         trine_pass_fail(p, TRINE_ERROR_INTERNAL, "pass: a matrix of %d x %d", rows, cols);
         return m;
     }
     m.data = trine_pass_alloc(p, (size_t)rows * (size_t)cols, sizeof(float));
     return m;
+}
+
+size_t trine_pass_mark(const trine_pass *p) { return trine_arena_mark(p->arena); }
+
+void trine_pass_release(trine_pass *p, size_t mark)
+{
+    if (!trine_pass_notes(p)) trine_arena_release(p->arena, mark);
 }
 
 void trine_pass_fail(trine_pass *p, trine_status code, const char *format, ...)

@@ -15,10 +15,14 @@
 #include "kernels/kernels.h"
 #include "trine.h"
 
+typedef struct trine_tape trine_tape;   /* tape.h: what a training forward notes */
+typedef struct trine_value trine_value; /* tape.h: a matrix that has, or may have, a gradient */
+
 /* Row-major, rows contiguous. `data` is NULL while measuring or after a failure. */
 typedef struct trine_mat {
     float *data;
     int rows, cols;
+    trine_value *value; /* its place on the tape; NULL: no gradient is wanted */
 } trine_mat;
 
 typedef struct trine_kv trine_kv; /* kv_cache.h: keys and values of one sequence, all layers */
@@ -26,10 +30,11 @@ typedef struct trine_kv trine_kv; /* kv_cache.h: keys and values of one sequence
 /* The rows of one sequence in this pass. */
 typedef struct trine_segment {
     int first_row, n_rows;
-    int pos;         /* position of the first of them: tokens already in the cache */
-    int prefix;      /* TRINE_MASK_PREFIX: positions below it are seen by all */
-    trine_kv *self;  /* cache its keys are appended to and read from, or NULL: keys from the pass */
-    trine_kv *cross; /* encoder-decoder: keys of the source */
+    int pos;                  /* position of the first of them: tokens already in the cache */
+    int prefix;               /* TRINE_MASK_PREFIX: positions below it are seen by all */
+    trine_kv *self;           /* cache its keys are appended to and read from, or NULL: keys from the pass */
+    trine_kv *cross;          /* encoder-decoder: keys of the source */
+    int source_row, n_source; /* with a tape: rows of the source in the matrices of trine_cross_append */
 } trine_segment;
 
 typedef struct trine_batch {
@@ -58,6 +63,7 @@ typedef struct trine_pass {
     trine_team *team; /* n_threads of them, or NULL: the caller alone */
     const trine_batch *batch;
     trine_tracer *tracer; /* NULL unless looking inside */
+    trine_tape *tape;     /* NULL unless training */
     trine_status failed;  /* sticky */
     trine_error error;
 } trine_pass;
@@ -68,6 +74,9 @@ static inline bool trine_pass_computes(const trine_pass *p) { return !p->failed 
 void *trine_pass_alloc(trine_pass *p, size_t n, size_t size);
 /* A matrix from the arena, not cleared. */
 trine_mat trine_mat_new(trine_pass *p, int rows, int cols);
+/* Around the temporaries of a layer, in model files. Release gives back what was allocated since the mark; a tape keeps all of it. */
+size_t trine_pass_mark(const trine_pass *p);
+void trine_pass_release(trine_pass *p, size_t mark);
 /* Marks the pass failed (the first failure stays). */
 void trine_pass_fail(trine_pass *p, trine_status code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* What to report at the end: the sticky failure, or ERROR_MEMORY when the arena was full. */
