@@ -21,6 +21,8 @@ build    libprotobuf-c-dev     module:libprotobuf-c
 build    protobuf-c-compiler   command:protoc-c
 build    zlib1g-dev            module:zlib
 build    liblzma-dev           module:liblzma
+build    libzstd-dev           module:libzstd
+build    libsqlite3-dev        module:sqlite3
 build    libedit-dev           module:libedit
 test     libcmocka-dev         module:cmocka
 test     g++                   command:c++

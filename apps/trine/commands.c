@@ -177,7 +177,7 @@ const command trine_commands[] = {
       "Measures what --task says. lm (perplexity) and mlm (masked tokens found) read text. classify reads TSV, CSV or JSON lines; "
       "its columns are found by the header (label, and text, sentence "
       "or content) or named by --label and --text. tag reads CoNLL columns, token first and tag last. translate and summarize read "
-      "source TAB target, or JSON lines. FILE may be .gz or .xz.\n\n"
+      "source TAB target, or JSON lines. FILE may be .gz, .xz or .zst.\n\n"
       "translate gives BLEU and chrF as sacrebleu counts, summarize ROUGE-1, -2 and -L, tag precision, recall and F1 of entities "
       "as conlleval counts.",
       { { "eval --task lm -m gpt2 wiki.txt", "perplexity" },

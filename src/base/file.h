@@ -16,7 +16,7 @@ void trine_mapping_forget(const trine_mapping *mapping, size_t offset, size_t n)
 
 /* The whole of a file (at most `limit` bytes) with a zero after it; released by free. */
 trine_status trine_file_read(char **out, size_t *n, const char *path, size_t limit, trine_error *err);
-/* Like it, but unpacks .gz and .xz by their first bytes. */
+/* Like it, but unpacks .gz, .xz and .zst by their first bytes. */
 trine_status trine_file_read_packed(char **out, size_t *n, const char *path, size_t limit, trine_error *err);
 bool trine_file_exists(const char *path);
 bool trine_is_directory(const char *path);

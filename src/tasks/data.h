@@ -1,4 +1,4 @@
-/* data.h - files of examples: tables (TSV, CSV, JSON lines) and tagged words (CoNLL columns). Plain, .gz or .xz; read whole,
+/* data.h - files of examples: tables (TSV, CSV, JSON lines) and tagged words (CoNLL columns). Plain, .gz, .xz or .zst; read whole,
  * then walked. Every error names the file and the line. */
 #ifndef TRINE_TASKS_DATA_H
 #define TRINE_TASKS_DATA_H

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 #include <lzma.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include "base/file.h"
 #include "support/alloc.h"
@@ -151,7 +152,19 @@ static void test_packed(void **state)
     xz_bytes += make_xz(xz + xz_bytes, 4 * n - xz_bytes, bytes + n, n);
     expect_packed(temp_write("a.xz", xz, xz_bytes), bytes, 2 * n);
 
+    char *zst = malloc(ZSTD_compressBound(2 * n));
+    size_t zst_bytes = ZSTD_compress(zst, ZSTD_compressBound(2 * n), bytes, n, 1);
+    expect_packed(temp_write("a.zst", zst, zst_bytes), bytes, n);
+    zst_bytes += ZSTD_compress(zst + zst_bytes, ZSTD_compressBound(n), bytes + n, n, 1); /* frames too */
+    expect_packed(temp_write("a.zst", zst, zst_bytes), bytes, 2 * n);
+
     /* Too large, cut, and changed. */
+    assert_int_equal(trine_file_read_packed(&text, &got, temp_path("a.zst"), 2 * n - 1, &err), TRINE_ERROR_FORMAT);
+    assert_int_equal(trine_file_read_packed(&text, &got, temp_write("cut.zst", zst, zst_bytes - 9), 1 << 24, &err),
+                     TRINE_ERROR_FORMAT);
+    zst[6] ^= 0x7f;
+    assert_int_equal(trine_file_read_packed(&text, &got, temp_write("bad.zst", zst, 200), 1 << 24, &err), TRINE_ERROR_FORMAT);
+    free(zst);
     assert_int_equal(trine_file_read_packed(&text, &got, temp_path("a.xz"), 2 * n - 1, &err), TRINE_ERROR_FORMAT);
     assert_non_null(strstr(err.text, "unpacks to more"));
     assert_null(text);

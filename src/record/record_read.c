@@ -1,0 +1,131 @@
+/* record_read.c - what the record holds: the runs, and a run's metrics as curves. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "record/record.h"
+
+/* Room for one more of `size` bytes; false when there is no memory. */
+static bool grow(void **items, int n, size_t size)
+{
+    if (n & (n - 1)) return true; /* capacities are powers of two */
+    void *more = realloc(*items, (n ? 2 * (size_t)n : 1) * size);
+    if (!more) return false;
+    *items = more;
+    return true;
+}
+
+/* Column `i` as new text; "" for NULL. *fine is cleared when there is no memory. */
+static char *text_of(bool *fine, sqlite3_stmt *s, int i)
+{
+    const char *text = (const char *)sqlite3_column_text(s, i);
+    char *copy = strdup(text ? text : "");
+    *fine &= copy != NULL;
+    return copy;
+}
+
+trine_status trine_record_list(trine_runs *out, trine_record *record, trine_error *err)
+{
+    *out = (trine_runs) { 0 };
+    sqlite3_stmt *s = NULL;
+    bool fine = true;
+    int code =
+        sqlite3_prepare_v2(record->db,
+                           "SELECT id, kind, configuration, seed, version, machine, started, ended, status, (SELECT max(step) FROM "
+                           "metrics WHERE run=runs.id) FROM runs ORDER BY id DESC",
+                           -1, &s, NULL);
+    while (!code && fine && (code = sqlite3_step(s)) == SQLITE_ROW) {
+        code = SQLITE_OK;
+        fine = grow((void **)&out->items, out->n, sizeof *out->items);
+        if (!fine) break;
+        out->items[out->n++] = (trine_run_info) {
+            .id = sqlite3_column_int64(s, 0),
+            .kind = text_of(&fine, s, 1),
+            .configuration = text_of(&fine, s, 2),
+            .seed = (uint64_t)sqlite3_column_int64(s, 3),
+            .version = text_of(&fine, s, 4),
+            .machine = text_of(&fine, s, 5),
+            .started = text_of(&fine, s, 6),
+            .ended = text_of(&fine, s, 7),
+            .status = text_of(&fine, s, 8),
+            .last_step = sqlite3_column_int64(s, 9),
+        };
+    }
+    sqlite3_finalize(s);
+    if (fine && (!code || code == SQLITE_DONE)) return TRINE_OK;
+    trine_runs_clear(out);
+    return fine ? trine_record_failed(record, code, "list its runs", err)
+                : trine_fail(err, TRINE_ERROR_MEMORY, "record: no memory");
+}
+
+void trine_runs_clear(trine_runs *runs)
+{
+    for (int i = 0; i < runs->n; i++) {
+        trine_run_info *r = &runs->items[i];
+        free(r->kind);
+        free(r->configuration);
+        free(r->version);
+        free(r->machine);
+        free(r->started);
+        free(r->ended);
+        free(r->status);
+    }
+    free(runs->items);
+    *runs = (trine_runs) { 0 };
+}
+
+trine_status trine_record_metric_names(trine_names *out, trine_record *record, int64_t run, trine_error *err)
+{
+    *out = (trine_names) { 0 };
+    sqlite3_stmt *s = NULL;
+    bool fine = true;
+    int code = sqlite3_prepare_v2(record->db, "SELECT DISTINCT name FROM metrics WHERE run=?1 ORDER BY name", -1, &s, NULL);
+    if (!code) sqlite3_bind_int64(s, 1, run);
+    while (!code && fine && (code = sqlite3_step(s)) == SQLITE_ROW) {
+        code = SQLITE_OK;
+        fine = grow((void **)&out->items, out->n, sizeof *out->items);
+        if (fine) out->items[out->n++] = text_of(&fine, s, 0);
+    }
+    sqlite3_finalize(s);
+    if (fine && (!code || code == SQLITE_DONE)) return TRINE_OK;
+    trine_names_clear(out);
+    return fine ? trine_record_failed(record, code, "read metrics", err) : trine_fail(err, TRINE_ERROR_MEMORY, "record: no memory");
+}
+
+void trine_names_clear(trine_names *names)
+{
+    for (int i = 0; i < names->n; i++) free(names->items[i]);
+    free(names->items);
+    *names = (trine_names) { 0 };
+}
+
+trine_status trine_record_series(trine_series *out, trine_record *record, int64_t run, const char *name, trine_error *err)
+{
+    *out = (trine_series) { 0 };
+    sqlite3_stmt *s = NULL;
+    bool fine = true;
+    int code = sqlite3_prepare_v2(
+        record->db, "SELECT step, value FROM metrics WHERE run=?1 AND name=?2 AND value IS NOT NULL ORDER BY step", -1, &s, NULL);
+    if (!code) {
+        sqlite3_bind_int64(s, 1, run);
+        sqlite3_bind_text(s, 2, name, -1, SQLITE_STATIC);
+    }
+    while (!code && fine && (code = sqlite3_step(s)) == SQLITE_ROW) {
+        code = SQLITE_OK;
+        fine = grow((void **)&out->steps, out->n, sizeof *out->steps) && grow((void **)&out->values, out->n, sizeof *out->values);
+        if (!fine) break;
+        out->steps[out->n] = sqlite3_column_int64(s, 0);
+        out->values[out->n++] = sqlite3_column_double(s, 1);
+    }
+    sqlite3_finalize(s);
+    if (fine && (!code || code == SQLITE_DONE)) return TRINE_OK;
+    trine_series_clear(out);
+    return fine ? trine_record_failed(record, code, "read a curve", err) : trine_fail(err, TRINE_ERROR_MEMORY, "record: no memory");
+}
+
+void trine_series_clear(trine_series *series)
+{
+    free(series->steps);
+    free(series->values);
+    *series = (trine_series) { 0 };
+}
