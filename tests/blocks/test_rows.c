@@ -219,7 +219,7 @@ static void failed_pass_is_still(void **state)
     assert_null(trine_cross_attention(&p, x, &spec).data);
     assert_null(trine_embedding(&p, &w, NULL).data);
     trine_cross_append(&p, 0, x, x);
-    trine_add_in_place(&p, x, (trine_mat) { NULL, 1, 1 });
+    trine_add_in_place(&p, x, (trine_mat) { .rows = 1, .cols = 1 });
     trine_scale_in_place(&p, x, 2);
     trine_activate_in_place(&p, x, TRINE_GELU);
     assert_int_equal(arena.used, used);
