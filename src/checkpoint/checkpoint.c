@@ -64,6 +64,24 @@ trine_status trine_checkpoint_index(trine_checkpoint *c, const char *path, trine
     return TRINE_OK;
 }
 
+trine_status trine_checkpoint_index_last(trine_checkpoint *c, trine_error *err)
+{
+    if (c->n_slots >= 2 * (size_t)c->n_tensors) {
+        c->slots[find_slot(c, c->tensors[c->n_tensors - 1].name)] = c->n_tensors;
+        return TRINE_OK;
+    }
+    int *old = c->slots;
+    const size_t n_old = c->n_slots;
+    const trine_status status = trine_checkpoint_index(c, "config.json", err);
+    if (status) { /* the table stays as it was, without the last */
+        c->slots = old;
+        c->n_slots = n_old;
+    } else {
+        free(old);
+    }
+    return status;
+}
+
 /* GGUF is known by its first bytes, whatever the file is called. */
 static bool starts_with_gguf(const char *path)
 {
@@ -126,6 +144,7 @@ void trine_checkpoint_close(trine_checkpoint *c)
     free(c->slots);
     free(c->directory);
     free(c->restored);
+    free(c->declared);
     free(c);
 }
 

@@ -39,7 +39,7 @@ typedef struct trine_tensor {
  * config.json beside, or a .gguf file. Every count, offset and size is checked before use. */
 trine_status trine_checkpoint_open(trine_checkpoint **out, const char *path, trine_error *err);
 void trine_checkpoint_close(trine_checkpoint *c);
-const char *trine_checkpoint_container(const trine_checkpoint *c); /* "safetensors" or "gguf" */
+const char *trine_checkpoint_container(const trine_checkpoint *c); /* "safetensors", "gguf" or "blank" */
 const json_t *trine_checkpoint_config(const trine_checkpoint *c);  /* borrowed */
 /* NULL when there is no such tensor. */
 const trine_tensor *trine_checkpoint_find(const trine_checkpoint *c, const char *name);

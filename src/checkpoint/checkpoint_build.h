@@ -12,18 +12,24 @@ struct trine_checkpoint {
     char *directory;      /* where the files that belong to the model lie; NULL for GGUF */
     trine_mapping *files; /* mapped .safetensors files */
     int n_files;
-    trine_gguf *gguf;      /* or NULL */
-    void *restored;        /* a tensor that is not in the file as it is given, or NULL */
-    trine_tensor *tensors; /* names are owned; file_name is when it is not the name */
+    trine_gguf *gguf;        /* or NULL */
+    void *restored;          /* a tensor that is not in the file as it is given, or NULL */
+    bool blank;              /* blank_checkpoint.h */
+    unsigned char *declared; /* [n_tensors] of a blank one: TRINE_DECLARED_... */
+    trine_tensor *tensors;   /* names are owned; file_name is when it is not the name */
     int n_tensors, tensors_cap;
     int *slots;     /* hash table of tensor indices + 1, open addressing; 0 is empty */
     size_t n_slots; /* power of two */
 };
 
+enum { TRINE_DECLARED_TURNED = 1, TRINE_DECLARED_UNUSED = 2 };
+
 /* Adds a tensor, copying its names (file_name NULL: the same). ERROR_MEMORY. */
 trine_status trine_checkpoint_add(trine_checkpoint *c, const trine_tensor *tensor, trine_error *err);
 /* Fills the hash table. ERROR_FORMAT when two tensors have one name. */
 trine_status trine_checkpoint_index(trine_checkpoint *c, const char *path, trine_error *err);
+/* Takes the tensor that was added last into a table that holds all others; its name must be new. ERROR_MEMORY. */
+trine_status trine_checkpoint_index_last(trine_checkpoint *c, trine_error *err);
 
 /* safetensors.c: maps a file and adds its tensors in the order of their bytes. */
 trine_status trine_safetensors_read(trine_checkpoint *c, const char *path, trine_error *err);

@@ -112,8 +112,25 @@ void trine_read_tokens(trine_loader *l, int32_t bos, int32_t eos, int32_t pad)
     l->m->info.pad = trine_read_token(l, "pad_token_id", pad);
 }
 
+int trine_read_size(trine_loader *l, const char *key, int when_blank)
+{
+    return trine_read_int(l, key, trine_load_blank(l) ? when_blank : -1, 1, INT_MAX);
+}
+
+int trine_read_n_labels(trine_loader *l)
+{
+    if (!trine_load_blank(l)) return -1;
+    const json_t *id2label = field(l, "id2label");
+    const size_t n = json_object_size(id2label);
+    if (n) return n < TRINE_MAX_WIDTH ? (int)n : TRINE_MAX_WIDTH;
+    return trine_read_int(l, "num_labels", 2, 1, TRINE_MAX_WIDTH);
+}
+
+enum { MOST_LAYERS = 1 << 16 }; /* of a model that is not there yet: what a configuration asks for costs memory */
+
 int trine_read_layers(trine_loader *l, const char *key, int fallback)
 {
+    if (trine_load_blank(l)) return trine_read_int(l, key, fallback, 1, MOST_LAYERS);
     const int n = trine_read_int(l, key, fallback, 1, INT_MAX), n_tensors = trine_checkpoint_n_tensors(l->m->checkpoint);
     if (l->status || n <= n_tensors) return l->status ? 0 : n;
     trine_load_fail(l, TRINE_ERROR_FORMAT, "config.json \"%s\" is %d, but the checkpoint holds only %d tensors", key, n, n_tensors);

@@ -70,3 +70,55 @@ const trine_family *trine_family_find(const json_t *config, trine_error *err)
         trine_fail(err, TRINE_ERROR_FORMAT, "config.json has no \"model_type\"; expected one of: %s", supported);
     return NULL;
 }
+
+trine_status trine_family_declare(trine_model_info *info, trine_checkpoint *c, trine_error *err)
+{
+    trine_model m = { .checkpoint = c, .family = trine_family_find(trine_checkpoint_config(c), err) };
+    *info = (trine_model_info) { 0 };
+    if (!m.family) return TRINE_ERROR_UNSUPPORTED;
+    const trine_status status = m.family->load(&m, err);
+    if (status) return status; /* load has freed what it took */
+    *info = m.info;
+    m.family->unload(&m);
+    return TRINE_OK;
+}
+
+bool trine_family_class(char out[64], const char *model_type, trine_head head)
+{
+    static const struct {
+        const char *type, *class;
+    } classes[] = { { "bert", "Bert" },
+                    { "roberta", "Roberta" },
+                    { "xlm-roberta", "XLMRoberta" },
+                    { "camembert", "Camembert" },
+                    { "gpt2", "GPT2" },
+                    { "distilbert", "DistilBert" },
+                    { "llama", "Llama" },
+                    { "mistral", "Mistral" },
+                    { "qwen2", "Qwen2" },
+                    { "qwen3", "Qwen3" },
+                    { "t5", "T5" },
+                    { "mt5", "MT5" },
+                    { "umt5", "UMT5" } };
+    const trine_family *family = by_model_type(model_type);
+    if (!family) return false;
+    const bool encodes = family->paradigm == TRINE_ENCODER;
+    const char *end = NULL;
+    switch (head) {
+    case TRINE_HEAD_NONE: end = family->paradigm == TRINE_ENCODER_DECODER ? "EncoderModel" : "Model"; break;
+    case TRINE_HEAD_LM:
+        if (family == &trine_family_gpt2) end = "LMHeadModel";
+        if (family == &trine_family_llama) end = "ForCausalLM";
+        if (family == &trine_family_t5) end = "ForConditionalGeneration";
+        break;
+    case TRINE_HEAD_MLM: end = encodes ? "ForMaskedLM" : NULL; break;
+    case TRINE_HEAD_LABELS: end = encodes ? "ForSequenceClassification" : NULL; break;
+    case TRINE_HEAD_TAGS: end = encodes ? "ForTokenClassification" : NULL; break;
+    }
+    for (size_t i = 0; end && i < sizeof classes / sizeof *classes; i++) {
+        if (strcmp(classes[i].type, model_type) != 0) continue;
+        snprintf(out, 64, "%s%s", classes[i].class, end);
+        return true;
+    }
+    return false;
+}

@@ -10,6 +10,7 @@
 
 #include "base/size.h"
 #include "base/status.h"
+#include "checkpoint/blank_checkpoint.h"
 #include "models/model.h"
 
 void trine_load_fail(trine_loader *l, trine_status code, const char *format, ...)
@@ -70,22 +71,66 @@ void trine_model_free_copies(trine_model *m)
 
 /* ----------------------------------------------------------------------------------------------------------- finding */
 
+static void count(trine_loader *l, const trine_tensor *t, size_t copied_bytes);
+
 enum { NAME_BYTES = 192 }; /* the longest name of a known family has 80 */
 
-static const trine_tensor *find(const trine_loader *l, char name[NAME_BYTES], const char *format, va_list args)
+bool trine_load_blank(const trine_loader *l) { return trine_checkpoint_is_blank(l->m->checkpoint); }
+
+static bool has(const trine_loader *l, const char *format, va_list args)
 {
+    char name[NAME_BYTES];
+    if (l->status) return false;
     vsnprintf(name, NAME_BYTES, format, args);
-    return trine_checkpoint_find(l->m->checkpoint, name);
+    return trine_checkpoint_find(l->m->checkpoint, name) != NULL;
 }
 
 bool trine_load_has(const trine_loader *l, const char *format, ...)
 {
+    if (trine_load_blank(l)) return false;
+    va_list args;
+    va_start(args, format);
+    const bool there = has(l, format, args);
+    va_end(args);
+    return there;
+}
+
+bool trine_load_wants(const trine_loader *l, bool written, const char *format, ...)
+{
+    if (trine_load_blank(l)) return written && !l->status;
+    va_list args;
+    va_start(args, format);
+    const bool there = has(l, format, args);
+    va_end(args);
+    return there;
+}
+
+/* The tensor called `name`, or NULL where the checkpoint has none. A blank one has what is asked for: it is declared, as it would be
+ * stored. Sizes below 1 (`any` in a file) must have come from the configuration by then. */
+static const trine_tensor *find(trine_loader *l, const char *name, const trine_declaration *d)
+{
+    if (l->status) return NULL;
+    if (!trine_load_blank(l)) return trine_checkpoint_find(l->m->checkpoint, name);
+    if (d->shape[0] < 1 || (d->n_dims > 1 && d->shape[1] < 1)) {
+        trine_load_fail(l, TRINE_ERROR_FORMAT, "config.json does not say how large tensor '%s' is", name);
+        return NULL;
+    }
+    trine_error inner;
+    const trine_tensor *t = trine_blank_declare(l->m->checkpoint, name, d, &inner);
+    if (!t) trine_load_fail(l, inner.code, "%s", inner.text);
+    return t;
+}
+
+void trine_load_unused(trine_loader *l, int rows, int cols, const char *format, ...)
+{
+    if (!trine_load_blank(l)) return;
     char name[NAME_BYTES];
     va_list args;
     va_start(args, format);
-    const trine_tensor *t = l->status ? NULL : find(l, name, format, args);
+    vsnprintf(name, sizeof name, format, args);
     va_end(args);
-    return t != NULL;
+    const trine_tensor *t = find(l, name, &(trine_declaration) { .n_dims = cols ? 2 : 1, .shape = { rows, cols }, .unused = true });
+    if (t) count(l, t, 0);
 }
 
 static void shape_text(char out[64], const trine_tensor *t)
@@ -196,8 +241,9 @@ static const float *as_f32(trine_loader *l, const trine_tensor *t, const char *n
 
 /* ---------------------------------------------------------------------------------------------------------- by shape */
 
-static trine_weight matrix(trine_loader *l, const trine_tensor *t, int rows, int cols, const char *name)
+static trine_weight matrix(trine_loader *l, int rows, int cols, const char *name)
 {
+    const trine_tensor *t = find(l, name, &(trine_declaration) { .n_dims = 2, .shape = { rows, cols } });
     if (!fits(l, t, name, rows, cols)) return (trine_weight) { 0 };
     const void *data = in_place(l, t);
     return (trine_weight) { .data = data, .type = t->type, .rows = (int)t->shape[0], .cols = (int)t->shape[1] };
@@ -208,9 +254,9 @@ trine_weight trine_load_matrix(trine_loader *l, int rows, int cols, const char *
     char name[NAME_BYTES];
     va_list args;
     va_start(args, format);
-    const trine_tensor *t = find(l, name, format, args);
+    vsnprintf(name, sizeof name, format, args);
     va_end(args);
-    return matrix(l, t, rows, cols, name);
+    return matrix(l, rows, cols, name);
 }
 
 trine_weight trine_load_transposed(trine_loader *l, int rows, int cols, const char *format, ...)
@@ -218,9 +264,14 @@ trine_weight trine_load_transposed(trine_loader *l, int rows, int cols, const ch
     char name[NAME_BYTES];
     va_list args;
     va_start(args, format);
-    const trine_tensor *t = find(l, name, format, args);
+    vsnprintf(name, sizeof name, format, args);
     va_end(args);
+    const trine_tensor *t = find(l, name, &(trine_declaration) { .n_dims = 2, .shape = { cols, rows }, .turned = true });
     if (!fits(l, t, name, cols, rows)) return (trine_weight) { 0 };
+    if (trine_load_blank(l)) { /* its data lies turned already */
+        count(l, t, 0);
+        return (trine_weight) { .data = t->data, .type = t->type, .rows = rows, .cols = cols };
+    }
     const trine_dtype_info *type = trine_dtype_get(t->type);
     if (type->block != 1) {
         trine_load_fail(l, TRINE_ERROR_UNSUPPORTED, "tensor '%s' is stored transposed as %s; only f32, f16 and bf16 can be turned",
@@ -238,8 +289,9 @@ trine_weight trine_load_transposed(trine_loader *l, int rows, int cols, const ch
     return (trine_weight) { .data = copy, .type = t->type, .rows = rows, .cols = cols };
 }
 
-static const float *vector(trine_loader *l, const trine_tensor *t, int n, const char *name)
+static const float *vector(trine_loader *l, int n, const char *name)
 {
+    const trine_tensor *t = find(l, name, &(trine_declaration) { .n_dims = 1, .shape = { n } });
     return fits(l, t, name, n, 1) ? as_f32(l, t, name) : NULL;
 }
 
@@ -248,9 +300,9 @@ const float *trine_load_vector(trine_loader *l, int n, const char *format, ...)
     char name[NAME_BYTES];
     va_list args;
     va_start(args, format);
-    const trine_tensor *t = find(l, name, format, args);
+    vsnprintf(name, sizeof name, format, args);
     va_end(args);
-    return vector(l, t, n, name);
+    return vector(l, n, name);
 }
 
 const float *trine_load_table(trine_loader *l, int rows, int cols, const char *format, ...)
@@ -258,8 +310,9 @@ const float *trine_load_table(trine_loader *l, int rows, int cols, const char *f
     char name[NAME_BYTES];
     va_list args;
     va_start(args, format);
-    const trine_tensor *t = find(l, name, format, args);
+    vsnprintf(name, sizeof name, format, args);
     va_end(args);
+    const trine_tensor *t = find(l, name, &(trine_declaration) { .n_dims = 2, .shape = { rows, cols } });
     return fits(l, t, name, rows, cols) ? as_f32(l, t, name) : NULL;
 }
 
@@ -271,24 +324,27 @@ trine_weight trine_load_linear(trine_loader *l, int rows, int cols, trine_bias b
     vsnprintf(base, sizeof base, format, args);
     va_end(args);
     snprintf(name, sizeof name, "%s.weight", base);
-    trine_weight w = matrix(l, trine_checkpoint_find(l->m->checkpoint, name), rows, cols, name);
+    trine_weight w = matrix(l, rows, cols, name);
     if (bias == TRINE_BIAS_NONE || l->status) return w;
     snprintf(name, sizeof name, "%s.bias", base);
-    const trine_tensor *t = trine_checkpoint_find(l->m->checkpoint, name);
-    if (t || bias == TRINE_BIAS_REQUIRED) w.bias = vector(l, t, w.rows, name);
+    if (bias == TRINE_BIAS_REQUIRED || trine_load_has(l, "%s", name)) w.bias = vector(l, w.rows, name);
     return w;
 }
 
-trine_weight trine_load_output(trine_loader *l, const trine_weight *embedding, const char *name)
+trine_weight trine_load_output(trine_loader *l, const trine_weight *embedding, bool tied_when_silent, const char *name)
 {
     if (l->status) return (trine_weight) { 0 };
+    if (trine_load_blank(l)) {
+        l->m->info.tied = trine_read_bool(l, "tie_word_embeddings", tied_when_silent);
+        return l->m->info.tied ? *embedding : matrix(l, embedding->rows, embedding->cols, name);
+    }
     const trine_tensor *t = trine_checkpoint_find(l->m->checkpoint, name);
     size_t bytes = 0;
     trine_dtype_bytes(&bytes, embedding->type, (size_t)embedding->rows * (size_t)embedding->cols);
     l->m->info.tied = !t || t->data == embedding->data ||
                       (trine_read_bool(l, "tie_word_embeddings", false) && t->type == embedding->type && t->bytes == bytes &&
                        !memcmp(t->data, embedding->data, bytes));
-    return l->m->info.tied ? *embedding : matrix(l, t, embedding->rows, embedding->cols, name);
+    return l->m->info.tied ? *embedding : matrix(l, embedding->rows, embedding->cols, name);
 }
 
 trine_weight trine_weight_rows(const trine_weight *w, int first, int n)

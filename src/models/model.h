@@ -69,6 +69,10 @@ const char *trine_read_string(trine_loader *l, const char *key, const char *fall
 bool trine_config_has(const trine_loader *l, const char *key);                         /* there and not null */
 /* A token id: null is -1, a list gives its first. */
 int32_t trine_read_token(trine_loader *l, const char *key, int32_t absent);
+/* A size that a file's tensors show (-1: as they do); without a file it is the configuration's, or transformers' default. */
+int trine_read_size(trine_loader *l, const char *key, int when_blank);
+/* The rows of a classifier: -1 where the file shows them, else what id2label or num_labels say, 2 when silent. */
+int trine_read_n_labels(trine_loader *l);
 /* Layers: 1 or more, and no more than the file has tensors. */
 int trine_read_layers(trine_loader *l, const char *key, int fallback);
 /* An activation by its field; its name goes into info.activation. */
@@ -90,6 +94,12 @@ void trine_refuse_config(trine_loader *l);
 /* load_weights.c: tensors by name (a printf format). Each is counted in info.n_parameters, weights_bytes and weights_type: load a
  * shared one once. */
 bool trine_load_has(const trine_loader *l, const char *name, ...) __attribute__((format(printf, 2, 3)));
+/* A blank checkpoint (checkpoint/blank_checkpoint.h) has nothing, and takes what is asked for: trine_load_has is false on it. Where
+ * a file decides by what it holds, `written` says whether transformers would have written it for this configuration. */
+bool trine_load_blank(const trine_loader *l);
+bool trine_load_wants(const trine_loader *l, bool written, const char *name, ...) __attribute__((format(printf, 3, 4)));
+/* On a blank checkpoint: declares a tensor that transformers' class has and nothing here reads; cols 0: a vector. */
+void trine_load_unused(trine_loader *l, int rows, int cols, const char *name, ...) __attribute__((format(printf, 4, 5)));
 /* A matrix [rows, cols] as it lies in the file. rows or cols < 0: whatever is there. */
 trine_weight trine_load_matrix(trine_loader *l, int rows, int cols, const char *name, ...) __attribute__((format(printf, 4, 5)));
 /* The same stored transposed, [cols, rows] (GPT-2's Conv1D): copied once. */
@@ -104,8 +114,8 @@ typedef enum trine_bias { TRINE_BIAS_NONE, TRINE_BIAS_OPTIONAL, TRINE_BIAS_REQUI
 trine_weight trine_load_linear(trine_loader *l, int rows, int cols, trine_bias bias, const char *name, ...)
     __attribute__((format(printf, 5, 6)));
 /* The output layer: the tensor `name` where the file has one of its own, else the embedding (info.tied says which). A copy of the
- * embedding under both names counts as tied. */
-trine_weight trine_load_output(trine_loader *l, const trine_weight *embedding, const char *name);
+ * embedding under both names counts as tied. A blank checkpoint does as "tie_word_embeddings" says, or the family when silent. */
+trine_weight trine_load_output(trine_loader *l, const trine_weight *embedding, bool tied_when_silent, const char *name);
 /* Rows [first, first + n) of a matrix: a view (fused projections). */
 trine_weight trine_weight_rows(const trine_weight *w, int first, int n);
 /* Zeroed memory for n things that lives as long as the model; fails the loader when there is none. */
@@ -127,6 +137,12 @@ trine_status trine_model_end_ids(int32_t ids[TRINE_MAX_END_IDS], int *n, const t
 
 /* families.c: the family of a configuration (by model_type, then architectures), or NULL with what is supported in err. */
 const trine_family *trine_family_find(const json_t *config, trine_error *err);
+
+/* What a model of `config` would be, and (in a blank checkpoint) hold: loads its family over `c` and lets go again. The texts of
+ * `info` are borrowed from c. */
+trine_status trine_family_declare(trine_model_info *info, trine_checkpoint *c, trine_error *err);
+/* The class that transformers has for a family's model_type and a head, "BertForMaskedLM"; false when it has none. */
+bool trine_family_class(char out[64], const char *model_type, trine_head head);
 
 extern const trine_family trine_family_bert, trine_family_roberta, trine_family_distilbert, trine_family_gpt2, trine_family_llama,
     trine_family_t5;

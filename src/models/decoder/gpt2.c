@@ -83,15 +83,15 @@ static trine_status load(trine_model *m, trine_error *err)
     trine_model_info *info = &m->info;
     trine_read_tokens(l, 50256, 50256, -1);
     const trine_head head = trine_read_head(l, known, TRINE_HEAD_LM);
-    const char *prefix = trine_load_has(l, "transformer.wte.weight") ? "transformer." : "";
+    const char *prefix = trine_load_wants(l, head != TRINE_HEAD_NONE, "transformer.wte.weight") ? "transformer." : "";
 
     gpt2_model *w = trine_load_alloc(l, 1, sizeof *w);
     info->n_layers = trine_read_layers(l, "n_layer", 12);
     info->d_model = trine_read_int(l, "n_embd", 768, 1, TRINE_MAX_WIDTH);
     info->n_heads = info->n_kv_heads = trine_read_int(l, "n_head", 12, 1, TRINE_MAX_WIDTH);
     info->d_ff = trine_read_int(l, "n_inner", 4 * info->d_model, 1, 4 * TRINE_MAX_WIDTH);
-    info->vocab = trine_read_int(l, "vocab_size", -1, 1, INT_MAX);
-    info->max_tokens = trine_read_int(l, "n_positions", -1, 1, INT_MAX);
+    info->vocab = trine_read_size(l, "vocab_size", 50257);
+    info->max_tokens = trine_read_size(l, "n_positions", 1024);
     info->norm = "layer norm";
     info->positions = "learned";
     info->pooling = TRINE_POOL_LAST;
@@ -119,7 +119,7 @@ static trine_status load(trine_model *m, trine_error *err)
     }
     w->final_norm = (gpt2_norm) { .weight = trine_load_vector(l, d, "%sln_f.weight", prefix),
                                   .bias = trine_load_vector(l, d, "%sln_f.bias", prefix) };
-    if (head == TRINE_HEAD_LM) w->out = trine_load_output(l, &w->words, "lm_head.weight");
+    if (head == TRINE_HEAD_LM) w->out = trine_load_output(l, &w->words, true, "lm_head.weight");
     m->weights = w;
     m->self_shape = (trine_kv_shape) { .n_layers = info->n_layers, .n_kv_heads = w->n_heads, .d_head = w->d_head };
     return trine_load_end(l);

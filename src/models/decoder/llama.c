@@ -216,7 +216,7 @@ static void load_sizes(trine_loader *l, llama_model *w, const char *model_type)
     info->n_heads = trine_read_int(l, "num_attention_heads", TRINE_REQUIRED, 1, 1 << 16);
     const bool mistral_default = !strcmp(model_type, "mistral") && !json_object_get(l->config, "num_key_value_heads");
     info->n_kv_heads = trine_read_int(l, "num_key_value_heads", mistral_default ? 8 : info->n_heads, 1, 1 << 16);
-    info->vocab = trine_read_int(l, "vocab_size", -1, 1, INT_MAX);
+    info->vocab = trine_read_size(l, "vocab_size", !strncmp(model_type, "qwen", 4) ? 151936 : 32000);
     info->max_tokens = trine_read_int(l, "max_position_embeddings", 2048, 1, INT_MAX);
     if (l->status) return;
     info->d_head = trine_read_int(l, "head_dim", !strcmp(model_type, "qwen3") ? 128 : info->d_model / info->n_heads, 1, 1 << 14);
@@ -253,7 +253,7 @@ static trine_status load(trine_model *m, trine_error *err)
     info->family = type;
     trine_read_tokens(l, !strncmp(type, "qwen", 4) ? -1 : 1, !strncmp(type, "qwen", 4) ? -1 : 2, -1);
     const trine_head head = trine_read_head(l, known, TRINE_HEAD_LM);
-    const char *prefix = trine_load_has(l, "model.embed_tokens.weight") ? "model." : "";
+    const char *prefix = trine_load_wants(l, head != TRINE_HEAD_NONE, "model.embed_tokens.weight") ? "model." : "";
 
     llama_model *w = trine_load_alloc(l, 1, sizeof *w);
     if (!w) return trine_load_end(l);
@@ -281,10 +281,10 @@ static trine_status load(trine_model *m, trine_error *err)
     w->final_norm = trine_load_vector(l, info->d_model, "%snorm.weight", prefix);
     if (head == TRINE_HEAD_LM) {
         if (trine_config_has(l, "tie_word_embeddings") && !trine_read_bool(l, "tie_word_embeddings", false) &&
-            !trine_load_has(l, "lm_head.weight"))
+            !trine_load_wants(l, true, "lm_head.weight"))
             trine_load_fail(l, TRINE_ERROR_NOT_FOUND,
                             "tensor 'lm_head.weight' is missing, and config.json \"tie_word_embeddings\" is false");
-        w->out = trine_load_output(l, &w->words, "lm_head.weight");
+        w->out = trine_load_output(l, &w->words, false, "lm_head.weight");
     }
     m->self_shape = (trine_kv_shape) { .n_layers = info->n_layers, .n_kv_heads = w->n_kv_heads, .d_head = w->d_head };
     return trine_load_end(l);

@@ -69,7 +69,7 @@ void trine_bert_describe(trine_loader *l)
                         info->d_model);
 }
 
-bert_model *trine_bert_load_body(trine_loader *l, const char *prefix, const char *activation_field)
+bert_model *trine_bert_load_body(trine_loader *l, const char *prefix, const char *activation_field, int default_vocab)
 {
     trine_model_info *info = &l->m->info;
     const char *kind = trine_read_string(l, "position_embedding_type", "absolute");
@@ -83,9 +83,9 @@ bert_model *trine_bert_load_body(trine_loader *l, const char *prefix, const char
     info->d_model = trine_read_int(l, "hidden_size", TRINE_REQUIRED, 1, TRINE_MAX_WIDTH);
     info->n_heads = trine_read_int(l, "num_attention_heads", 12, 1, TRINE_MAX_WIDTH);
     info->d_ff = trine_read_int(l, "intermediate_size", 3072, 1, TRINE_MAX_WIDTH);
-    info->vocab = trine_read_int(l, "vocab_size", -1, 1, INT_MAX);
-    info->max_tokens = trine_read_int(l, "max_position_embeddings", -1, 1, INT_MAX);
-    const int n_types = trine_read_int(l, "type_vocab_size", -1, 1, INT_MAX);
+    info->vocab = trine_read_size(l, "vocab_size", default_vocab);
+    info->max_tokens = trine_read_size(l, "max_position_embeddings", 512);
+    const int n_types = trine_read_size(l, "type_vocab_size", 2);
     const trine_activation activation = trine_read_activation(l, activation_field, "gelu");
     const float eps = trine_read_float(l, "layer_norm_eps", 1e-12f, 0, 1);
     trine_bert_describe(l);
@@ -111,10 +111,11 @@ static bert_head load_masked_head(trine_loader *l, const bert_model *w)
     bert_head head = { .dense = trine_load_linear(l, d, d, TRINE_BIAS_REQUIRED, "cls.predictions.transform.dense"),
                        .norm = trine_bert_load_norm(l, d, "cls.predictions.transform.LayerNorm"),
                        .activation = w->layers[0].ffn.activation,
-                       .out = trine_load_output(l, &w->words, "cls.predictions.decoder.weight") };
-    /* One vector under two names; transformers computes with the decoder's when a file has both. */
-    const char *bias = trine_load_has(l, "cls.predictions.decoder.bias") ? "cls.predictions.decoder.bias" : "cls.predictions.bias";
-    head.out.bias = trine_load_vector(l, head.out.rows, "%s", bias);
+                       .out = trine_load_output(l, &w->words, true, "cls.predictions.decoder.weight") };
+    /* One vector under two names; transformers computes with the decoder's when a file has both, as one of untied weights does. */
+    const bool own = trine_load_wants(l, !l->m->info.tied, "cls.predictions.decoder.bias");
+    head.out.bias = trine_load_vector(l, head.out.rows, "%s", own ? "cls.predictions.decoder.bias" : "cls.predictions.bias");
+    if (own) trine_load_unused(l, head.out.rows, 0, "cls.predictions.bias");
     return head;
 }
 
@@ -128,22 +129,30 @@ static trine_status load(trine_model *m, trine_error *err)
                                                 { NULL, TRINE_HEAD_NONE } };
     trine_loader loader = trine_load_begin(m, err), *l = &loader;
     trine_read_tokens(l, -1, -1, 0);
-    const char *prefix = trine_load_has(l, "bert.embeddings.word_embeddings.weight") ? "bert." : "";
     const trine_head head =
         trine_read_head(l, known, trine_load_has(l, "cls.predictions.transform.dense.weight") ? TRINE_HEAD_MLM : TRINE_HEAD_NONE);
-    bert_model *w = trine_bert_load_body(l, prefix, "hidden_act");
+    const char *prefix = trine_load_wants(l, head != TRINE_HEAD_NONE, "bert.embeddings.word_embeddings.weight") ? "bert." : "";
+    bert_model *w = trine_bert_load_body(l, prefix, "hidden_act", 30522);
     if (!w) return trine_load_end(l);
     m->weights = w;
 
     const int d = m->info.d_model;
     /* The plain model's pooler belongs to it, though embeddings are pooled from the states. */
+    if (trine_load_blank(l) && (head == TRINE_HEAD_NONE || !strcmp(m->info.architecture, "BertForPreTraining"))) {
+        trine_load_unused(l, d, d, "%spooler.dense.weight", prefix);
+        trine_load_unused(l, d, 0, "%spooler.dense.bias", prefix);
+    }
     if (head == TRINE_HEAD_LABELS || (head == TRINE_HEAD_NONE && trine_load_has(l, "%spooler.dense.weight", prefix))) {
         w->head.dense = trine_load_linear(l, d, d, TRINE_BIAS_REQUIRED, "%spooler.dense", prefix);
         w->head.activation = TRINE_TANH;
     }
     if (head == TRINE_HEAD_MLM) w->head = load_masked_head(l, w);
+    if (!strcmp(m->info.architecture, "BertForPreTraining")) {
+        trine_load_unused(l, 2, d, "cls.seq_relationship.weight");
+        trine_load_unused(l, 2, 0, "cls.seq_relationship.bias");
+    }
     if (head == TRINE_HEAD_LABELS || head == TRINE_HEAD_TAGS) {
-        w->head.out = trine_load_linear(l, -1, d, TRINE_BIAS_REQUIRED, "classifier");
+        w->head.out = trine_load_linear(l, trine_read_n_labels(l), d, TRINE_BIAS_REQUIRED, "classifier");
         trine_read_labels(l, w->head.out.rows);
     }
     return trine_load_end(l);

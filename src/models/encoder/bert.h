@@ -38,8 +38,9 @@ typedef struct bert_model {
 bert_norm trine_bert_load_norm(trine_loader *l, int width, const char *name, ...) __attribute__((format(printf, 3, 4)));
 /* What all three say of themselves in m->info, and that the heads divide the width. */
 void trine_bert_describe(trine_loader *l);
-/* The configuration that BERT and RoBERTa share, and all weights below the head. `prefix` is "bert." or "". */
-bert_model *trine_bert_load_body(trine_loader *l, const char *prefix, const char *activation);
+/* The configuration that BERT and RoBERTa share, and all weights below the head. `prefix` is "bert." or "";
+ * `default_vocab` is for a configuration without a file that does not say it. */
+bert_model *trine_bert_load_body(trine_loader *l, const char *prefix, const char *activation, int default_vocab);
 trine_mat trine_bert_encode(const trine_model *m, trine_pass *p);
 trine_mat trine_bert_head(const trine_model *m, trine_pass *p, trine_mat states);
 

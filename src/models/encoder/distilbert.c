@@ -40,8 +40,8 @@ static bert_model *load_body(trine_loader *l, const char *prefix)
     info->d_model = trine_read_int(l, "dim", 768, 1, TRINE_MAX_WIDTH);
     info->n_heads = trine_read_int(l, "n_heads", 12, 1, TRINE_MAX_WIDTH);
     info->d_ff = trine_read_int(l, "hidden_dim", 3072, 1, TRINE_MAX_WIDTH);
-    info->vocab = trine_read_int(l, "vocab_size", -1, 1, INT_MAX);
-    info->max_tokens = trine_read_int(l, "max_position_embeddings", -1, 1, INT_MAX);
+    info->vocab = trine_read_size(l, "vocab_size", 30522);
+    info->max_tokens = trine_read_size(l, "max_position_embeddings", 512);
     const trine_activation activation = trine_read_activation(l, "activation", "gelu");
     trine_bert_describe(l);
     if (l->status) return NULL;
@@ -67,9 +67,10 @@ static trine_status load(trine_model *m, trine_error *err)
                                                 { NULL, TRINE_HEAD_NONE } };
     trine_loader loader = trine_load_begin(m, err), *l = &loader;
     trine_read_tokens(l, -1, -1, 0);
-    const char *prefix = trine_load_has(l, "distilbert.embeddings.word_embeddings.weight") ? "distilbert." : "";
     const trine_head head =
         trine_read_head(l, known, trine_load_has(l, "vocab_transform.weight") ? TRINE_HEAD_MLM : TRINE_HEAD_NONE);
+    const bool prefixed = trine_load_wants(l, head != TRINE_HEAD_NONE, "distilbert.embeddings.word_embeddings.weight");
+    const char *prefix = prefixed ? "distilbert." : "";
     bert_model *w = load_body(l, prefix);
     if (!w) return trine_load_end(l);
     m->weights = w;
@@ -79,7 +80,7 @@ static trine_status load(trine_model *m, trine_error *err)
         w->head = (bert_head) { .dense = trine_load_linear(l, d, d, TRINE_BIAS_REQUIRED, "vocab_transform"),
                                 .activation = w->layers[0].ffn.activation,
                                 .norm = trine_bert_load_norm(l, d, "vocab_layer_norm"),
-                                .out = trine_load_output(l, &w->words, "vocab_projector.weight") };
+                                .out = trine_load_output(l, &w->words, true, "vocab_projector.weight") };
         w->head.out.bias = trine_load_vector(l, w->head.out.rows, "vocab_projector.bias");
     }
     if (head == TRINE_HEAD_LABELS) {
@@ -87,7 +88,7 @@ static trine_status load(trine_model *m, trine_error *err)
         w->head.activation = TRINE_RELU;
     }
     if (head == TRINE_HEAD_LABELS || head == TRINE_HEAD_TAGS) {
-        w->head.out = trine_load_linear(l, -1, d, TRINE_BIAS_REQUIRED, "classifier");
+        w->head.out = trine_load_linear(l, trine_read_n_labels(l), d, TRINE_BIAS_REQUIRED, "classifier");
         trine_read_labels(l, w->head.out.rows);
     }
     return trine_load_end(l);

@@ -7,6 +7,8 @@
  *     lm_head.dense, lm_head.layer_norm, lm_head.decoder.weight (or the word embeddings), lm_head.bias       masked tokens
  *     classifier.dense, classifier.out_proj                                                                 a label a text
  *     classifier                                                                                            a label a token */
+#include <string.h>
+
 #include "models/encoder/bert.h"
 
 static bert_head load_masked_head(trine_loader *l, const bert_model *w)
@@ -16,9 +18,10 @@ static bert_head load_masked_head(trine_loader *l, const bert_model *w)
     bert_head head = { .dense = trine_load_linear(l, d, d, TRINE_BIAS_REQUIRED, "lm_head.dense"),
                        .norm = trine_bert_load_norm(l, d, "lm_head.layer_norm"),
                        .activation = TRINE_GELU,
-                       .out = trine_load_output(l, &w->words, "lm_head.decoder.weight") };
-    head.out.bias = trine_load_vector(l, head.out.rows, "%s",
-                                      trine_load_has(l, "lm_head.decoder.bias") ? "lm_head.decoder.bias" : "lm_head.bias");
+                       .out = trine_load_output(l, &w->words, true, "lm_head.decoder.weight") };
+    const bool own = trine_load_wants(l, !l->m->info.tied, "lm_head.decoder.bias");
+    head.out.bias = trine_load_vector(l, head.out.rows, "%s", own ? "lm_head.decoder.bias" : "lm_head.bias");
+    if (own) trine_load_unused(l, head.out.rows, 0, "lm_head.bias");
     return head;
 }
 
@@ -32,9 +35,11 @@ static trine_status load(trine_model *m, trine_error *err)
                                                 { NULL, TRINE_HEAD_NONE } };
     trine_loader loader = trine_load_begin(m, err), *l = &loader;
     trine_read_tokens(l, 0, 2, 1);
-    const char *prefix = trine_load_has(l, "roberta.embeddings.word_embeddings.weight") ? "roberta." : "";
     const trine_head head = trine_read_head(l, known, trine_load_has(l, "lm_head.dense.weight") ? TRINE_HEAD_MLM : TRINE_HEAD_NONE);
-    bert_model *w = trine_bert_load_body(l, prefix, "hidden_act");
+    const bool prefixed = trine_load_wants(l, head != TRINE_HEAD_NONE, "roberta.embeddings.word_embeddings.weight");
+    const char *prefix = prefixed ? "roberta." : "", *type = trine_read_string(l, "model_type", "roberta");
+    const bool plain = type && !strcmp(type, "roberta");
+    bert_model *w = trine_bert_load_body(l, prefix, "hidden_act", plain ? 50265 : 30522);
     if (!w) return trine_load_end(l);
     m->weights = w;
     w->pad = m->info.pad < 0 ? 1 : m->info.pad;
@@ -45,15 +50,19 @@ static trine_status load(trine_model *m, trine_error *err)
                         w->positions.rows, w->pad + 1);
 
     const int d = m->info.d_model;
+    if (head == TRINE_HEAD_NONE) {
+        trine_load_unused(l, d, d, "%spooler.dense.weight", prefix);
+        trine_load_unused(l, d, 0, "%spooler.dense.bias", prefix);
+    }
     if (head == TRINE_HEAD_NONE && trine_load_has(l, "%spooler.dense.weight", prefix))
         w->head.dense = trine_load_linear(l, d, d, TRINE_BIAS_REQUIRED, "%spooler.dense", prefix);
     if (head == TRINE_HEAD_MLM) w->head = load_masked_head(l, w);
     if (head == TRINE_HEAD_LABELS) {
         w->head.dense = trine_load_linear(l, d, d, TRINE_BIAS_REQUIRED, "classifier.dense");
         w->head.activation = TRINE_TANH;
-        w->head.out = trine_load_linear(l, -1, d, TRINE_BIAS_REQUIRED, "classifier.out_proj");
+        w->head.out = trine_load_linear(l, trine_read_n_labels(l), d, TRINE_BIAS_REQUIRED, "classifier.out_proj");
     }
-    if (head == TRINE_HEAD_TAGS) w->head.out = trine_load_linear(l, -1, d, TRINE_BIAS_REQUIRED, "classifier");
+    if (head == TRINE_HEAD_TAGS) w->head.out = trine_load_linear(l, trine_read_n_labels(l), d, TRINE_BIAS_REQUIRED, "classifier");
     if (head == TRINE_HEAD_LABELS || head == TRINE_HEAD_TAGS) trine_read_labels(l, w->head.out.rows);
     return trine_load_end(l);
 }

@@ -101,10 +101,13 @@ static t5_stack load_stack(trine_loader *l, const char *name, int n_layers, bool
     bias.n_buckets = trine_read_int(l, "relative_attention_num_buckets", 32, 4, 1 << 16);
     /* Beyond the exact buckets distances grow as a logarithm up to this: it must leave room for one. */
     bias.max_distance = trine_read_int(l, "relative_attention_max_distance", 128, bias.n_buckets / 2 + 1, INT_MAX);
+    const char *type = trine_read_string(l, "model_type", "t5");
+    const bool own = type && !strcmp(type, "umt5");
     for (int n = 0; n < n_layers && !l->status; n++) {
         char table[96];
         snprintf(table, sizeof table, "%s.block.%d.layer.0.SelfAttention.relative_attention_bias.weight", name, n);
-        if (n == 0 || trine_load_has(l, "%s", table)) bias.table = trine_load_table(l, bias.n_buckets, bias.n_heads, "%s", table);
+        if (n == 0 || trine_load_wants(l, own, "%s", table))
+            bias.table = trine_load_table(l, bias.n_buckets, bias.n_heads, "%s", table);
         stack.layers[n] = load_layer(l, name, n, decoder, activation);
         stack.layers[n].bias = bias;
     }
@@ -145,8 +148,9 @@ static trine_status load(trine_model *m, trine_error *err)
     trine_model_info *info = &m->info;
     trine_read_tokens(l, -1, 1, 0);
     info->decoder_start = trine_read_token(l, "decoder_start_token_id", info->pad);
-    const bool decodes = trine_load_has(l, "decoder.final_layer_norm.weight");
-    const trine_head head = trine_read_head(l, known, decodes ? TRINE_HEAD_LM : TRINE_HEAD_NONE);
+    const bool file_decodes = trine_load_wants(l, true, "decoder.final_layer_norm.weight");
+    const trine_head head = trine_read_head(l, known, file_decodes ? TRINE_HEAD_LM : TRINE_HEAD_NONE);
+    const bool decodes = file_decodes && !(trine_load_blank(l) && strstr(info->architecture, "EncoderModel"));
 
     t5_model *w = trine_load_alloc(l, 1, sizeof *w);
     if (!w) return trine_load_end(l);
@@ -157,7 +161,8 @@ static trine_status load(trine_model *m, trine_error *err)
     info->d_ff = trine_read_int(l, "d_ff", TRINE_REQUIRED, 1, TRINE_MAX_WIDTH);
     info->n_heads = info->n_kv_heads = trine_read_int(l, "num_heads", TRINE_REQUIRED, 1, 1 << 16);
     info->d_head = trine_read_int(l, "d_kv", TRINE_REQUIRED, 1, 1 << 14);
-    info->vocab = trine_read_int(l, "vocab_size", -1, 1, INT_MAX);
+    const char *type = trine_read_string(l, "model_type", "t5");
+    info->vocab = trine_read_size(l, "vocab_size", type && strcmp(type, "t5") != 0 ? 250112 : 32128);
     info->norm = "rms norm";
     info->positions = "relative";
     info->pooling = TRINE_POOL_MEAN;
@@ -166,7 +171,7 @@ static trine_status load(trine_model *m, trine_error *err)
     w->eps = trine_read_float(l, "layer_norm_epsilon", 1e-6f, 0, 1);
     if (l->status) return trine_load_end(l);
 
-    const char *words = trine_load_has(l, "shared.weight") ? "shared.weight" : "encoder.embed_tokens.weight";
+    const char *words = trine_load_wants(l, true, "shared.weight") ? "shared.weight" : "encoder.embed_tokens.weight";
     w->words = trine_load_matrix(l, info->vocab, info->d_model, "%s", words);
     info->vocab = w->words.rows;
     if (!l->status && info->decoder_start >= info->vocab)
@@ -180,7 +185,7 @@ static trine_status load(trine_model *m, trine_error *err)
     info->n_decoder_layers = n_decoder_layers;
     w->decoder = load_stack(l, "decoder", n_decoder_layers, true, activation);
     if (head == TRINE_HEAD_LM) {
-        w->out = trine_load_output(l, &w->words, "lm_head.weight");
+        w->out = trine_load_output(l, &w->words, true, "lm_head.weight");
         w->logit_scale = load_logit_scale(l);
     }
     m->self_shape = (trine_kv_shape) { .n_layers = n_decoder_layers, .n_kv_heads = w->n_heads, .d_head = w->d_head };
