@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "checkpoint/json_file.h"
 #include "load/gguf_vocabulary.h"
+#include "load/model_open.h"
 #include "load/sentence_transformers.h"
 #include "models/model.h"
 
@@ -46,7 +47,7 @@ static trine_status open_tokenizer(trine_model *m, trine_error *err)
     trine_status status = TRINE_OK;
     if (g)
         status = trine_tokenizer_open_gguf(&m->tokenizer, g, m->info.path, err);
-    else
+    else if (dir)
         status = open_beside(&m->tokenizer, dir, err);
     if (status) return status;
     if (!m->tokenizer) {
@@ -118,6 +119,7 @@ static trine_status fill_pooling(trine_model *m, trine_error *err)
     return status ? status : trine_sentence_length_read(&m->embed_tokens, dir, err);
 }
 
+/* m->checkpoint may be there already. */
 static trine_status open_parts(trine_model *m, const char *path, const trine_model_options *options, trine_error *err)
 {
     trine_cpu level;
@@ -125,7 +127,7 @@ static trine_status open_parts(trine_model *m, const char *path, const trine_mod
     if (status) return status;
     trine_kernels_init(&m->kernels, level);
     if (!(m->info.path = strdup(path))) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to open '%s'", path);
-    status = trine_checkpoint_open(&m->checkpoint, path, err);
+    if (!m->checkpoint) status = trine_checkpoint_open(&m->checkpoint, path, err);
     if (status) return status;
     m->family = trine_family_find(trine_checkpoint_config(m->checkpoint), err);
     if (!m->family) {
@@ -146,18 +148,17 @@ static trine_status open_parts(trine_model *m, const char *path, const trine_mod
     return status ? status : fill_pooling(m, err);
 }
 
-trine_status trine_model_open(trine_model **out, const char *path, const trine_model_options *options, trine_error *err)
-{
-    return trine_model_open_scaled(out, path, options, NULL, err);
-}
-
-trine_status trine_model_open_scaled(trine_model **out, const char *path, const trine_model_options *options,
-                                     const trine_rope_scaling *rope, trine_error *err)
+/* A model of `path`, or of a checkpoint that is open already, which is the model's from here on. */
+static trine_status open_model(trine_model **out, const char *path, trine_checkpoint *c, const trine_model_options *options,
+                               const trine_rope_scaling *rope, trine_error *err)
 {
     *out = NULL;
-    if (!path || !*path) return trine_fail(err, TRINE_ERROR_ARGUMENT, "no path of a model was given");
     trine_model *m = calloc(1, sizeof *m);
-    if (!m) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to open '%s'", path);
+    if (!m) {
+        trine_checkpoint_close(c);
+        return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to open '%s'", path);
+    }
+    m->checkpoint = c;
     const trine_model_options none = { 0 };
     if (!options) options = &none;
     m->log = options->log;
@@ -170,6 +171,25 @@ trine_status trine_model_open_scaled(trine_model **out, const char *path, const 
     }
     *out = m;
     return TRINE_OK;
+}
+
+trine_status trine_model_open(trine_model **out, const char *path, const trine_model_options *options, trine_error *err)
+{
+    return trine_model_open_scaled(out, path, options, NULL, err);
+}
+
+trine_status trine_model_open_scaled(trine_model **out, const char *path, const trine_model_options *options,
+                                     const trine_rope_scaling *rope, trine_error *err)
+{
+    if (path && *path) return open_model(out, path, NULL, options, rope, err);
+    *out = NULL;
+    return trine_fail(err, TRINE_ERROR_ARGUMENT, "no path of a model was given");
+}
+
+trine_status trine_model_open_checkpoint(trine_model **out, trine_checkpoint *c, const char *path,
+                                         const trine_model_options *options, trine_error *err)
+{
+    return open_model(out, path, c, options, NULL, err);
 }
 
 void trine_model_close(trine_model *m)

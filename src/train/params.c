@@ -1,0 +1,179 @@
+/* params.c - see params.h: the flat arrays, and the model that points into them. */
+#include "train/params.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/size.h"
+#include "base/status.h"
+#include "checkpoint/blank_checkpoint.h"
+#include "checkpoint/json_file.h"
+#include "load/model_open.h"
+#include "train/params_take.h"
+
+enum { TENSOR_FLOATS = 16, HUGE_PAGE = 2 << 20 };
+
+/* Zeroed memory of one flat array. Large ones ask for large pages: the optimiser streams through all of them every step. */
+static void *take_array(size_t n, size_t size, trine_error *err)
+{
+    size_t bytes;
+    void *memory = NULL;
+    const bool fits = trine_mul_size(&bytes, n ? n : TENSOR_FLOATS, size) && bytes <= PTRDIFF_MAX - HUGE_PAGE;
+    if (fits && !posix_memalign(&memory, bytes >= HUGE_PAGE ? HUGE_PAGE : 64, bytes)) {
+        if (bytes >= HUGE_PAGE) madvise(memory, bytes, MADV_HUGEPAGE);
+        return memset(memory, 0, bytes);
+    }
+    trine_fail(err, TRINE_ERROR_MEMORY, "no memory to train %zu parameters: an array of %zu bytes each was not to be had", n, size);
+    return NULL;
+}
+
+static trine_status take_arrays(trine_params *p, const trine_params_options *o, trine_error *err)
+{
+    if (!(p->values = take_array(p->n, sizeof(float), err))) return TRINE_ERROR_MEMORY;
+    if (o->grads && !(p->grads = take_array(p->n, sizeof(float), err))) return TRINE_ERROR_MEMORY;
+    if (o->adam && !(p->m = take_array(p->n, sizeof(float), err))) return TRINE_ERROR_MEMORY;
+    if (o->adam && !(p->v = take_array(p->n, sizeof(float), err))) return TRINE_ERROR_MEMORY;
+    if (o->bf16 && !(p->bf16 = take_array(p->n, sizeof(uint16_t), err))) return TRINE_ERROR_MEMORY;
+    return TRINE_OK;
+}
+
+/* Biases are those by name too: T5's table of relative positions is added to scores. */
+static bool decays(const char *name, const trine_declaration *d) { return d->n_dims > 1 && !d->unused && !strstr(name, "bias"); }
+
+/* The table, from what the family declared; names are the checkpoint's. */
+static trine_status lay_out(trine_params *p, trine_checkpoint *c, trine_error *err)
+{
+    p->n_tensors = trine_checkpoint_n_tensors(c);
+    p->tensors = calloc((size_t)p->n_tensors + 1, sizeof *p->tensors);
+    if (!p->tensors) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory for a table of %d tensors", p->n_tensors);
+    for (int i = 0; i < p->n_tensors; i++) {
+        const trine_declaration d = trine_blank_declaration(c, i);
+        trine_param *t = &p->tensors[i];
+        *t = (trine_param) { .name = strdup(trine_checkpoint_tensor(c, i)->name),
+                             .n_dims = d.n_dims,
+                             .shape = { d.shape[0], d.shape[1] },
+                             .turned = d.turned,
+                             .offset = p->n,
+                             .n = (size_t)d.shape[0] * (size_t)d.shape[1] };
+        if (!t->name) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory for a table of %d tensors", p->n_tensors);
+        t->decays = decays(t->name, &d);
+        if (!trine_add_size(&p->n, p->n, trine_round_up(t->n, TENSOR_FLOATS)))
+            return trine_fail(err, TRINE_ERROR_MEMORY, "the model's parameters are more than memory can hold");
+    }
+    return TRINE_OK;
+}
+
+static trine_status place(trine_params *p, trine_checkpoint *c, trine_error *err)
+{
+    trine_status status = TRINE_OK;
+    for (int i = 0; !status && i < p->n_tensors; i++)
+        status = trine_blank_place(c, i, TRINE_F32, p->values + p->tensors[i].offset, err);
+    return status;
+}
+
+typedef struct filling {
+    trine_params *p;
+    uint64_t seed;
+} filling;
+
+static void fill_piece(void *job, int i, int thread)
+{
+    (void)thread;
+    filling *f = job;
+    trine_param *t = &f->p->tensors[i];
+    if (t->is_new) trine_initialise(f->p->values + t->offset, t, f->p->config, f->seed);
+}
+
+/* Initialises what is new. */
+static trine_status fill(trine_params *p, const trine_params_options *o, trine_error *err)
+{
+    trine_team *team = NULL;
+    const trine_status status = trine_team_open(&team, o->n_threads > 0 ? o->n_threads : 1, err);
+    if (status) return status;
+    filling f = { p, o->seed };
+    trine_team_run(team, p->n_tensors, fill_piece, &f);
+    trine_team_close(team);
+    return TRINE_OK;
+}
+
+static trine_status open_parts(trine_params *p, trine_model **model, const trine_params_options *o, trine_error *err)
+{
+    trine_source source = { 0 };
+    trine_checkpoint *blank = NULL;
+    trine_model_info info;
+    trine_status status = trine_source_open(&source, o, err);
+    if (!status) status = trine_source_config(&p->config, &source, o, err);
+    const char *directory = o->tokenizer ? o->tokenizer : source.checkpoint ? trine_checkpoint_directory(source.checkpoint) : NULL;
+    if (!status) status = trine_checkpoint_blank(&blank, p->config, directory, err);
+    if (!status) status = trine_family_declare(&info, blank, err);
+    if (!status) status = lay_out(p, blank, err);
+    if (!status) status = take_arrays(p, o, err);
+    if (!status) status = place(p, blank, err);
+    if (!status) status = trine_source_take(p, &source, &info, o, err);
+    if (!status) status = fill(p, o, err);
+    if (!status) {
+        const trine_model_options options = { .cpu = o->cpu, .log = o->log, .log_user = o->log_user };
+        status = trine_model_open_checkpoint(model, blank, o->checkpoint ? o->checkpoint : "config.json", &options, err);
+        blank = NULL; /* the model's */
+    }
+    trine_checkpoint_close(blank);
+    trine_source_close(&source);
+    return status;
+}
+
+trine_status trine_params_open(trine_params **out, trine_model **model, const trine_params_options *options, trine_error *err)
+{
+    *out = NULL;
+    *model = NULL;
+    trine_params *p = calloc(1, sizeof *p);
+    if (!p) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory for a model's parameters");
+    const trine_status status = open_parts(p, model, options, err);
+    if (status) {
+        trine_params_close(p);
+        return status;
+    }
+    *out = p;
+    return TRINE_OK;
+}
+
+void trine_params_close(trine_params *p)
+{
+    if (!p) return;
+    for (int i = 0; i < p->n_tensors && p->tensors; i++) free((void *)(uintptr_t)p->tensors[i].name);
+    free(p->tensors);
+    free(p->values);
+    free(p->grads);
+    free(p->m);
+    free(p->v);
+    free(p->bf16);
+    trine_checkpoint_close(p->source);
+    json_decref(p->config);
+    free(p);
+}
+
+const trine_param *trine_params_find(const trine_params *p, const char *name)
+{
+    for (int i = 0; i < p->n_tensors; i++)
+        if (!strcmp(p->tensors[i].name, name)) return &p->tensors[i];
+    return NULL;
+}
+
+typedef struct rounding {
+    trine_params *p;
+    size_t chunk;
+} rounding;
+
+static void round_piece(void *job, int piece, int thread)
+{
+    (void)thread;
+    const rounding *r = job;
+    const size_t at = (size_t)piece * r->chunk, n = r->p->n - at < r->chunk ? r->p->n - at : r->chunk;
+    trine_dtype_get(TRINE_BF16)->pack(r->p->bf16 + at, r->p->values + at, n);
+}
+
+void trine_params_round(trine_params *p, trine_team *team)
+{
+    rounding r = { p, (size_t)1 << 18 };
+    if (p->bf16) trine_team_run(team, (int)((p->n + r.chunk - 1) / r.chunk), round_piece, &r);
+}
