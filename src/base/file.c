@@ -145,3 +145,24 @@ char *trine_path_join(const char *dir, const char *name)
     memcpy(path + n_dir + slash, name, n_name + 1);
     return path;
 }
+
+trine_status trine_directory_sync(const char *dir, trine_error *err)
+{
+    const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return trine_fail(err, TRINE_ERROR_IO, "cannot open the directory '%s': %s", dir, strerror(errno));
+    const bool failed = fsync(fd) && errno != EINVAL && errno != ENOTSUP && errno != EROFS;
+    const int why = errno;
+    close(fd);
+    return failed ? trine_fail(err, TRINE_ERROR_IO, "cannot write the directory '%s': %s", dir, strerror(why)) : TRINE_OK;
+}
+
+trine_status trine_parent_sync(const char *path, trine_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash) return trine_directory_sync(".", err);
+    char *parent = strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    if (!parent) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to finish '%s'", path);
+    const trine_status status = trine_directory_sync(parent, err);
+    free(parent);
+    return status;
+}

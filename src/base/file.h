@@ -23,6 +23,11 @@ bool trine_is_directory(const char *path);
 /* "dir/name" in new memory (free), or NULL when memory ran out. */
 char *trine_path_join(const char *dir, const char *name);
 
+/* Waits until the names in a directory are on the disk: a new name is there after a power failure too. File systems that cannot do this
+ * are none the worse for it. trine_parent_sync: the directory that `path` lies in. ERROR_IO. */
+trine_status trine_directory_sync(const char *dir, trine_error *err);
+trine_status trine_parent_sync(const char *path, trine_error *err);
+
 /* A file that appears under its name whole or not at all: written beside it, flushed, renamed. */
 typedef struct trine_writer {
     int fd;

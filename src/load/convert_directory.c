@@ -8,8 +8,8 @@
 #include "base/status.h"
 #include "checkpoint/json_file.h"
 #include "load/convert_plan.h"
+#include "load/directory_files.h"
 #include "load/gguf_vocabulary.h"
-#include "load/new_directory.h"
 #include "load/sentence_transformers.h"
 #include "load/tokenizer_config.h"
 #include "tokenizer/tokenizer.h"
@@ -18,7 +18,6 @@ typedef struct output {
     trine_new_directory dir;
     trine_convert_plan *plan;
     const trine_convert_options *options;
-    trine_convert_result *result;
     int n_shards;
     int *shard_ends; /* [n_shards] tensors up to here */
     int done;
@@ -27,34 +26,6 @@ typedef struct output {
 static trine_status no_memory(const output *o, trine_error *err)
 {
     return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to convert '%s'", o->plan->in);
-}
-
-static trine_status write_bytes(output *o, const char *name, const void *bytes, size_t n, trine_error *err)
-{
-    char *path = trine_path_join(o->dir.temporary, name);
-    if (!path) return no_memory(o, err);
-    trine_writer w;
-    trine_status status = trine_writer_open(&w, path, false, err);
-    if (!status) {
-        trine_writer_write(&w, bytes, n);
-        status = trine_writer_commit(&w, err);
-    }
-    free(path);
-    o->result->bytes += (int64_t)n;
-    o->result->n_files++;
-    return status;
-}
-
-/* Ends the builder. */
-static trine_status write_json(output *o, const char *name, trine_json_builder *json, trine_error *err)
-{
-    /* 15 digits: 1e-05 stays 1e-05. */
-    char *text = json->object && !json->failed ? json_dumps(json->object, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) : NULL;
-    json_decref(json->object);
-    if (!text) return no_memory(o, err);
-    const trine_status status = write_bytes(o, name, text, strlen(text), err);
-    free(text);
-    return status;
 }
 
 /* ------------------------------------------------------------------------------------------------------------ weights */
@@ -108,8 +79,8 @@ static trine_status write_shard(output *o, int shard, trine_error *err)
             status = trine_convert_tensor(&w, o->plan, &o->plan->tensors[i], err);
             if (!status) status = trine_convert_progress(o->plan, o->options, ++o->done, err);
         }
-        o->result->bytes += (int64_t)w.written;
-        o->result->n_files++;
+        o->dir.bytes += (int64_t)w.written;
+        o->dir.n_files++;
         if (status)
             trine_writer_abandon(&w);
         else
@@ -133,7 +104,7 @@ static trine_status write_index(output *o, trine_error *err)
     index.failed = map.failed;
     trine_json_put(&index, "metadata", json_pack("{s:I}", "total_size", (json_int_t)total));
     trine_json_put(&index, "weight_map", map.object);
-    return write_json(o, "model.safetensors.index.json", &index, err);
+    return trine_directory_put_json(&o->dir, "model.safetensors.index.json", &index, err);
 }
 
 static trine_status write_weights(output *o, trine_error *err)
@@ -154,53 +125,7 @@ static trine_status write_config(output *o, trine_error *err)
         trine_json_put(&config, "dtype", json_string(names[type]));
         if (json_object_get(config.object, "torch_dtype")) trine_json_put(&config, "torch_dtype", json_string(names[type]));
     }
-    return write_json(o, "config.json", &config, err);
-}
-
-/* Copies a file when the source has it; 64 MiB are more than any tokenizer. */
-static trine_status copy_file(output *o, const char *name, trine_error *err)
-{
-    char *from = trine_path_join(trine_checkpoint_directory(o->plan->checkpoint), name), *bytes;
-    if (!from) return no_memory(o, err);
-    size_t n;
-    trine_status status = TRINE_OK;
-    if (trine_file_exists(from)) {
-        status = trine_file_read(&bytes, &n, from, (size_t)1 << 28, err);
-        if (!status) {
-            status = write_bytes(o, name, bytes, n, err);
-            free(bytes);
-        }
-    }
-    free(from);
-    return status;
-}
-
-/* What lies around the weights of another directory. */
-static trine_status copy_fellows(output *o, trine_error *err)
-{
-    static const char *const names[] = {
-        "tokenizer.json",
-        "tokenizer_config.json",
-        "special_tokens_map.json",
-        "added_tokens.json",
-        "vocab.txt",
-        "vocab.json",
-        "merges.txt",
-        "spiece.model",
-        "tokenizer.model",
-        "sentencepiece.bpe.model",
-        "chat_template.jinja",
-        "chat_template.json",
-        "generation_config.json",
-        "sentence_bert_config.json",
-        "config_sentence_transformers.json",
-        "LICENSE",
-        "LICENSE.txt",
-        "NOTICE",
-    };
-    trine_status status = TRINE_OK;
-    for (size_t i = 0; !status && i < sizeof names / sizeof *names; i++) status = copy_file(o, names[i], err);
-    return status;
+    return trine_directory_put_json(&o->dir, "config.json", &config, err);
 }
 
 static trine_status write_tokenizer(output *o, const trine_tokenizer *tokenizer, trine_error *err)
@@ -210,14 +135,14 @@ static trine_status write_tokenizer(output *o, const trine_tokenizer *tokenizer,
     if (!trine_tokenizer_is_bytes(tokenizer)) {
         status = trine_tokenizer_to_json(&text, tokenizer, err);
         if (status) return status;
-        status = write_bytes(o, "tokenizer.json", text, strlen(text), err);
+        status = trine_directory_put(&o->dir, "tokenizer.json", text, strlen(text), err);
         trine_free(text);
     }
     if (status) return status;
     const json_t *config = o->plan->config;
     const int64_t n_positions = trine_config_whole(config, "max_position_embeddings", trine_config_whole(config, "n_positions", 0));
     trine_json_builder made = trine_tokenizer_config_make(tokenizer, n_positions);
-    return write_json(o, "tokenizer_config.json", &made, err);
+    return trine_directory_put_json(&o->dir, "tokenizer_config.json", &made, err);
 }
 
 /* What a GGUF file holds beside weights and configuration. */
@@ -236,7 +161,7 @@ static trine_status write_fellows(output *o, trine_error *err)
         if (id) trine_json_put(&generation, keys[i], json_incref((json_t *)(uintptr_t)id));
     }
     const bool generates = trine_config_value(o->plan->config, NULL, "eos_token_id") != NULL;
-    if (generates) return write_json(o, "generation_config.json", &generation, err);
+    if (generates) return trine_directory_put_json(&o->dir, "generation_config.json", &generation, err);
     json_decref(generation.object);
     return TRINE_OK;
 }
@@ -254,27 +179,32 @@ static trine_status write_pooling(output *o, trine_error *err)
     if (status || !pooling) return status;
     const int64_t d = trine_config_whole(o->plan->config, "hidden_size", trine_config_whole(o->plan->config, "dim", 0));
     status = trine_sentence_modules_write(o->dir.temporary, pooling, normalize, (int)d, err);
-    o->result->n_files += 2;
+    o->dir.n_files += 2;
     const json_t *embed_tokens = trine_config_value(source, NULL, "trine_embed_tokens");
     if (status || !embed_tokens) return status;
     trine_json_builder length = { .object = json_object() };
     trine_json_put(&length, "max_seq_length", json_incref((json_t *)(uintptr_t)embed_tokens));
     trine_json_put(&length, "do_lower_case", json_false());
-    return write_json(o, "sentence_bert_config.json", &length, err);
+    return trine_directory_put_json(&o->dir, "sentence_bert_config.json", &length, err);
 }
 
 trine_status trine_convert_to_directory(trine_convert_result *result, const char *out, trine_convert_plan *plan,
                                         const trine_convert_options *options, trine_error *err)
 {
-    output o = { .plan = plan, .options = options, .result = result };
+    output o = { .plan = plan, .options = options };
     *result = (trine_convert_result) { .n_tensors = plan->n_tensors };
     trine_status status = trine_new_directory_open(&o.dir, out, options->overwrite, err);
     if (status) return status;
     status = write_config(&o, err);
-    if (!status) status = trine_checkpoint_gguf(plan->checkpoint) ? write_fellows(&o, err) : copy_fellows(&o, err);
+    if (!status)
+        status = trine_checkpoint_gguf(plan->checkpoint)
+                     ? write_fellows(&o, err)
+                     : trine_directory_put_fellows(&o.dir, trine_checkpoint_directory(plan->checkpoint), err);
     if (!status) status = write_pooling(&o, err);
     if (!status) status = write_weights(&o, err);
     free(o.shard_ends);
+    result->bytes = o.dir.bytes;
+    result->n_files = o.dir.n_files;
     if (status)
         trine_new_directory_abandon(&o.dir);
     else

@@ -115,7 +115,11 @@ trine_status trine_new_directory_open(trine_new_directory *d, const char *path, 
 
 trine_status trine_new_directory_commit(trine_new_directory *d, trine_error *err)
 {
-    trine_status status = TRINE_OK;
+    trine_status status = trine_directory_sync(d->temporary, err);
+    if (status) {
+        trine_new_directory_abandon(d);
+        return status;
+    }
     /* An empty directory may be renamed over; a full one is exchanged and is then under the temporary name. */
     if (rename(d->temporary, d->path)) {
         const bool full = errno == ENOTEMPTY || errno == EEXIST;
@@ -125,6 +129,7 @@ trine_status trine_new_directory_commit(trine_new_directory *d, trine_error *err
         free(d->temporary);
         d->temporary = NULL;
     }
+    if (!status) status = trine_parent_sync(d->path, err);
     trine_new_directory_abandon(d);
     return status;
 }

@@ -1,0 +1,19 @@
+/* params_save.h - trained parameters as a Hugging Face directory: config.json, model.safetensors, the tokenizer's files. */
+#ifndef TRINE_TRAIN_PARAMS_SAVE_H
+#define TRINE_TRAIN_PARAMS_SAVE_H
+
+#include "train/params.h"
+
+typedef struct trine_save_options {
+    trine_dtype type;      /* F32 or BF16; 0: F32 */
+    const float *values;   /* [params->n] in place of params->values (an average of them); NULL: those */
+    const char *tokenizer; /* directory whose tokenizer files are copied; NULL: the model's checkpoint's, where it has one */
+    bool overwrite;        /* replace a model's directory that is there */
+} trine_save_options;
+
+/* Writes `dir` whole or not at all; `model` is the one over these parameters. Vectors' pooling is said as sentence-transformers does
+ * for an encoder without a head. ERROR_NUMERIC when a value is not finite. */
+trine_status trine_params_save(const char *dir, const trine_params *params, const trine_model *model,
+                               const trine_save_options *options, trine_error *err);
+
+#endif
