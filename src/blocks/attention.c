@@ -9,6 +9,7 @@
 #include "base/size.h"
 #include "blocks/attention.h"
 #include "blocks/rows.h"
+#include "blocks/tape.h"
 
 enum {
     SPLIT_ROWS = 16,   /* most rows of a batch whose keys are cut into chunks */
@@ -197,6 +198,9 @@ static bool cache_fits(trine_pass *p, const trine_kv *kv, int layer, int n_kv_he
     return !p->failed;
 }
 
+/* Whether keys and values are in caches alone: in cross-attention without a tape. */
+static bool from_cache(const trine_attention_job *job) { return job->cross && !job->k.cols; }
+
 /* Shapes that a correct model never gets wrong, checked because the next line would read past the end. */
 static void check(trine_pass *p, const trine_attention_job *job)
 {
@@ -205,8 +209,9 @@ static void check(trine_pass *p, const trine_attention_job *job)
     if (p->failed) return;
     if (spec->n_heads < 1 || spec->n_kv_heads < 1 || spec->d_head < 1 || spec->n_heads % spec->n_kv_heads ||
         (int64_t)spec->n_heads * spec->d_head != job->q.cols ||
-        (!job->cross && ((int64_t)spec->n_kv_heads * spec->d_head != job->k.cols || job->v.cols != job->k.cols ||
-                         job->k.rows != job->q.rows || job->v.rows != job->q.rows))) {
+        (!from_cache(job) &&
+         ((int64_t)spec->n_kv_heads * spec->d_head != job->k.cols || job->v.cols != job->k.cols || job->v.rows != job->k.rows)) ||
+        (!job->cross && job->k.rows != job->q.rows)) {
         trine_pass_fail(p, TRINE_ERROR_INTERNAL, "attention: q [%d, %d], k [%d, %d], v [%d, %d] for %d heads, %d kv heads of %d",
                         job->q.rows, job->q.cols, job->k.rows, job->k.cols, job->v.rows, job->v.cols, spec->n_heads,
                         spec->n_kv_heads, spec->d_head);
@@ -224,7 +229,11 @@ static void check(trine_pass *p, const trine_attention_job *job)
     if (!trine_pass_computes(p)) return;
     for (int s = 0; s < job->batch->n_segments && !p->failed; s++) {
         const trine_segment *segment = &job->batch->segments[s];
-        if (job->cross) {
+        if (job->cross && !from_cache(job)) {
+            if (segment->source_row < 0 || segment->n_source < 1 || segment->n_source > job->k.rows - segment->source_row)
+                trine_pass_fail(p, TRINE_ERROR_INTERNAL, "attention: segment %d has source rows %d to %d, of %d", s,
+                                segment->source_row, segment->source_row + segment->n_source, job->k.rows);
+        } else if (job->cross) {
             if (!segment->cross || !trine_kv_length(segment->cross))
                 trine_pass_fail(p, TRINE_ERROR_INTERNAL, "attention: segment %d has no source to attend to", s);
             else
@@ -308,14 +317,30 @@ trine_mat trine_self_attention(trine_pass *p, trine_mat q, trine_mat k, trine_ma
     return attention(p, &job, "attention");
 }
 
+/* Whether the tape has a place for a decoder layer's keys of the source. */
+static bool layer_is_kept(trine_pass *p, int layer)
+{
+    if (layer >= 0 && layer < p->tape->n_cross) return true;
+    trine_pass_fail(p, TRINE_ERROR_INTERNAL, "cross attention: layer %d, the tape has %d", layer, p->tape->n_cross);
+    return false;
+}
+
 trine_mat trine_cross_attention(trine_pass *p, trine_mat q, const trine_attention_spec *spec)
 {
     trine_attention_job job = { .kernels = p->kernels, .spec = spec, .batch = p->batch, .q = q, .cross = true };
+    if (p->tape && layer_is_kept(p, spec->layer)) {
+        job.k = p->tape->cross[spec->layer].k;
+        job.v = p->tape->cross[spec->layer].v;
+    }
     return attention(p, &job, "cross");
 }
 
 void trine_cross_append(trine_pass *p, int layer, trine_mat k, trine_mat v)
 {
+    if (p->tape) {
+        if (layer_is_kept(p, layer)) p->tape->cross[layer] = (trine_cross_pair) { k, v };
+        return;
+    }
     /* A head is no wider than the row it lies in, so this holds TRINE_KV_PAGE of any. */
     const size_t mark = trine_arena_mark(p->arena), stride = (size_t)TRINE_KV_PAGE * (size_t)k.cols;
     float *scratch = trine_pass_alloc(p, stride * (size_t)trine_max_int(1, p->n_threads), sizeof(float));

@@ -19,7 +19,7 @@ typedef struct trine_attention_job {
     const trine_kernels *kernels;
     const trine_attention_spec *spec;
     const trine_batch *batch;
-    trine_mat q, k, v; /* k, v: of the pass; data NULL in cross attention */
+    trine_mat q, k, v; /* k, v: of the pass; empty in cross attention without a tape */
     bool cross;
     int group;              /* query heads a kv head */
     bool in_bf16;           /* where there are many rows */

@@ -13,6 +13,11 @@ enum { PAGE = TRINE_KV_PAGE };
 trine_attention_keys trine_attention_keys_of(const trine_attention_job *job, const trine_segment *segment)
 {
     trine_attention_keys keys = { .first_row = segment->first_row };
+    if (job->cross && job->k.cols) {
+        keys.first_row = segment->source_row;
+        keys.n = segment->n_source;
+        return keys;
+    }
     if (job->cross) {
         keys.kv = segment->cross;
         keys.n = trine_kv_length(segment->cross);

@@ -1,8 +1,12 @@
 /* blocks.h - the boxes of the papers. A model file is written with these and nothing else.
  *
- * x [n_rows, width] throughout. A result is a new matrix of the pass's arena unless the name ends in _in_place.
- * Temporaries of a layer are given back with trine_arena_mark / trine_arena_release around it; what lives on (the residual
- * stream) is allocated before the mark and updated in place. */
+ * x [n_rows, width] throughout. A result is a new matrix of the pass's arena, except that of a block that is said to consume x: there
+ * it is x's own memory, unless a tape still needs what was in it. So a consumed x (and the y of trine_add) is not used again:
+ *
+ *     x = trine_add(p, x, trine_linear(p, h, &w));
+ *
+ * Temporaries of a layer are given back with trine_pass_mark / trine_pass_release around it; what lives on (the residual stream) is
+ * allocated before the mark and consumed from block to block. */
 #ifndef TRINE_BLOCKS_BLOCKS_H
 #define TRINE_BLOCKS_BLOCKS_H
 
@@ -19,6 +23,9 @@ typedef struct trine_weight {
 
 /* Vaswani et al. 2017: x W^T + b. */
 trine_mat trine_linear(trine_pass *p, trine_mat x, const trine_weight *w);
+/* The last product of a head, (W x + b) scale: the logits. A tape keeps x, w and scale instead and the result has no data: the loss
+ * (trine_softmax_loss) computes logits of some rows at a time, and they are never there as a whole. */
+trine_mat trine_logits(trine_pass *p, trine_mat x, const trine_weight *w, float scale);
 /* y[i] = W_i x for n <= TRINE_LINEARS products of one x (queries, keys and values; gate and up): the threads meet once for all. */
 #define TRINE_LINEARS 4
 void trine_linears(trine_pass *p, trine_mat *y, trine_mat x, const trine_weight *const *w, int n);
@@ -31,7 +38,7 @@ typedef enum trine_activation {
     TRINE_TANH,
     TRINE_GELU_QUICK
 } trine_activation;
-void trine_activate_in_place(trine_pass *p, trine_mat x, trine_activation kind);
+trine_mat trine_activate(trine_pass *p, trine_mat x, trine_activation kind); /* consumes x */
 /* The kind called `name` in a config.json ("gelu", "gelu_new", "gelu_pytorch_tanh", "silu", "swish", "relu", "tanh"); false when unknown. */
 bool trine_activation_from_name(trine_activation *out, const char *name);
 
@@ -44,21 +51,23 @@ trine_mat trine_feed_forward(trine_pass *p, trine_mat x, const trine_feed_forwar
 
 /* Rows of the embedding table by id (ids outside it fail the pass). Any type; `ids` NULL takes the batch's. */
 trine_mat trine_embedding(trine_pass *p, const trine_weight *table, const int32_t *ids);
-/* x += table[pos + offset] for each row's position in its segment: learned positions (offset 2 in RoBERTa: pad + 1). */
-void trine_add_positions_in_place(trine_pass *p, trine_mat x, const trine_weight *table, int offset);
+/* x + table[pos + offset] for each row's position in its segment: learned positions. Consumes x. */
+trine_mat trine_add_positions(trine_pass *p, trine_mat x, const trine_weight *table, int offset);
 
 /* Layer norm (Ba et al. 2016) and RMS norm (Zhang & Sennrich 2019), statistics in double or compensated. bias may be NULL. */
 trine_mat trine_layer_norm(trine_pass *p, trine_mat x, const float *weight, const float *bias, float eps);
 trine_mat trine_rms_norm(trine_pass *p, trine_mat x, const float *weight, float eps);
-/* The same where x itself becomes the norm: the post-norm residual stream of BERT outlives its layer's temporaries. */
-void trine_layer_norm_in_place(trine_pass *p, trine_mat x, const float *weight, const float *bias, float eps);
-/* RMS norm of each head's d_head values on their own (Qwen 3). */
-void trine_rms_norm_heads_in_place(trine_pass *p, trine_mat x, const float *weight, int d_head, float eps);
+/* The same, and x is consumed: the post-norm residual stream of BERT outlives its layer's temporaries. */
+trine_mat trine_layer_norm_over(trine_pass *p, trine_mat x, const float *weight, const float *bias, float eps);
+/* RMS norm of each head's d_head values on their own (Qwen 3). Consumes x. */
+trine_mat trine_rms_norm_heads(trine_pass *p, trine_mat x, const float *weight, int d_head, float eps);
 
-void trine_add_in_place(trine_pass *p, trine_mat x, trine_mat y); /* x += y */
-void trine_scale_in_place(trine_pass *p, trine_mat x, float factor);
+/* x + y. Consumes both: without a tape the sum is in x's memory, with one in y's, as x is then what other blocks were given. */
+trine_mat trine_add(trine_pass *p, trine_mat x, trine_mat y);
 /* Rows of x by index: out[i] = x[rows[i]]; rows NULL: a borrowed x. */
 trine_mat trine_take_rows(trine_pass *p, trine_mat x, const int32_t *rows, int n);
+/* The first row of each segment: [n_segments, x.cols]. */
+trine_mat trine_first_rows(trine_pass *p, trine_mat x);
 
 /* Rotary positions (Su et al. 2021). inv_freq [n_rotated / 2] is made once at load by trine_rope_make. */
 typedef enum trine_rope_kind { TRINE_ROPE_PLAIN, TRINE_ROPE_LINEAR, TRINE_ROPE_LLAMA3, TRINE_ROPE_YARN } trine_rope_kind;
@@ -83,8 +92,8 @@ typedef struct trine_rope {
 } trine_rope;
 trine_status trine_rope_make(trine_rope *out, const trine_rope_config *config, trine_error *err);
 void trine_rope_clear(trine_rope *rope);
-/* Turns each head of x [n_rows, n_heads * d_head] by its row's position. */
-void trine_rope_in_place(trine_pass *p, trine_mat x, int d_head, const trine_rope *rope);
+/* Turns each head of x [n_rows, n_heads * d_head] by its row's position. Consumes x. */
+trine_mat trine_rope_turn(trine_pass *p, trine_mat x, int d_head, const trine_rope *rope);
 
 /* T5's relative position bias (Raffel et al. 2020, sec. 2.1): table [n_buckets, n_heads], computed from its buckets on the
  * fly, never n x n. */
@@ -108,7 +117,14 @@ typedef struct trine_attention_spec {
 trine_mat trine_self_attention(trine_pass *p, trine_mat q, trine_mat k, trine_mat v, const trine_attention_spec *spec);
 /* Keys and values are those of each segment's cross cache; no mask. */
 trine_mat trine_cross_attention(trine_pass *p, trine_mat q, const trine_attention_spec *spec);
-/* Writes the source's keys and values of one decoder layer into each segment's cross cache (segments of the encoder's pass). */
+/* Writes the source's keys and values of one decoder layer into each segment's cross cache (segments of the encoder's pass). A tape
+ * keeps the matrices themselves, and segments of the decoder's pass say which rows are theirs. */
 void trine_cross_append(trine_pass *p, int layer, trine_mat k, trine_mat v);
+
+/* A layer of a model, x [n_rows, d_model] to the next x, which may be x's own memory when nothing is noted. */
+typedef trine_mat trine_layer_fn(trine_pass *p, const void *weights, int n, trine_mat x);
+/* Layer n by its function. A tape that recomputes (tape.h) keeps its input alone, and calls it again on the way back (Chen et al.
+ * 2016, sec. 3.1). */
+trine_mat trine_layer(trine_pass *p, trine_layer_fn *layer, const void *weights, int n, trine_mat x);
 
 #endif

@@ -49,7 +49,7 @@ trine_mat trine_embedding(trine_pass *p, const trine_weight *table, const int32_
     return y;
 }
 
-void trine_add_positions_in_place(trine_pass *p, trine_mat x, const trine_weight *table, int offset)
+trine_mat trine_add_positions(trine_pass *p, trine_mat x, const trine_weight *table, int offset)
 {
     size_t row_bytes = 0;
     const size_t mark = trine_arena_mark(p->arena);
@@ -59,7 +59,7 @@ void trine_add_positions_in_place(trine_pass *p, trine_mat x, const trine_weight
                         x.cols);
     if (!trine_pass_computes(p)) {
         trine_arena_release(p->arena, mark);
-        return;
+        return (trine_mat) { .data = x.data, .rows = x.rows, .cols = x.cols };
     }
     for (int s = 0; s < p->batch->n_segments; s++) {
         const trine_segment *segment = &p->batch->segments[s];
@@ -76,4 +76,5 @@ void trine_add_positions_in_place(trine_pass *p, trine_mat x, const trine_weight
         }
     }
     trine_arena_release(p->arena, mark);
+    return (trine_mat) { .data = x.data, .rows = x.rows, .cols = x.cols };
 }

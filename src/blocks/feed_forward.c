@@ -27,6 +27,14 @@ void trine_activate_in_place(trine_pass *p, trine_mat x, trine_activation kind)
     if (trine_pass_computes(p)) trine_for_rows(p, x.rows, 16.0 * x.cols, map_rows, &(map_job) { p->kernels->map[kind], x });
 }
 
+trine_mat trine_activate(trine_pass *p, trine_mat x, trine_activation kind)
+{
+    trine_mat y = trine_consumed(p, x);
+    if (y.data != x.data && trine_pass_computes(p)) memcpy(y.data, x.data, (size_t)x.rows * (size_t)x.cols * sizeof *y.data);
+    trine_activate_in_place(p, y, kind);
+    return y;
+}
+
 bool trine_activation_from_name(trine_activation *out, const char *name)
 {
     static const struct {
@@ -50,7 +58,7 @@ bool trine_activation_from_name(trine_activation *out, const char *name)
 trine_mat trine_feed_forward(trine_pass *p, trine_mat x, const trine_feed_forward_weights *w)
 {
     trine_mat y = trine_mat_new(p, x.rows, w->down.rows);
-    const size_t mark = trine_arena_mark(p->arena);
+    const size_t mark = trine_pass_mark(p);
     trine_mat h[2];
     trine_linears(p, h, x, (const trine_weight *[]) { &w->up, &w->gate }, w->gate.data ? 2 : 1);
     if (w->gate.data) {
@@ -60,6 +68,6 @@ trine_mat trine_feed_forward(trine_pass *p, trine_mat x, const trine_feed_forwar
         trine_activate_in_place(p, h[0], w->activation);
     }
     trine_linear_into(p, y, h[0], &w->down);
-    trine_arena_release(p->arena, mark);
+    trine_pass_release(p, mark);
     return y;
 }

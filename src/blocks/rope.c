@@ -128,7 +128,7 @@ static void turn_rows(const void *job, int first, int n, int thread)
     }
 }
 
-void trine_rope_in_place(trine_pass *p, trine_mat x, int d_head, const trine_rope *rope)
+trine_mat trine_rope_turn(trine_pass *p, trine_mat x, int d_head, const trine_rope *rope)
 {
     const int n_pairs = rope->n_rotated / 2, n_threads = trine_max_int(1, p->n_threads);
     const size_t stride = trine_round_up(2 * (size_t)n_pairs, 16);
@@ -150,4 +150,5 @@ void trine_rope_in_place(trine_pass *p, trine_mat x, int d_head, const trine_rop
         trine_for_rows(p, segment->n_rows, 8.0 * x.cols, turn_rows, &job);
     }
     trine_arena_release(p->arena, mark);
+    return x;
 }

@@ -2,6 +2,7 @@
 #include "blocks/rows.h"
 
 #include "base/size.h"
+#include "blocks/tape.h"
 
 enum { PIECES = 4 }; /* for each thread: one that is interrupted does not make the others wait */
 
@@ -16,6 +17,11 @@ static void run_piece(void *user, int piece, int thread)
     const cut *c = user;
     const int first = piece * c->size;
     c->run(c->job, first, trine_min_int(c->size, c->n_rows - first), thread);
+}
+
+trine_mat trine_consumed(trine_pass *p, trine_mat x)
+{
+    return trine_pass_notes(p) ? trine_mat_new(p, x.rows, x.cols) : (trine_mat) { .data = x.data, .rows = x.rows, .cols = x.cols };
 }
 
 void trine_for_rows(trine_pass *p, int n_rows, double cost, trine_rows_fn *run, const void *job)

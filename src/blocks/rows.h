@@ -13,6 +13,13 @@ void trine_for_rows(trine_pass *p, int n_rows, double cost, trine_rows_fn *run, 
 
 static inline float *trine_row(trine_mat x, int row) { return x.data + (size_t)row * (size_t)x.cols; }
 
+/* Where a block that consumes x writes: x's own memory, or new memory while a tape keeps what is in x. */
+trine_mat trine_consumed(trine_pass *p, trine_mat x);
+
+/* On what a block owns: results of its own, and gradients. */
+void trine_add_in_place(trine_pass *p, trine_mat x, trine_mat y); /* x += y */
+void trine_scale_in_place(trine_pass *p, trine_mat x, float factor);
+void trine_activate_in_place(trine_pass *p, trine_mat x, trine_activation kind);
 void trine_multiply_in_place(trine_pass *p, trine_mat x, trine_mat y); /* x *= y */
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/size.h"
 #include "base/status.h"
+#include "blocks/rows.h"
 
 /* Some 300 bytes an op and 30 ops a layer: room for a thousand layers. Pages are taken when they are used. */
 enum { NOTES_BYTES = 16 << 20 };

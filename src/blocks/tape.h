@@ -131,10 +131,4 @@ static inline bool trine_learns(const trine_pass *p, const void *data) { return 
 /* Walks all ops noted, from the last; gradients of values that ops have seeded flow to parameters. */
 void trine_backward(trine_pass *p);
 
-/* A layer of a model, x [n_rows, d_model] to the next x, which may be x's own memory when nothing is noted. */
-typedef trine_mat trine_layer_fn(trine_pass *p, const void *weights, int n, trine_mat x);
-/* Layer n by its function. With tape->recompute its input alone is kept, and it is computed again when it is walked (Chen et
- * al. 2016, sec. 3.1). */
-trine_mat trine_layer(trine_pass *p, trine_layer_fn *layer, const void *weights, int n, trine_mat x);
-
 #endif

@@ -8,7 +8,7 @@ void trine_model_look(const trine_model *m, trine_pass *p, int layer, trine_mat 
     if (!p->tracer || p->failed) return;
     if (p->tracer->hidden) trine_pass_trace(p, "hidden", layer, state);
     if (!p->tracer->lens || m->info.head == TRINE_HEAD_NONE) return;
-    const size_t mark = trine_arena_mark(p->arena);
+    const size_t mark = trine_pass_mark(p);
     trine_pass_trace(p, "lens", layer, m->family->head(m, p, normed));
-    trine_arena_release(p->arena, mark);
+    trine_pass_release(p, mark);
 }

@@ -112,10 +112,10 @@ typedef struct turn {
 static void turn_body(trine_pass *p, void *user)
 {
     turn *t = user;
-    const trine_mat x = trine_mat_new(p, p->batch->n_rows, t->cols);
+    trine_mat x = trine_mat_new(p, p->batch->n_rows, t->cols);
     const size_t bytes = (size_t)x.rows * (size_t)t->cols * sizeof(float);
     if (trine_pass_computes(p)) memcpy(x.data, t->x, bytes);
-    trine_rope_in_place(p, x, t->d_head, t->rope);
+    x = trine_rope_turn(p, x, t->d_head, t->rope);
     if (trine_pass_computes(p)) memcpy(t->out, x.data, bytes);
 }
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "blocks/blocks.h"
+#include "blocks/rows.h"
 #include "support/random.h"
 #include "support/run_pass.h"
 
@@ -27,7 +27,7 @@ static trine_mat copied(trine_pass *p, const float *data)
     return x;
 }
 
-enum { LAYER_NORM, LAYER_NORM_BARE, LAYER_NORM_IN_PLACE, RMS_NORM, ADD, SCALE, TAKE, EMBED, POSITIONS };
+enum { LAYER_NORM, LAYER_NORM_BARE, LAYER_NORM_OVER, RMS_NORM, ADD, SCALE, TAKE, EMBED, POSITIONS };
 
 static void body(trine_pass *p, void *user)
 {
@@ -37,13 +37,13 @@ static void body(trine_pass *p, void *user)
     switch (s->which) {
     case LAYER_NORM: y = trine_layer_norm(p, x, s->weight, s->bias, eps); break;
     case LAYER_NORM_BARE: y = trine_layer_norm(p, x, s->weight, NULL, eps); break;
-    case LAYER_NORM_IN_PLACE: trine_layer_norm_in_place(p, x, s->weight, s->bias, eps); break;
+    case LAYER_NORM_OVER: y = trine_layer_norm_over(p, x, s->weight, s->bias, eps); break;
     case RMS_NORM: y = trine_rms_norm(p, x, s->weight, eps); break;
-    case ADD: trine_add_in_place(p, x, copied(p, s->y)); break;
+    case ADD: y = trine_add(p, x, copied(p, s->y)); break;
     case SCALE: trine_scale_in_place(p, x, 2.5f); break;
     case TAKE: y = trine_take_rows(p, x, s->rows, 3); break;
     case EMBED: y = trine_embedding(p, &s->table, s->ids); break;
-    case POSITIONS: trine_add_positions_in_place(p, x, &s->table, s->offset); break;
+    case POSITIONS: y = trine_add_positions(p, x, &s->table, s->offset); break;
     }
     if (trine_pass_computes(p)) memcpy(s->out, y.data, (size_t)y.rows * COLS * sizeof *s->out);
 }
@@ -151,7 +151,7 @@ static void heads_body(trine_pass *p, void *user)
     sheet *s = user;
     trine_mat x = trine_mat_new(p, ROWS, 3 * HEAD);
     if (trine_pass_computes(p)) memcpy(x.data, s->x, (size_t)ROWS * 3 * HEAD * sizeof(float));
-    trine_rms_norm_heads_in_place(p, x, s->weight, HEAD, 1e-6f);
+    x = trine_rms_norm_heads(p, x, s->weight, HEAD, 1e-6f);
     if (trine_pass_computes(p)) memcpy(s->out, x.data, (size_t)ROWS * 3 * HEAD * sizeof(float));
 }
 
@@ -219,9 +219,9 @@ static void failed_pass_is_still(void **state)
     assert_null(trine_cross_attention(&p, x, &spec).data);
     assert_null(trine_embedding(&p, &w, NULL).data);
     trine_cross_append(&p, 0, x, x);
-    trine_add_in_place(&p, x, (trine_mat) { .rows = 1, .cols = 1 });
+    trine_add(&p, x, (trine_mat) { .rows = 1, .cols = 1 });
     trine_scale_in_place(&p, x, 2);
-    trine_activate_in_place(&p, x, TRINE_GELU);
+    trine_activate(&p, x, TRINE_GELU);
     assert_int_equal(arena.used, used);
     assert_int_equal(trine_pass_status(&p, &err), TRINE_ERROR_IO);
     trine_arena_close(&arena);

@@ -128,23 +128,25 @@ static trine_status load(trine_model *m, trine_error *err)
 /* ----------------------------------------------------------------------------------------------------------- forward */
 
 /* One layer: x += attention(norm x); x += feed_forward(norm x). */
-static void layer(trine_pass *p, const gpt2_model *w, int n, trine_mat x)
+static trine_mat layer(trine_pass *p, const void *weights, int n, trine_mat x)
 {
+    const gpt2_model *w = weights;
     const gpt2_layer *b = &w->layers[n];
     const trine_attention_spec self = {
         .layer = n, .n_heads = w->n_heads, .n_kv_heads = w->n_heads, .d_head = w->d_head, .scale = b->scale, .causal = true
     };
-    const size_t mark = trine_arena_mark(p->arena);
+    const size_t mark = trine_pass_mark(p);
     trine_mat h = trine_layer_norm(p, x, b->attention_norm.weight, b->attention_norm.bias, w->eps);
     trine_mat qkv[3];
     trine_linears(p, qkv, h, (const trine_weight *[]) { &b->q, &b->k, &b->v }, 3);
     h = trine_self_attention(p, qkv[0], qkv[1], qkv[2], &self);
-    trine_add_in_place(p, x, trine_linear(p, h, &b->o));
-    trine_arena_release(p->arena, mark);
+    x = trine_add(p, x, trine_linear(p, h, &b->o));
+    trine_pass_release(p, mark);
 
     h = trine_layer_norm(p, x, b->ffn_norm.weight, b->ffn_norm.bias, w->eps);
-    trine_add_in_place(p, x, trine_feed_forward(p, h, &b->ffn));
-    trine_arena_release(p->arena, mark);
+    x = trine_add(p, x, trine_feed_forward(p, h, &b->ffn));
+    trine_pass_release(p, mark);
+    return x;
 }
 
 static trine_mat final_norm(trine_pass *p, const gpt2_model *w, trine_mat x)
@@ -156,19 +158,19 @@ static trine_mat final_norm(trine_pass *p, const gpt2_model *w, trine_mat x)
 static void look(const trine_model *m, trine_pass *p, int n, trine_mat x)
 {
     if (!p->tracer) return;
-    const size_t mark = trine_arena_mark(p->arena);
+    const size_t mark = trine_pass_mark(p);
     trine_model_look(m, p, n, x, final_norm(p, m->weights, x));
-    trine_arena_release(p->arena, mark);
+    trine_pass_release(p, mark);
 }
 
 static trine_mat decode(const trine_model *m, trine_pass *p)
 {
     const gpt2_model *w = m->weights;
     trine_mat x = trine_embedding(p, &w->words, NULL);
-    trine_add_positions_in_place(p, x, &w->positions, 0);
+    x = trine_add_positions(p, x, &w->positions, 0);
     for (int n = 0; n < m->info.n_layers; n++) {
         look(m, p, n, x);
-        layer(p, w, n, x);
+        x = trine_layer(p, layer, w, n, x);
     }
     x = final_norm(p, w, x);
     trine_model_look(m, p, m->info.n_layers, x, x);
@@ -179,7 +181,7 @@ static trine_mat head(const trine_model *m, trine_pass *p, trine_mat states)
 {
     const gpt2_model *w = m->weights;
     trine_mat x = trine_take_rows(p, states, p->batch->out_rows, p->batch->n_out);
-    return m->info.head == TRINE_HEAD_NONE ? x : trine_linear(p, x, &w->out);
+    return m->info.head == TRINE_HEAD_NONE ? x : trine_logits(p, x, &w->out, 1);
 }
 
 const trine_family trine_family_gpt2 = {

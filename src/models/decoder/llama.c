@@ -299,8 +299,9 @@ static void unload(trine_model *m)
 /* ----------------------------------------------------------------------------------------------------------- forward */
 
 /* One layer: x += attention(norm x); x += feed_forward(norm x). Keys are turned by their position before they are kept. */
-static void layer(trine_pass *p, const llama_model *w, int n, trine_mat x)
+static trine_mat layer(trine_pass *p, const void *weights, int n, trine_mat x)
 {
+    const llama_model *w = weights;
     const llama_layer *b = &w->layers[n];
     const trine_attention_spec self = { .layer = n,
                                         .n_heads = w->n_heads,
@@ -309,23 +310,24 @@ static void layer(trine_pass *p, const llama_model *w, int n, trine_mat x)
                                         .scale = 1.0f / sqrtf((float)w->d_head),
                                         .causal = true,
                                         .window = b->window };
-    const size_t mark = trine_arena_mark(p->arena);
+    const size_t mark = trine_pass_mark(p);
     trine_mat h = trine_rms_norm(p, x, b->attention_norm, w->eps);
     trine_mat qkv[3];
     trine_linears(p, qkv, h, (const trine_weight *[]) { &b->q, &b->k, &b->v }, 3);
     if (b->q_norm) {
-        trine_rms_norm_heads_in_place(p, qkv[0], b->q_norm, w->d_head, w->eps);
-        trine_rms_norm_heads_in_place(p, qkv[1], b->k_norm, w->d_head, w->eps);
+        qkv[0] = trine_rms_norm_heads(p, qkv[0], b->q_norm, w->d_head, w->eps);
+        qkv[1] = trine_rms_norm_heads(p, qkv[1], b->k_norm, w->d_head, w->eps);
     }
-    trine_rope_in_place(p, qkv[0], w->d_head, &w->rope);
-    trine_rope_in_place(p, qkv[1], w->d_head, &w->rope);
+    qkv[0] = trine_rope_turn(p, qkv[0], w->d_head, &w->rope);
+    qkv[1] = trine_rope_turn(p, qkv[1], w->d_head, &w->rope);
     h = trine_self_attention(p, qkv[0], qkv[1], qkv[2], &self);
-    trine_add_in_place(p, x, trine_linear(p, h, &b->o));
-    trine_arena_release(p->arena, mark);
+    x = trine_add(p, x, trine_linear(p, h, &b->o));
+    trine_pass_release(p, mark);
 
     h = trine_rms_norm(p, x, b->ffn_norm, w->eps);
-    trine_add_in_place(p, x, trine_feed_forward(p, h, &b->ffn));
-    trine_arena_release(p->arena, mark);
+    x = trine_add(p, x, trine_feed_forward(p, h, &b->ffn));
+    trine_pass_release(p, mark);
+    return x;
 }
 
 /* What a tracer sees of a layer that is not the last. */
@@ -333,9 +335,9 @@ static void look(const trine_model *m, trine_pass *p, int n, trine_mat x)
 {
     const llama_model *w = m->weights;
     if (!p->tracer) return;
-    const size_t mark = trine_arena_mark(p->arena);
+    const size_t mark = trine_pass_mark(p);
     trine_model_look(m, p, n, x, trine_rms_norm(p, x, w->final_norm, w->eps));
-    trine_arena_release(p->arena, mark);
+    trine_pass_release(p, mark);
 }
 
 static trine_mat decode(const trine_model *m, trine_pass *p)
@@ -344,7 +346,7 @@ static trine_mat decode(const trine_model *m, trine_pass *p)
     trine_mat x = trine_embedding(p, &w->words, NULL);
     for (int n = 0; n < m->info.n_layers; n++) {
         look(m, p, n, x);
-        layer(p, w, n, x);
+        x = trine_layer(p, layer, w, n, x);
     }
     x = trine_rms_norm(p, x, w->final_norm, w->eps);
     trine_model_look(m, p, m->info.n_layers, x, x);
@@ -355,7 +357,7 @@ static trine_mat head(const trine_model *m, trine_pass *p, trine_mat states)
 {
     const llama_model *w = m->weights;
     trine_mat x = trine_take_rows(p, states, p->batch->out_rows, p->batch->n_out);
-    return m->info.head == TRINE_HEAD_NONE ? x : trine_linear(p, x, &w->out);
+    return m->info.head == TRINE_HEAD_NONE ? x : trine_logits(p, x, &w->out, 1);
 }
 
 const trine_family trine_family_llama = {

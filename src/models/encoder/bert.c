@@ -161,10 +161,10 @@ static trine_status load(trine_model *m, trine_error *err)
 /* ----------------------------------------------------------------------------------------------------------- forward */
 
 /* Indices made by the pass, [n] from the arena; NULL while measuring. */
-static int32_t *indices(trine_pass *p, int n) { return trine_arena_alloc(p->arena, (size_t)n * sizeof(int32_t)); }
+static int32_t *indices(trine_pass *p, int n) { return trine_pass_alloc(p, (size_t)n, sizeof(int32_t)); }
 
 /* RoBERTa's positions (Liu et al. 2019, fairseq's make_positions): the first token is at pad + 1, and a pad token stays at pad. */
-static void add_counted_positions(trine_pass *p, const bert_model *w, trine_mat x)
+static trine_mat add_counted_positions(trine_pass *p, const bert_model *w, trine_mat x)
 {
     int32_t *pos = indices(p, x.rows);
     for (int s = 0; pos && s < p->batch->n_segments; s++) {
@@ -174,17 +174,17 @@ static void add_counted_positions(trine_pass *p, const bert_model *w, trine_mat 
             pos[row] = p->batch->ids[row] == w->pad ? w->pad : next++;
             if (pos[row] < w->positions.rows) continue;
             trine_pass_fail(p, TRINE_ERROR_TOO_LONG, "positions: the text has more than %d tokens", w->positions.rows - w->pad - 1);
-            return;
+            return x;
         }
     }
-    trine_add_in_place(p, x, trine_embedding(p, &w->positions, pos));
+    return trine_add(p, x, trine_embedding(p, &w->positions, pos));
 }
 
 /* Word + token type + position, then a norm (Devlin et al., fig. 2). */
 static trine_mat embed(trine_pass *p, const bert_model *w)
 {
     trine_mat x = trine_embedding(p, &w->words, NULL);
-    const size_t mark = trine_arena_mark(p->arena);
+    const size_t mark = trine_pass_mark(p);
     if (w->types.data) {
         const int32_t *types = p->batch->types;
         if (!types) {
@@ -192,35 +192,37 @@ static trine_mat embed(trine_pass *p, const bert_model *w)
             if (zeros) memset(zeros, 0, (size_t)x.rows * sizeof *zeros);
             types = zeros;
         }
-        trine_add_in_place(p, x, trine_embedding(p, &w->types, types));
+        x = trine_add(p, x, trine_embedding(p, &w->types, types));
     }
-    if (w->pad < 0)
-        trine_add_positions_in_place(p, x, &w->positions, 0);
-    else
-        add_counted_positions(p, w, x);
-    trine_layer_norm_in_place(p, x, w->embedding_norm.weight, w->embedding_norm.bias, w->eps);
-    trine_arena_release(p->arena, mark);
+    x = w->pad < 0 ? trine_add_positions(p, x, &w->positions, 0) : add_counted_positions(p, w, x);
+    x = trine_layer_norm_over(p, x, w->embedding_norm.weight, w->embedding_norm.bias, w->eps);
+    trine_pass_release(p, mark);
     return x;
 }
 
 /* One layer (Vaswani et al. 2017, sec. 3.1): x = norm(x + attention(x)); x = norm(x + feed_forward(x)). */
-static void layer(trine_pass *p, const bert_model *w, int n, trine_mat x, float scale)
+static trine_mat layer(trine_pass *p, const void *weights, int n, trine_mat x)
 {
+    const bert_model *w = weights;
     const bert_layer *b = &w->layers[n];
-    const trine_attention_spec self = {
-        .layer = n, .n_heads = w->n_heads, .n_kv_heads = w->n_heads, .d_head = w->d_head, .scale = scale, .causal = false
-    };
-    const size_t mark = trine_arena_mark(p->arena);
+    const trine_attention_spec self = { .layer = n,
+                                        .n_heads = w->n_heads,
+                                        .n_kv_heads = w->n_heads,
+                                        .d_head = w->d_head,
+                                        .scale = 1.0f / sqrtf((float)w->d_head),
+                                        .causal = false };
+    const size_t mark = trine_pass_mark(p);
     trine_mat qkv[3];
     trine_linears(p, qkv, x, (const trine_weight *[]) { &b->q, &b->k, &b->v }, 3);
     trine_mat h = trine_self_attention(p, qkv[0], qkv[1], qkv[2], &self);
-    trine_add_in_place(p, x, trine_linear(p, h, &b->o));
-    trine_layer_norm_in_place(p, x, b->attention_norm.weight, b->attention_norm.bias, w->eps);
-    trine_arena_release(p->arena, mark);
+    x = trine_add(p, x, trine_linear(p, h, &b->o));
+    x = trine_layer_norm_over(p, x, b->attention_norm.weight, b->attention_norm.bias, w->eps);
+    trine_pass_release(p, mark);
 
-    trine_add_in_place(p, x, trine_feed_forward(p, x, &b->ffn));
-    trine_layer_norm_in_place(p, x, b->ffn_norm.weight, b->ffn_norm.bias, w->eps);
-    trine_arena_release(p->arena, mark);
+    x = trine_add(p, x, trine_feed_forward(p, x, &b->ffn));
+    x = trine_layer_norm_over(p, x, b->ffn_norm.weight, b->ffn_norm.bias, w->eps);
+    trine_pass_release(p, mark);
+    return x;
 }
 
 trine_mat trine_bert_encode(const trine_model *m, trine_pass *p)
@@ -229,37 +231,26 @@ trine_mat trine_bert_encode(const trine_model *m, trine_pass *p)
     trine_mat x = embed(p, w);
     trine_model_look(m, p, 0, x, x);
     for (int n = 0; n < m->info.n_layers; n++) {
-        layer(p, w, n, x, 1.0f / sqrtf((float)w->d_head));
+        x = trine_layer(p, layer, w, n, x);
         trine_model_look(m, p, n + 1, x, x);
     }
     return x;
 }
 
-/* The state of each text's first token, [CLS] or <s>: [n_segments, d_model]. */
-static trine_mat first_rows(trine_pass *p, trine_mat states)
-{
-    const trine_batch *b = p->batch;
-    trine_mat x = trine_mat_new(p, b->n_segments, states.cols);
-    const size_t width = (size_t)states.cols;
-    for (int s = 0; trine_pass_computes(p) && s < b->n_segments; s++)
-        memcpy(x.data + (size_t)s * width, states.data + (size_t)b->segments[s].first_row * width, width * sizeof *x.data);
-    return x;
-}
-
-/* Labels are read from the first token; all else from the rows that are asked for. */
+/* Labels are read from the first token, [CLS] or <s>; all else from the rows that are asked for. */
 trine_mat trine_bert_head(const trine_model *m, trine_pass *p, trine_mat states)
 {
     const bert_model *w = m->weights;
     const bert_head *head = &w->head;
-    trine_mat x =
-        m->info.head == TRINE_HEAD_LABELS ? first_rows(p, states) : trine_take_rows(p, states, p->batch->out_rows, p->batch->n_out);
+    trine_mat x = m->info.head == TRINE_HEAD_LABELS ? trine_first_rows(p, states)
+                                                    : trine_take_rows(p, states, p->batch->out_rows, p->batch->n_out);
     if (m->info.head == TRINE_HEAD_NONE) return x;
     if (head->dense.data) {
         x = trine_linear(p, x, &head->dense);
-        trine_activate_in_place(p, x, head->activation);
+        x = trine_activate(p, x, head->activation);
     }
-    if (head->norm.weight) trine_layer_norm_in_place(p, x, head->norm.weight, head->norm.bias, w->eps);
-    return trine_linear(p, x, &head->out);
+    if (head->norm.weight) x = trine_layer_norm_over(p, x, head->norm.weight, head->norm.bias, w->eps);
+    return trine_logits(p, x, &head->out, 1);
 }
 
 const trine_family trine_family_bert = {

@@ -195,7 +195,7 @@ static trine_status load(trine_model *m, trine_error *err)
 /* ----------------------------------------------------------------------------------------------------------- forward */
 
 /* x += self_attention(norm x), with the relative bias of the layer's stack. */
-static void self_attention(trine_pass *p, const t5_model *w, const t5_layer *b, int n, bool causal, trine_mat x)
+static trine_mat self_attention(trine_pass *p, const t5_model *w, const t5_layer *b, int n, bool causal, trine_mat x)
 {
     const trine_attention_spec self = { .layer = n,
                                         .n_heads = w->n_heads,
@@ -204,35 +204,52 @@ static void self_attention(trine_pass *p, const t5_model *w, const t5_layer *b, 
                                         .scale = 1.0f,
                                         .causal = causal,
                                         .bias = &b->bias };
-    const size_t mark = trine_arena_mark(p->arena);
+    const size_t mark = trine_pass_mark(p);
     trine_mat h = trine_rms_norm(p, x, b->self_norm, w->eps);
     trine_mat qkv[3];
     trine_linears(p, qkv, h, (const trine_weight *[]) { &b->self_q, &b->self_k, &b->self_v }, 3);
     h = trine_self_attention(p, qkv[0], qkv[1], qkv[2], &self);
-    trine_add_in_place(p, x, trine_linear(p, h, &b->self_o));
-    trine_arena_release(p->arena, mark);
+    x = trine_add(p, x, trine_linear(p, h, &b->self_o));
+    trine_pass_release(p, mark);
+    return x;
 }
 
 /* x += cross_attention(norm x): queries from the target, keys and values from the encoder, kept by cross(). */
-static void cross_attention(trine_pass *p, const t5_model *w, const t5_layer *b, int n, trine_mat x)
+static trine_mat cross_attention(trine_pass *p, const t5_model *w, const t5_layer *b, int n, trine_mat x)
 {
     const trine_attention_spec cross = {
         .layer = n, .n_heads = w->n_heads, .n_kv_heads = w->n_heads, .d_head = w->d_head, .scale = 1.0f
     };
-    const size_t mark = trine_arena_mark(p->arena);
+    const size_t mark = trine_pass_mark(p);
     trine_mat h = trine_rms_norm(p, x, b->cross_norm, w->eps);
     h = trine_cross_attention(p, trine_linear(p, h, &b->cross_q), &cross);
-    trine_add_in_place(p, x, trine_linear(p, h, &b->cross_o));
-    trine_arena_release(p->arena, mark);
+    x = trine_add(p, x, trine_linear(p, h, &b->cross_o));
+    trine_pass_release(p, mark);
+    return x;
 }
 
 /* x += feed_forward(norm x): ReLU in v1.0, gated GELU since v1.1. */
-static void feed_forward(trine_pass *p, const t5_model *w, const t5_layer *b, trine_mat x)
+static trine_mat feed_forward(trine_pass *p, const t5_model *w, const t5_layer *b, trine_mat x)
 {
-    const size_t mark = trine_arena_mark(p->arena);
+    const size_t mark = trine_pass_mark(p);
     trine_mat h = trine_rms_norm(p, x, b->ffn_norm, w->eps);
-    trine_add_in_place(p, x, trine_feed_forward(p, h, &b->ffn));
-    trine_arena_release(p->arena, mark);
+    x = trine_add(p, x, trine_feed_forward(p, h, &b->ffn));
+    trine_pass_release(p, mark);
+    return x;
+}
+
+static trine_mat encoder_layer(trine_pass *p, const void *weights, int n, trine_mat x)
+{
+    const t5_model *w = weights;
+    const t5_layer *b = &w->encoder.layers[n];
+    return feed_forward(p, w, b, self_attention(p, w, b, n, false, x));
+}
+
+static trine_mat decoder_layer(trine_pass *p, const void *weights, int n, trine_mat x)
+{
+    const t5_model *w = weights;
+    const t5_layer *b = &w->decoder.layers[n];
+    return feed_forward(p, w, b, cross_attention(p, w, b, n, self_attention(p, w, b, n, true, x)));
 }
 
 /* What a tracer sees of a layer that is not the last. */
@@ -240,9 +257,9 @@ static void look(const trine_model *m, trine_pass *p, const t5_stack *stack, int
 {
     const t5_model *w = m->weights;
     if (!p->tracer) return;
-    const size_t mark = trine_arena_mark(p->arena);
+    const size_t mark = trine_pass_mark(p);
     trine_model_look(m, p, n, x, trine_rms_norm(p, x, stack->final_norm, w->eps));
-    trine_arena_release(p->arena, mark);
+    trine_pass_release(p, mark);
 }
 
 /* The source's states. A tracer sees them as "encoder...."; they have no logits, so the lens stays closed. */
@@ -258,10 +275,8 @@ static trine_mat encode(const trine_model *m, trine_pass *p)
     }
     trine_mat x = trine_embedding(p, &w->words, NULL);
     for (int n = 0; n < w->encoder.n_layers; n++) {
-        const t5_layer *b = &w->encoder.layers[n];
         look(m, p, &w->encoder, n, x);
-        self_attention(p, w, b, n, false, x);
-        feed_forward(p, w, b, x);
+        x = trine_layer(p, encoder_layer, w, n, x);
     }
     x = trine_rms_norm(p, x, w->encoder.final_norm, w->eps);
     trine_model_look(m, p, w->encoder.n_layers, x, x);
@@ -274,12 +289,12 @@ static void cross(const trine_model *m, trine_pass *p, trine_mat states)
 {
     const t5_model *w = m->weights;
     for (int n = 0; n < w->decoder.n_layers; n++) {
-        const size_t mark = trine_arena_mark(p->arena);
+        const size_t mark = trine_pass_mark(p);
         const t5_layer *b = &w->decoder.layers[n];
         trine_mat kv[2];
         trine_linears(p, kv, states, (const trine_weight *[]) { &b->cross_k, &b->cross_v }, 2);
         trine_cross_append(p, n, kv[0], kv[1]);
-        trine_arena_release(p->arena, mark);
+        trine_pass_release(p, mark);
     }
 }
 
@@ -288,11 +303,8 @@ static trine_mat decode(const trine_model *m, trine_pass *p)
     const t5_model *w = m->weights;
     trine_mat x = trine_embedding(p, &w->words, NULL);
     for (int n = 0; n < w->decoder.n_layers; n++) {
-        const t5_layer *b = &w->decoder.layers[n];
         look(m, p, &w->decoder, n, x);
-        self_attention(p, w, b, n, true, x);
-        cross_attention(p, w, b, n, x);
-        feed_forward(p, w, b, x);
+        x = trine_layer(p, decoder_layer, w, n, x);
     }
     x = trine_rms_norm(p, x, w->decoder.final_norm, w->eps);
     trine_model_look(m, p, w->decoder.n_layers, x, x);
@@ -303,11 +315,7 @@ static trine_mat head(const trine_model *m, trine_pass *p, trine_mat states)
 {
     const t5_model *w = m->weights;
     trine_mat x = trine_take_rows(p, states, p->batch->out_rows, p->batch->n_out);
-    if (m->info.head == TRINE_HEAD_NONE) return x;
-    trine_mat logits = trine_linear(p, x, &w->out);
-    /* Scaling the logits is scaling the states; states may be the caller's. */
-    if (w->logit_scale != 1.0f) trine_scale_in_place(p, logits, w->logit_scale);
-    return logits;
+    return m->info.head == TRINE_HEAD_NONE ? x : trine_logits(p, x, &w->out, w->logit_scale);
 }
 
 const trine_family trine_family_t5 = {
