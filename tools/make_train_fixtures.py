@@ -2,6 +2,7 @@
 """Fixtures of tests/train, from transformers, PyTorch and PEFT.
 
     python tools/make_train_fixtures.py declared    names and shapes that save_pretrained writes, class by class
+    python tools/make_train_fixtures.py adamw       steps of torch.optim.AdamW
 
 Without an argument: all of them. Needs torch, transformers.
 """
@@ -123,10 +124,31 @@ def declared():
         json.dump({"transformers": T.__version__, "written": cases, "published": totals}, f, separators=(",", ":"))
 
 
+def adamw():
+    """A matrix that decays and a vector that does not; gradients by a formula that the test has too."""
+    matrix, vector = torch.nn.Parameter(torch.empty(5, 7)), torch.nn.Parameter(torch.empty(9))
+    places = torch.arange(44, dtype=torch.float64)
+    start = torch.sin(places * 0.7) * 0.5
+    with torch.no_grad():
+        matrix.copy_(start[:35].reshape(5, 7))
+        vector.copy_(start[35:])
+    optimizer = torch.optim.AdamW([{"params": [matrix], "weight_decay": 0.1}, {"params": [vector], "weight_decay": 0.0}], lr=1e-2,
+                                  betas=(0.9, 0.98), eps=1e-6)
+    steps = []
+    for step in range(1, 9):
+        grads = (torch.cos(places * 0.3 + step) * 0.01 * step).float()
+        matrix.grad, vector.grad = grads[:35].reshape(5, 7), grads[35:].clone()
+        norm = float(torch.nn.utils.clip_grad_norm_([matrix, vector], 0.2))
+        optimizer.step()
+        steps.append({"norm": norm, "values": [float(x) for x in torch.cat([matrix.detach().flatten(), vector.detach()])]})
+    with open(os.path.join(OUT, "adamw.json"), "w") as f:
+        json.dump(steps, f)
+
+
 def main():
     os.makedirs(OUT, exist_ok=True)
     torch.manual_seed(20260715)
-    makers = {"declared": declared}
+    makers = {"declared": declared, "adamw": adamw}
     for name in sys.argv[1:] or makers:
         makers[name]()
 

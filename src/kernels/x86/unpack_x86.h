@@ -4,6 +4,7 @@
 #define TRINE_KERNELS_UNPACK_X86_H
 
 #include "kernels/kernels.h"
+#include "kernels/x86/round_bf16_x86.h"
 
 static inline float f16_at(const unsigned char *p)
 {
@@ -49,13 +50,7 @@ static void TRINE_NAME(pack_bf16)(void *out, const float *in, size_t n)
 {
     unsigned char *p = out;
     size_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        const vf v = vf_load(in + i);
-        const vi bits = vi_bits(v), odd = vi_and(vi_shift_right(bits, 16), vi_set(1));
-        const vi rounded = vi_shift_right(vi_add(bits, vi_add(odd, vi_set(0x7FFF))), 16);
-        const vi quiet = vi_or(vi_shift_right(bits, 16), vi_set(0x40)); /* a NaN must not round to infinity */
-        vi_store_u16(p + 2 * i, vi_choose_number(v, rounded, quiet));
-    }
+    for (; i + LANES <= n; i += LANES) vf_store_bf16(p + 2 * i, vf_load(in + i));
     for (; i < n; i++) {
         const uint16_t h = trine_f32_to_bf16(in[i]);
         memcpy(p + 2 * i, &h, sizeof h);
