@@ -742,6 +742,18 @@ TRINE_API trine_status trine_record_series(trine_series *out, trine_record *reco
                                            trine_error *err);
 TRINE_API void trine_series_clear(trine_series *series);
 
+/* ---------------------------------------------------------------------------------------------------------- training */
+
+/* What a model is asked while it learns. docs/TRAINING.md has each with its source. */
+typedef enum trine_objective {
+    TRINE_OBJECTIVE_DEFAULT, /* by the model: masked (encoders), causal (decoders), span (encoder-decoders) */
+    TRINE_OBJECTIVE_MASKED,  /* what stood at 15% of the places */
+    TRINE_OBJECTIVE_CAUSAL,  /* the next token */
+    TRINE_OBJECTIVE_PREFIX,  /* the rest of a text, after a beginning that is seen whole */
+    TRINE_OBJECTIVE_SPAN,    /* the spans that sentinels stand for */
+    TRINE_OBJECTIVE_SEQ2SEQ  /* a target from a source: rows with two columns */
+} trine_objective;
+
 #ifdef __cplusplus
 }
 #endif

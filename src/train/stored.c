@@ -1,0 +1,76 @@
+/* stored.c - examples that are the same in each epoch: pairs, labelled texts, conversations. */
+#include <stdlib.h>
+
+#include "base/status.h"
+#include "train/draw.h"
+#include "train/examples.h"
+
+static int64_t count(const trine_examples *e, uint64_t epoch)
+{
+    (void)epoch;
+    return ((const trine_stored *)e)->all.n_texts;
+}
+
+static trine_example_size size(const trine_examples *e, uint64_t epoch, int64_t i)
+{
+    (void)epoch;
+    const trine_batch_room *all = &((const trine_stored *)e)->all;
+    return (trine_example_size) { .rows = all->segments[i].n_rows,
+                                  .targets = all->n_targets ? all->target_segments[i].n_rows : 0,
+                                  .outs = all->out_ends[i] - (i ? all->out_ends[i - 1] : 0) };
+}
+
+static void make(trine_batch_room *room, const trine_examples *e, uint64_t epoch, int64_t i)
+{
+    (void)epoch;
+    trine_batch_copy_text(room, &((const trine_stored *)e)->all, i);
+}
+
+static void close_stored(trine_examples *e)
+{
+    trine_stored *s = (trine_stored *)e;
+    trine_batch_clear(&s->all);
+    free(s);
+}
+
+trine_status trine_stored_open(trine_stored **out, trine_error *err)
+{
+    *out = calloc(1, sizeof **out);
+    if (!*out) return trine_fail(err, TRINE_ERROR_MEMORY, "train: no memory");
+    (*out)->base = (trine_examples) { .count = count, .size = size, .make = make, .close = close_stored };
+    return TRINE_OK;
+}
+
+trine_status trine_stored_hold_out(trine_stored **out, trine_stored *from, double share, uint64_t seed, trine_error *err)
+{
+    const int n = from->all.n_texts, n_held = (int)(share * n + 0.5);
+    *out = NULL;
+    if (n_held < 1 || n_held >= n)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: a share of %g of %d examples leaves none on one side", share, n);
+    trine_stored *held, *kept;
+    trine_status status = trine_stored_open(&held, err);
+    if (status) return status;
+    if ((status = trine_stored_open(&kept, err))) {
+        close_stored(&held->base);
+        return status;
+    }
+    held->base.label_a_text = kept->base.label_a_text = from->base.label_a_text;
+    held->all.label_a_text = kept->all.label_a_text = from->all.label_a_text;
+    trine_draws d = trine_draws_for(seed, TRINE_DRAW_HELD_OUT, 0, 0);
+    for (int i = 0, left = n_held; i < n; i++) {
+        const bool take = (int64_t)trine_draw_below(&d, (uint64_t)(n - i)) < left;
+        left -= take;
+        trine_batch_copy_text(take ? &held->all : &kept->all, &from->all, i);
+    }
+    const bool failed = held->all.failed || kept->all.failed;
+    const trine_batch_room whole = from->all;
+    from->all = failed ? whole : kept->all;
+    kept->all = failed ? kept->all : whole;
+    close_stored(&kept->base);
+    if (failed) {
+        close_stored(&held->base);
+        return trine_fail(err, TRINE_ERROR_MEMORY, "train: no memory for the examples held out");
+    }
+    *out = held;
+    return TRINE_OK;
+}
