@@ -32,7 +32,10 @@ typedef enum command_id {
     CMD_VERSION = 1 << 15,
     CMD_BENCH = 1 << 16,
     CMD_QUANTIZE = 1 << 17,
-    CMD_ALL = (1 << 18) - 1
+    CMD_TRAIN = 1 << 19,
+    CMD_FINETUNE = 1 << 20,
+    CMD_RUNS = 1 << 21,
+    CMD_ALL = (1 << 22) - 1
 } command_id;
 
 typedef struct command {
@@ -115,10 +118,13 @@ typedef struct arguments {
     text_list stop;
     bool ignore_eos;
 
+    const char *record, *svg; /* runs, train, finetune */
+    text_list metrics_shown;
+
     const char *out;
     text_list rest;      /* arguments that are no options */
     char complaint[400]; /* why the command line was refused */
-    bool given[96];      /* by place in trine_options: the command line has set it */
+    bool given[192];     /* by place in trine_options: the command line has set it */
 } arguments;
 
 typedef enum option_kind {
@@ -200,6 +206,7 @@ int eval_main(run *r);
 int bench_main(run *r);
 int convert_main(run *r);
 int quantize_main(run *r);
+int runs_main(run *r);
 int help_main(run *r);
 int version_main(run *r);
 

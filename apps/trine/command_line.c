@@ -458,6 +458,7 @@ void arguments_clear(arguments *args)
     free(args->beams.items);
     free(args->cache_types.items);
     free(args->stop.items);
+    free(args->metrics_shown.items);
     free(args->rest.items);
     *args = (arguments) { 0 };
 }

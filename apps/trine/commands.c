@@ -7,6 +7,7 @@
 #define UNDERSTAND "Understand a text (encoder-only models: BERT and its kin)"
 #define WRITE "Write a text (decoders: GPT, Llama; encoder-decoders: T5)"
 #define MEASURE "Measure and change a model"
+#define LEARN "Train a model"
 #define HELP "Help"
 
 const command trine_commands[] = {
@@ -235,6 +236,20 @@ const command trine_commands[] = {
         { "quantize -m SmolLM2-f16.gguf -o small.gguf --type q4_k_m", "4 to 6 bits a weight" },
         { "quantize SmolLM2-f16.gguf small.gguf --type q4_0 --tensor attn_v=q8_0", "with a choice of one's own" } },
       quantize_main },
+
+    { "runs",
+      CMD_RUNS,
+      LEARN,
+      "[RUN...]",
+      0,
+      -1,
+      "list the runs of training and measuring, and draw their curves",
+      "Without RUN a list, the newest first; with one number or several their configurations and the curves of their losses, one drawing "
+      "for all, in the terminal or as SVG. --json prints everything that is recorded, a document for each run.",
+      { { "runs", "the list" },
+        { "runs 12 13 --metric valid_loss", "two runs compared" },
+        { "runs 12 --svg loss.svg", "for a report" } },
+      runs_main },
 
     { "help",
       CMD_HELP,

@@ -103,6 +103,13 @@ const option trine_options[] = {
       .help = "measure the machine's limits too, and each figure's share",
       .more = "Bytes a second that memory gives, and the peaks of f32, bf16 and int8 arithmetic, at the same number of threads and "
               "kernel level. Without a model the limits alone are told." },
+    { "metric", .argument = "NAME", .kind = OPTION_TEXTS, .commands = CMD_RUNS, .offset = FIELD(metrics_shown),
+      .help = "draw this metric; may be given again (default: loss and valid_loss)" },
+    { "svg", .argument = "FILE", .kind = OPTION_FILE, .commands = CMD_RUNS, .offset = FIELD(svg),
+      .help = "draw the curves into FILE as SVG" },
+    { "record", .argument = "FILE", .kind = OPTION_FILE, .commands = CMD_RUNS, .offset = FIELD(record),
+      .help = "the record of experiments (default: $XDG_DATA_HOME/trine/record.db)",
+      .more = "An SQLite file: tables runs (configuration, seed, version, machine, times, status) and metrics (run, step, name, value)." },
     { "man", .kind = OPTION_FLAG, .commands = CMD_HELP, .offset = FIELD(man),
       .help = "print the manual page (roff) of trine or of COMMAND" },
     { "completion", .argument = "SHELL", .kind = OPTION_CHOICE, .choices = "bash|zsh|fish", .commands = CMD_HELP,
@@ -186,7 +193,7 @@ const option trine_options[] = {
 
     /* Model and machine. */
     { "model", 'm', .argument = "MODEL", .kind = OPTION_FILE, .group = GROUP_MODEL, .environment = "TRINE_MODEL",
-      .commands = CMD_ALL & ~(CMD_HELP | CMD_VERSION), .offset = FIELD(model),
+      .commands = CMD_ALL & ~(CMD_HELP | CMD_VERSION | CMD_TRAIN | CMD_RUNS), .offset = FIELD(model),
       .help = "a directory in the Hugging Face layout, or a .gguf file",
       .more = "The directory holds config.json, *.safetensors and the tokenizer's files. For tokenize and detokenize a tokenizer "
               "alone is "

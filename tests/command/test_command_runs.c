@@ -1,0 +1,132 @@
+/* test_command_runs.c - trine runs: the list, the curves in 80 columns and as SVG, and what it says when there is nothing. */
+#include "run_trine.h"
+
+#include <math.h>
+#include <trine.h>
+
+#include "support/temp.h"
+
+/* A record with two runs. */
+static const char *make_record(void)
+{
+    const char *path = temp_path("r.db");
+    trine_record *r;
+    int64_t run;
+    if (trine_record_open(&r, path, false, NULL)) fail_msg("cannot make a record");
+    for (int k = 0; k < 2; k++) {
+        if (trine_record_begin(&run, r, k ? "finetune" : "train", "{\"width\":8}", 3, NULL)) fail_msg("cannot begin a run");
+        for (int step = 1; step <= 300; step++) {
+            const trine_metric m[] = { { "loss", 2 + (5 - k) * exp(-step / 50.0) }, { "valid_loss", 2.5 } };
+            if (trine_record_metrics(r, run, step, m, step % 100 ? 1 : 2, NULL)) fail_msg("cannot write metrics");
+        }
+        if (!k && trine_record_end(r, run, "done", NULL)) fail_msg("cannot end a run");
+    }
+    trine_record_close(r);
+    return path;
+}
+
+static int set_up(void **state)
+{
+    temp_make();
+    *state = (void *)(uintptr_t)make_record();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    temp_remove();
+    return 0;
+}
+
+/* Characters of the longest line; none may be wider than a terminal. */
+static int longest_line(const char *text)
+{
+    int longest = 0, n = 0;
+    for (; *text; text++) {
+        if (*text == '\n')
+            n = 0;
+        else if (((unsigned char)*text & 0xC0) != 0x80)
+            n++;
+        if (n > longest) longest = n;
+    }
+    return longest;
+}
+
+static void runs_are_listed(void **state)
+{
+    process_result r = run_trine(NULL, "runs", "--record", *state);
+    assert_status(&r, 0);
+    assert_contains(r.out, "train ");
+    assert_contains(r.out, "running");
+    assert_contains(r.out, "done");
+    assert_contains(r.out, "2.5000");
+    assert_true(longest_line(r.out) <= 80);
+    process_result_clear(&r);
+    r = run_trine(NULL, "runs", "--record", *state, "--json");
+    assert_status(&r, 0);
+    json_t *newest = document(&r, 0);
+    assert_string_equal(text_of(newest, "kind"), "finetune");
+    assert_true(number_of(newest, "last_step") == 300);
+    assert_true(json_is_null(json_object_get(newest, "ended")));
+    json_decref(newest);
+    process_result_clear(&r);
+}
+
+static void curves_fit_a_terminal(void **state)
+{
+    const process_options plain = { .environment = { "LC_ALL=C" } }, braille = { .environment = { "LC_ALL=C.UTF-8" } };
+    for (int k = 0; k < 2; k++) {
+        process_result r = run_trine(k ? &braille : &plain, "runs", "1", "2", "--record", *state);
+        assert_status(&r, 0);
+        assert_contains(r.out, "{\"width\":8}");
+        assert_contains(r.out, "loss of run 2: 2.0");
+        assert_contains(r.out, "step 300");
+        assert_true(longest_line(r.out) <= 80);
+        process_result_clear(&r);
+    }
+    json_t *doc = only_document(run_trine(NULL, "runs", "1", "--record", *state, "--json"));
+    assert_int_equal(json_array_size(array_of(json_object_get(doc, "metrics"), "loss")), 300);
+    assert_int_equal(json_array_size(array_of(json_object_get(doc, "metrics"), "valid_loss")), 3);
+    json_decref(doc);
+}
+
+static void curves_are_drawn_as_svg(void **state)
+{
+    process_result r = run_trine(NULL, "runs", "1", "--record", *state, "--svg", temp_path("a.svg"));
+    assert_status(&r, 0);
+    process_result_clear(&r);
+    char text[4096] = "";
+    FILE *f = fopen(temp_path("a.svg"), "r");
+    assert_non_null(f);
+    assert_true(fread(text, 1, sizeof text - 1, f) > 1000);
+    fclose(f);
+    assert_contains(text, "<svg xmlns");
+    assert_contains(text, "<polyline");
+}
+
+static void what_is_not_there_is_told(void **state)
+{
+    assert_error(run_trine(NULL, "runs", "9", "--record", *state), 3, "there is no run 9");
+    assert_error(run_trine(NULL, "runs", "x", "--record", *state), 2, "'x' is no number of a run");
+    assert_error(run_trine(NULL, "runs", "--svg", "a.svg", "--record", *state), 2, "expected their numbers");
+    assert_error(run_trine(NULL, "runs", "--record", temp_path("none.db")), 3, "there is none yet");
+    temp_write("junk.db",
+               "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 100);
+    assert_error(run_trine(NULL, "runs", "--record", temp_path("junk.db")), 3, "it was not changed");
+    process_result r = run_trine(NULL, "runs", "1", "--record", *state, "--metric", "nothing");
+    assert_status(&r, 0);
+    assert_contains(r.out, "no values yet");
+    process_result_clear(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(runs_are_listed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(curves_fit_a_terminal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(curves_are_drawn_as_svg, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_not_there_is_told, set_up, tear_down),
+    };
+    return cmocka_run_group_tests_name("command_runs", tests, NULL, NULL);
+}
