@@ -26,7 +26,8 @@ trine_mat trine_linear(trine_pass *p, trine_mat x, const trine_weight *w);
 /* The last product of a head, (W x + b) scale: the logits. A tape keeps x, w and scale instead and the result has no data: the loss
  * (trine_softmax_loss) computes logits of some rows at a time, and they are never there as a whole. */
 trine_mat trine_logits(trine_pass *p, trine_mat x, const trine_weight *w, float scale);
-/* y[i] = W_i x for n <= TRINE_LINEARS products of one x (queries, keys and values; gate and up): the threads meet once for all. */
+/* y[i] = W_i x for n <= TRINE_LINEARS products of one x (queries, keys and values; gate and up): the threads meet once for all.
+ * No two are the same weights. */
 #define TRINE_LINEARS 4
 void trine_linears(trine_pass *p, trine_mat *y, trine_mat x, const trine_weight *const *w, int n);
 

@@ -5,6 +5,9 @@
 #include <limits.h>
 
 #include "base/size.h"
+#include "blocks/matmul.h"
+#include "blocks/rows.h"
+#include "blocks/tape.h"
 
 enum {
     FEW_ROWS = 28,      /* up to here W streams */
@@ -163,18 +166,168 @@ static void linears_into(trine_pass *p, const trine_mat *y, trine_mat x, const t
 
 void trine_linear_into(trine_pass *p, trine_mat y, trine_mat x, const trine_weight *w) { linears_into(p, &y, x, &w, 1); }
 
+/* ------------------------------------------------------------------------------------------------------------ a tape */
+
+typedef struct linears_op {
+    trine_op op;
+    trine_mat x;
+    int n;
+    trine_weight w[TRINE_LINEARS];
+} linears_op;
+
+/* What the forward multiplies by: where products are in bf16, the copy of the parameters that is rounded already. */
+static trine_weight forward_weight(const trine_pass *p, const trine_weight *w)
+{
+    const trine_tape *tape = p->tape;
+    trine_weight copy = *w;
+    if (!tape || !tape->values_bf16 || w->type != TRINE_F32 || !p->kernels->bf16_gemm || !trine_learns(p, w->data)) return copy;
+    copy.data = tape->values_bf16 + ((const float *)w->data - tape->values);
+    copy.type = TRINE_BF16;
+    return copy;
+}
+
+enum { UNPACK_ROWS = 384 }; /* rows of a frozen W that are in floats at a time */
+
+typedef struct unpack_job {
+    const trine_kernels *kernels;
+    const trine_weight *w;
+    float *out;
+    size_t row_bytes;
+    int first;
+} unpack_job;
+
+static void unpack_rows(const void *user, int row, int n, int thread)
+{
+    const unpack_job *j = user;
+    const size_t cols = (size_t)j->w->cols;
+    (void)thread;
+    for (int i = row; i < row + n; i++)
+        j->kernels->unpack[j->w->type](j->out + (size_t)i * cols,
+                                       (const unsigned char *)j->w->data + (size_t)(j->first + i) * j->row_bytes, cols);
+}
+
+/* dx += dy W for W of any type, some of its rows at a time. */
+static void add_unpacked(trine_pass *p, trine_mat dx, bool add, trine_mat dy, const trine_weight *w)
+{
+    const size_t mark = trine_arena_mark(p->arena);
+    trine_mat rows = trine_mat_new(p, trine_min_int(UNPACK_ROWS, w->rows), w->cols);
+    unpack_job job = { .kernels = p->kernels, .w = w, .out = rows.data };
+    trine_dtype_bytes(&job.row_bytes, w->type, (size_t)w->cols);
+    for (; job.first < w->rows && !p->failed; job.first += UNPACK_ROWS, add = true) {
+        const int n = trine_min_int(UNPACK_ROWS, w->rows - job.first);
+        const trine_matmul_term term = { { dy.data ? dy.data + job.first : NULL, (size_t)w->rows, false },
+                                         { rows.data, (size_t)w->cols, false },
+                                         n };
+        if (trine_pass_computes(p)) trine_for_rows(p, n, (double)w->cols, unpack_rows, &job);
+        trine_matmuls(p,
+                      &(trine_matmul) { .c = dx.data,
+                                        .c_stride = (size_t)dx.cols,
+                                        .m = dx.rows,
+                                        .n = dx.cols,
+                                        .n_terms = 1,
+                                        .add = add,
+                                        .terms = { term } },
+                      1);
+    }
+    trine_arena_release(p->arena, mark);
+}
+
+/* d b += column sums of dy alone, where W is frozen. */
+typedef struct bias_job {
+    const trine_kernels *kernels;
+    trine_mat dy;
+    float *grad;
+} bias_job;
+
+static void add_columns(const void *user, int first, int n, int thread)
+{
+    const bias_job *j = user;
+    (void)thread;
+    for (int i = 0; i < j->dy.rows; i++) j->kernels->add(j->grad + first, trine_row(j->dy, i) + first, (size_t)n);
+}
+
+/* All products of the weights' gradients and of dx at once: d W_i += dy_i^T x, d b_i += the sums of dy_i's columns, which are those of
+ * d W's left side; dx += sum of dy_i W_i. */
+static void linears_backward(trine_pass *p, trine_op *op)
+{
+    const linears_op *o = (const linears_op *)op;
+    trine_matmul all[TRINE_MATMULS];
+    int n = 0;
+    trine_matmul *dx = &all[0];
+    *dx = (trine_matmul) { .n_terms = 0 };
+    bool fresh;
+    const trine_mat g = trine_grad_for(p, o->x, &fresh);
+    if (p->failed) return;
+    if (g.rows) n = 1, *dx = (trine_matmul) { .c = g.data, .c_stride = (size_t)g.cols, .m = g.rows, .n = g.cols, .add = !fresh };
+    for (int i = 0; i < o->n; i++) {
+        const trine_weight *w = &o->w[i];
+        if (!trine_has_grad(op->made[i])) continue;
+        const trine_mat dy = trine_grad_of(p, op->made[i]);
+        float *dw = trine_parameter_grad(p, w->data), *db = trine_parameter_grad(p, w->bias);
+        if (dw && w->type == TRINE_F32) {
+            all[n++] = (trine_matmul) {
+                .c = dw,
+                .c_stride = (size_t)w->cols,
+                .m = w->rows,
+                .n = w->cols,
+                .n_terms = 1,
+                .add = true,
+                .sums = db,
+                .terms = { { { dy.data, (size_t)dy.cols, true }, { o->x.data, (size_t)o->x.cols, false }, dy.rows } },
+            };
+        } else if (db && trine_pass_computes(p)) {
+            trine_for_rows(p, dy.cols, (double)dy.rows, add_columns, &(bias_job) { p->kernels, dy, db });
+        }
+        if (g.rows && w->type == TRINE_F32)
+            dx->terms[dx->n_terms++] =
+                (trine_matmul_term) { { dy.data, (size_t)dy.cols, false }, { w->data, (size_t)w->cols, false }, w->rows };
+    }
+    trine_matmuls(p, all, n);
+    for (int i = 0; i < o->n && g.rows; i++)
+        if (trine_has_grad(op->made[i]) && o->w[i].type != TRINE_F32)
+            add_unpacked(p, g, true, trine_grad_of(p, op->made[i]), &o->w[i]);
+}
+
+static void note(trine_pass *p, trine_mat *y, trine_mat x, const trine_weight *const *w, int n)
+{
+    bool wanted = trine_value_wanted(x);
+    for (int i = 0; i < n; i++) wanted |= trine_learns(p, w[i]->data) || trine_learns(p, w[i]->bias);
+    linears_op *op = wanted ? trine_tape_note(p, linears_backward, sizeof *op) : NULL;
+    if (!op) return;
+    op->x = x;
+    op->n = n;
+    for (int i = 0; i < n; i++) {
+        op->w[i] = *w[i];
+        y[i].value = trine_tape_made(p, &op->op, y[i], true);
+    }
+}
+
+static void linears(trine_pass *p, trine_mat *y, trine_mat x, const trine_weight *const *w, int n)
+{
+    trine_weight weights[TRINE_LINEARS];
+    const trine_weight *of[TRINE_LINEARS];
+    for (int i = 0; i < n; i++) {
+        y[i] = trine_mat_new(p, x.rows, w[i]->rows);
+        weights[i] = forward_weight(p, w[i]);
+        of[i] = &weights[i];
+    }
+    linears_into(p, y, x, of, n);
+    if (trine_pass_notes(p)) note(p, y, x, w, n);
+}
+
 trine_mat trine_linear(trine_pass *p, trine_mat x, const trine_weight *w)
 {
-    trine_mat y = trine_mat_new(p, x.rows, w->rows);
-    trine_linear_into(p, y, x, w);
+    trine_mat y;
+    linears(p, &y, x, &w, 1);
     return y;
 }
 
 void trine_linears(trine_pass *p, trine_mat *y, trine_mat x, const trine_weight *const *w, int n)
 {
+    if (n <= TRINE_LINEARS) {
+        linears(p, y, x, w, n);
+        return;
+    }
     for (int i = 0; i < n; i++) y[i] = trine_mat_new(p, x.rows, w[i]->rows);
-    if (n > TRINE_LINEARS)
-        trine_pass_fail(p, TRINE_ERROR_INTERNAL, "linears: %d products at once, expected at most %d", n, TRINE_LINEARS);
-    else
-        linears_into(p, y, x, w, n);
+    trine_pass_fail(p, TRINE_ERROR_INTERNAL, "linears: %d products at once, expected at most %d", n, TRINE_LINEARS);
 }
