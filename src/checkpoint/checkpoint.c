@@ -129,6 +129,22 @@ trine_status trine_checkpoint_open(trine_checkpoint **out, const char *path, tri
     return TRINE_OK;
 }
 
+trine_status trine_safetensors_open(trine_checkpoint **out, const char *path, trine_error *err)
+{
+    *out = NULL;
+    trine_checkpoint *c = calloc(1, sizeof *c);
+    if (!c) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to open '%s'", path);
+    c->container = "safetensors";
+    trine_status status = trine_safetensors_read(c, path, err);
+    if (!status) status = trine_checkpoint_index(c, path, err);
+    if (status) {
+        trine_checkpoint_close(c);
+        return status;
+    }
+    *out = c;
+    return TRINE_OK;
+}
+
 void trine_checkpoint_close(trine_checkpoint *c)
 {
     if (!c) return;

@@ -52,6 +52,8 @@ const trine_gguf *trine_checkpoint_gguf(const trine_checkpoint *c);
 /* A tensor's pages will not be read again (its content was copied). */
 void trine_checkpoint_forget(const trine_checkpoint *c, const trine_tensor *t);
 
+/* One .safetensors file as it is, without a configuration: its tensors and nothing else (trine_checkpoint_config gives NULL). */
+trine_status trine_safetensors_open(trine_checkpoint **out, const char *path, trine_error *err);
 /* Writes tensors as one safetensors file: whole or not at all. Data in host order, `type` must have a safetensors name. */
 trine_status trine_safetensors_write(const char *path, const trine_tensor *tensors, int n_tensors, const char *metadata_json,
                                      bool overwrite, trine_error *err);

@@ -1,0 +1,383 @@
+/* checkpoint_train.c - see checkpoint_train.h. */
+#include "train/checkpoint_train.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "checkpoint/json_file.h"
+#include "quant/quant.h"
+
+enum { NAME_BYTES = 224, FILE_BYTES = 64 };
+
+static void file_name(char out[FILE_BYTES], uint64_t step)
+{
+    snprintf(out, FILE_BYTES, "checkpoint-%010" PRIu64 ".safetensors", step);
+}
+
+/* The step of a checkpoint's name, or TRINE_NO_STEP for any other. */
+static uint64_t step_of(const char *name)
+{
+    uint64_t step;
+    char same[FILE_BYTES];
+    if (sscanf(name, "checkpoint-%" SCNu64, &step) != 1) return TRINE_NO_STEP;
+    file_name(same, step);
+    return strcmp(name, same) ? TRINE_NO_STEP : step;
+}
+
+/* A checksum of bytes in their order: eight at a time, each word folded in and multiplied by an odd constant, so that every bit of
+ * every word counts. Against damage, not against design. */
+static uint64_t checksum(uint64_t h, const void *bytes, size_t n)
+{
+    const unsigned char *p = bytes;
+    for (; n >= 8; p += 8, n -= 8) {
+        uint64_t word;
+        memcpy(&word, p, 8);
+        h = (h ^ word) * 0x9E3779B97F4A7C15u;
+        h ^= h >> 32;
+    }
+    for (; n; p++, n--) h = (h ^ *p) * 0x100000001B3u;
+    return h;
+}
+
+/* A tensor's name, shape and bytes: the head of a file can be damaged too. */
+static uint64_t checksum_tensor(uint64_t h, const trine_tensor *t)
+{
+    h = checksum(h, t->name, strlen(t->name));
+    h = checksum(h, t->shape, sizeof t->shape);
+    return checksum(h, t->data, t->bytes);
+}
+
+/* ----------------------------------------------------------------------------------------------------------- writing */
+
+/* The arrays of a checkpoint, by the beginning of their tensors' names. */
+typedef struct part {
+    const char *name;
+    float *array; /* NULL: not there */
+} part;
+enum { N_PARTS = 4 };
+
+static void parts_of(part out[N_PARTS], const trine_params *p, const float *average)
+{
+    out[0] = (part) { "values", p->values };
+    out[1] = (part) { "m", p->m };
+    out[2] = (part) { "v", p->v };
+    out[3] = (part) { "average", (float *)(uintptr_t)average };
+}
+
+/* Tensor t as it lies. */
+static trine_tensor describe(const trine_param *t, const char *name, const float *data)
+{
+    trine_tensor out = { .name = name,
+                         .type = TRINE_F32,
+                         .n_dims = t->n_dims,
+                         .shape = { t->shape[0], t->n_dims > 1 ? t->shape[1] : 1, 1, 1 },
+                         .data = data,
+                         .bytes = t->n * sizeof(float) };
+    if (t->turned) {
+        out.shape[0] = t->shape[1];
+        out.shape[1] = t->shape[0];
+    }
+    return out;
+}
+
+/* Everything but the checksum, in the file's order: returns the number of tensors. Names go to `names`. */
+static int list_tensors(trine_tensor *tensors, char (*names)[NAME_BYTES], const trine_params *p, const float *average,
+                        const char *state)
+{
+    part parts[N_PARTS];
+    int n = 0;
+    parts_of(parts, p, average);
+    for (int i = 0; i < N_PARTS; i++) {
+        for (int t = 0; parts[i].array && t < p->n_tensors; t++, n++) {
+            snprintf(names[n], NAME_BYTES, "%s.%s", parts[i].name, p->tensors[t].name);
+            tensors[n] = describe(&p->tensors[t], names[n], parts[i].array + p->tensors[t].offset);
+        }
+    }
+    const size_t bytes = strlen(state);
+    tensors[n] = (trine_tensor) {
+        .name = "state", .type = TRINE_U8, .n_dims = 1, .shape = { (int64_t)bytes, 1, 1, 1 }, .data = state, .bytes = bytes
+    };
+    return n + 1;
+}
+
+trine_status trine_training_save(const char *dir, uint64_t step, const trine_params *p, const float *average, const json_t *state,
+                                 trine_error *err)
+{
+    const size_t most = N_PARTS * (size_t)p->n_tensors + 2;
+    char file[FILE_BYTES];
+    file_name(file, step);
+    char *path = trine_path_join(dir, file), *text = json_dumps(state, JSON_COMPACT), *header = NULL;
+    trine_tensor *tensors = calloc(most, sizeof *tensors);
+    char(*names)[NAME_BYTES] = calloc(most, sizeof *names);
+    trine_status status = TRINE_OK;
+    size_t header_bytes;
+    trine_writer w;
+    if (!path || !text || !tensors || !names) {
+        status = trine_fail(err, TRINE_ERROR_MEMORY, "no memory to write the checkpoint of step %" PRIu64, step);
+        goto done;
+    }
+    const int n = list_tensors(tensors, names, p, average, text);
+    uint64_t sum = 0;
+    for (int i = 0; i < n; i++) sum = checksum_tensor(sum, &tensors[i]);
+    tensors[n] = (trine_tensor) {
+        .name = "checksum", .type = TRINE_I64, .n_dims = 1, .shape = { 1, 1, 1, 1 }, .data = &sum, .bytes = sizeof sum
+    };
+    status = trine_safetensors_header(&header, &header_bytes, tensors, n + 1, "{\"format\":\"trine\"}", err);
+    if (!status) status = trine_writer_open(&w, path, true, err);
+    if (status) goto done;
+    trine_writer_write(&w, header, header_bytes);
+    for (int i = 0; i <= n; i++) trine_writer_write(&w, tensors[i].data, tensors[i].bytes);
+    status = trine_writer_commit(&w, err);
+    if (!status) status = trine_directory_sync(dir, err);
+done:
+    free(header);
+    free(names);
+    free(tensors);
+    free(text);
+    free(path);
+    return status;
+}
+
+/* ---------------------------------------------------------------------------------------------------- the directory */
+
+static int newest_first(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x < y) - (x > y);
+}
+
+static bool is_part(const char *name)
+{
+    const size_t n = strlen(name);
+    return !strncmp(name, "checkpoint-", 11) && n > 5 && !strcmp(name + n - 5, ".part");
+}
+
+/* The steps of all checkpoints, newest first, in new memory; half-written files are removed when `clean`. */
+static trine_status list_steps(uint64_t **out, int *n, const char *path, bool clean, trine_error *err)
+{
+    *out = NULL;
+    *n = 0;
+    DIR *dir = opendir(path);
+    if (!dir) {
+        if (errno == ENOENT) return TRINE_OK;
+        return trine_fail(err, TRINE_ERROR_IO, "cannot read the directory '%s': %s", path, strerror(errno));
+    }
+    trine_status status = TRINE_OK;
+    for (struct dirent *e; !status && (e = readdir(dir));) {
+        if (clean && is_part(e->d_name)) unlinkat(dirfd(dir), e->d_name, 0);
+        const uint64_t step = step_of(e->d_name);
+        if (step == TRINE_NO_STEP) continue;
+        uint64_t *grown = realloc(*out, ((size_t)*n + 1) * sizeof *grown);
+        if (grown)
+            (*out = grown)[(*n)++] = step;
+        else
+            status = trine_fail(err, TRINE_ERROR_MEMORY, "no memory to read the directory '%s'", path);
+    }
+    closedir(dir);
+    if (status) {
+        free(*out);
+        *out = NULL;
+        return status;
+    }
+    if (*n) qsort(*out, (size_t)*n, sizeof **out, newest_first);
+    return TRINE_OK;
+}
+
+trine_status trine_training_prune(const char *dir, int keep, uint64_t best, trine_error *err)
+{
+    uint64_t *steps;
+    int n;
+    trine_status status = list_steps(&steps, &n, dir, true, err);
+    for (int i = keep < 1 ? 1 : keep; !status && i < n; i++) {
+        if (steps[i] == best) continue;
+        char file[FILE_BYTES];
+        file_name(file, steps[i]);
+        char *path = trine_path_join(dir, file);
+        if (!path)
+            status = trine_fail(err, TRINE_ERROR_MEMORY, "no memory to remove '%s'", file);
+        else if (unlink(path) && errno != ENOENT)
+            status = trine_fail(err, TRINE_ERROR_IO, "cannot remove the old checkpoint '%s': %s", path, strerror(errno));
+        free(path);
+    }
+    free(steps);
+    return status;
+}
+
+/* ----------------------------------------------------------------------------------------------------------- reading */
+
+/* Whether all is as it was written: the checksum of every tensor in the file's order. */
+static trine_status check_sum(const trine_checkpoint *c, const char *path, trine_error *err)
+{
+    const int n = trine_checkpoint_n_tensors(c);
+    const trine_tensor *last = n ? trine_checkpoint_tensor(c, n - 1) : NULL;
+    if (!last || strcmp(last->name, "checksum") != 0 || last->bytes != 8 || !trine_checkpoint_find(c, "state"))
+        return trine_fail(err, TRINE_ERROR_FORMAT, "'%s' is no checkpoint of training", path);
+    uint64_t sum = 0, said;
+    memcpy(&said, last->data, sizeof said);
+    for (int i = 0; i < n - 1; i++) sum = checksum_tensor(sum, trine_checkpoint_tensor(c, i));
+    if (sum == said) return TRINE_OK;
+    return trine_fail(err, TRINE_ERROR_FORMAT, "'%s' is damaged: its bytes are not those that were written", path);
+}
+
+static trine_status read_state(json_t **out, const trine_checkpoint *c, const char *path, trine_error *err)
+{
+    const trine_tensor *t = trine_checkpoint_find(c, "state");
+    json_error_t why;
+    *out = json_loadb(t->data, t->bytes, 0, &why);
+    if (*out) return TRINE_OK;
+    if (trine_json_no_memory(&why)) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to read '%s'", path);
+    return trine_fail(err, TRINE_ERROR_FORMAT, "'%s': the state is not valid JSON: %s", path, why.text);
+}
+
+/* Opens a checkpoint that is whole. */
+static trine_status open_whole(trine_checkpoint **out, json_t **state, const char *path, trine_error *err)
+{
+    *state = NULL;
+    trine_status status = trine_safetensors_open(out, path, err);
+    if (status) return status;
+    status = check_sum(*out, path, err);
+    if (!status) status = read_state(state, *out, path, err);
+    if (!status) return TRINE_OK;
+    trine_checkpoint_close(*out);
+    *out = NULL;
+    return status;
+}
+
+/* The tensor of a file that belongs to tensor t of an array, or NULL with what is wrong. */
+static const trine_tensor *find_tensor(const trine_checkpoint *c, const trine_param *t, const part *to, const char *path,
+                                       trine_error *err)
+{
+    char name[NAME_BYTES];
+    snprintf(name, sizeof name, "%s.%s", to->name, t->name);
+    const trine_tensor *from = trine_checkpoint_find(c, name), want = describe(t, name, NULL);
+    if (!from)
+        trine_fail(err, TRINE_ERROR_FORMAT, "'%s' is of another model or run: it has no '%s'", path, name);
+    else if (from->type != TRINE_F32 || from->n_dims != want.n_dims || from->shape[0] != want.shape[0] ||
+             from->shape[1] != want.shape[1])
+        trine_fail(err, TRINE_ERROR_FORMAT,
+                   "'%s' is of another model: '%s' has shape [%" PRId64 ",%" PRId64 "], this one's is [%" PRId64 ",%" PRId64 "]",
+                   path, name, from->shape[0], from->shape[1], want.shape[0], want.shape[1]);
+    else
+        return from;
+    return NULL;
+}
+
+/* Checks that the file holds what this run has, no less and no more, marking what is wanted in `used`. */
+static trine_status check_tensors(unsigned char *used, const trine_checkpoint *c, const trine_params *p, const part *parts,
+                                  const char *path, trine_error *err)
+{
+    const trine_tensor *first = trine_checkpoint_tensor(c, 0);
+    for (int i = 0; i < N_PARTS; i++) {
+        for (int t = 0; parts[i].array && t < p->n_tensors; t++) {
+            const trine_tensor *from = find_tensor(c, &p->tensors[t], &parts[i], path, err);
+            if (!from) return TRINE_ERROR_FORMAT;
+            used[from - first] = 1;
+        }
+    }
+    for (int i = 0; i < trine_checkpoint_n_tensors(c); i++) {
+        const char *name = first[i].name;
+        if (!used[i] && strcmp(name, "state") != 0 && strcmp(name, "checksum") != 0)
+            return trine_fail(err, TRINE_ERROR_FORMAT, "'%s' is of another model or run: it has '%s', which this one has not", path,
+                              name);
+    }
+    return TRINE_OK;
+}
+
+/* Everything into its arrays, or nothing. */
+static trine_status take_all(const trine_checkpoint *c, trine_params *p, float *average, const char *path, trine_error *err)
+{
+    part parts[N_PARTS];
+    parts_of(parts, p, average);
+    unsigned char *used = calloc((size_t)trine_checkpoint_n_tensors(c) + 1, 1);
+    if (!used) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to read '%s'", path);
+    const trine_status status = check_tensors(used, c, p, parts, path, err);
+    free(used);
+    if (status) return status;
+    for (int i = 0; i < N_PARTS; i++) {
+        for (int t = 0; parts[i].array && t < p->n_tensors; t++) {
+            const trine_tensor *from = find_tensor(c, &p->tensors[t], &parts[i], path, NULL);
+            if (from) memcpy(parts[i].array + p->tensors[t].offset, from->data, from->bytes);
+        }
+    }
+    trine_params_round(p, NULL);
+    return TRINE_OK;
+}
+
+trine_status trine_training_load_step(json_t **state, const char *dir, uint64_t step, trine_params *params, float *average,
+                                      trine_error *err)
+{
+    char file[FILE_BYTES];
+    file_name(file, step);
+    *state = NULL;
+    char *path = trine_path_join(dir, file);
+    if (!path) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to read '%s'", file);
+    trine_checkpoint *c;
+    trine_status status = open_whole(&c, state, path, err);
+    if (!status) {
+        status = take_all(c, params, average, path, err);
+        trine_checkpoint_close(c);
+    }
+    free(path);
+    if (!status) return TRINE_OK;
+    json_decref(*state);
+    *state = NULL;
+    return status;
+}
+
+/* The newest that is whole, open; *out NULL when there is none at all. */
+static trine_status open_newest(trine_checkpoint **out, json_t **state, char **path, uint64_t *step, const char *dir,
+                                trine_log_fn *log, void *log_user, trine_error *err)
+{
+    uint64_t *steps;
+    int n;
+    *out = NULL;
+    *state = NULL;
+    *path = NULL;
+    *step = TRINE_NO_STEP;
+    trine_status status = list_steps(&steps, &n, dir, false, err);
+    for (int i = 0; !status && i < n && !*out; i++) {
+        char file[FILE_BYTES];
+        trine_error why;
+        file_name(file, steps[i]);
+        free(*path);
+        if (!(*path = trine_path_join(dir, file))) {
+            status = trine_fail(err, TRINE_ERROR_MEMORY, "no memory to read '%s'", file);
+        } else if (!open_whole(out, state, *path, &why)) {
+            *step = steps[i];
+        } else if (why.code != TRINE_ERROR_FORMAT || i == n - 1) {
+            if (err) *err = why;
+            status = why.code;
+        } else if (log) {
+            char text[700];
+            snprintf(text, sizeof text, "passed over: %s; the checkpoint before it is taken", why.text);
+            log(log_user, text);
+        }
+    }
+    free(steps);
+    return status;
+}
+
+trine_status trine_training_load(uint64_t *step, json_t **state, const char *dir, trine_params *params, float *average,
+                                 trine_log_fn *log, void *log_user, trine_error *err)
+{
+    trine_checkpoint *c;
+    char *path;
+    trine_status status = open_newest(&c, state, &path, step, dir, log, log_user, err);
+    if (c) {
+        status = take_all(c, params, average, path, err);
+        trine_checkpoint_close(c);
+    }
+    free(path);
+    if (!status) return TRINE_OK;
+    json_decref(*state);
+    *state = NULL;
+    *step = TRINE_NO_STEP;
+    return status;
+}
