@@ -116,7 +116,8 @@ static trine_status encode_word(trine_tokens *out, work *w, const char *text, si
     }
     const int first = out->n;
     status = run_model(out, t, text, begin, end, &w->room->scratch, err);
-    if (!status && word) trine_word_keep(word, text + begin, n, out->items + first, out->n - first, begin);
+    const trine_token *made = out->n > first ? out->items + first : NULL; /* before the first token, items is NULL */
+    if (!status && word) trine_word_keep(word, text + begin, n, made, out->n - first, begin);
     return status;
 }
 
