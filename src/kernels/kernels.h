@@ -8,6 +8,7 @@
 #define TRINE_KERNELS_KERNELS_H
 
 #include "base/cpu.h"
+#include "kernels/grad_kernels.h"
 #include "kernels/kv_kernels.h"
 #include "kernels/pair_kernels.h"
 #include "quant/quant.h"
@@ -182,6 +183,7 @@ typedef struct trine_kernels {
     trine_rope_turn_fn *rope_half, *rope_interleaved;
     trine_kv_kernels kv[TRINE_DTYPE_COUNT];
     trine_pair_kernels pair;
+    trine_grad_kernels grad;
 } trine_kernels;
 
 /* Fills the table for a level that this machine runs. */

@@ -43,4 +43,18 @@ void trine_kernels_ref(trine_kernels *k)
     k->rope_angles = trine_rope_angles_ref;
     k->rope_half = trine_rope_half_ref;
     k->rope_interleaved = trine_rope_interleaved_ref;
+#define TRINE_SLOPES(name, map)                                                                                                    \
+    k->grad.slope[map] = trine_##name##_slope_ref;                                                                                 \
+    k->grad.gate[map] = trine_##name##_gate_ref;                                                                                   \
+    k->grad.gate_slope[map] = trine_##name##_gate_slope_ref;
+    TRINE_SLOPES(relu, TRINE_MAP_RELU)
+    TRINE_SLOPES(gelu, TRINE_MAP_GELU)
+    TRINE_SLOPES(gelu_tanh, TRINE_MAP_GELU_TANH)
+    TRINE_SLOPES(silu, TRINE_MAP_SILU)
+    TRINE_SLOPES(tanh, TRINE_MAP_TANH)
+    TRINE_SLOPES(gelu_quick, TRINE_MAP_GELU_QUICK)
+#undef TRINE_SLOPES
+    k->grad.layer_norm = trine_layer_norm_slope_ref;
+    k->grad.rms_norm = trine_rms_norm_slope_ref;
+    k->grad.drop = trine_drop_ref;
 }

@@ -49,4 +49,13 @@ trine_exp_sum_fn trine_exp_sum_ref;
 trine_rope_angles_fn trine_rope_angles_ref;
 trine_rope_turn_fn trine_rope_half_ref, trine_rope_interleaved_ref;
 
+trine_slope_fn trine_relu_slope_ref, trine_gelu_slope_ref, trine_gelu_tanh_slope_ref, trine_silu_slope_ref, trine_tanh_slope_ref,
+    trine_gelu_quick_slope_ref;
+trine_gate_fn trine_relu_gate_ref, trine_gelu_gate_ref, trine_gelu_tanh_gate_ref, trine_silu_gate_ref, trine_tanh_gate_ref,
+    trine_gelu_quick_gate_ref;
+trine_gate_slope_fn trine_relu_gate_slope_ref, trine_gelu_gate_slope_ref, trine_gelu_tanh_gate_slope_ref, trine_silu_gate_slope_ref,
+    trine_tanh_gate_slope_ref, trine_gelu_quick_gate_slope_ref;
+trine_norm_slope_fn trine_layer_norm_slope_ref, trine_rms_norm_slope_ref;
+trine_drop_fn trine_drop_ref;
+
 #endif

@@ -5,6 +5,8 @@
 #include "kernels/x86/rows_x86.h"
 #include "kernels/x86/unpack_x86.h"
 
+#include "kernels/x86/grad_x86.h"
+
 #include "kernels/x86/products_x86.h"
 
 #include "kernels/x86/gemm_group_x86.h"

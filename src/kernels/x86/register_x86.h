@@ -38,6 +38,20 @@ static void register_all(trine_kernels *k)
     k->exp_sum = TRINE_NAME(exp_sum);
     k->rope_angles = TRINE_NAME(rope_angles);
     k->rope_half = TRINE_NAME(rope_half);
+#define TRINE_SLOPES(name, map)                                                                                                    \
+    k->grad.slope[map] = TRINE_NAME(name##_slope);                                                                                 \
+    k->grad.gate[map] = TRINE_NAME(name##_gate);                                                                                   \
+    k->grad.gate_slope[map] = TRINE_NAME(name##_gate_slope);
+    TRINE_SLOPES(relu, TRINE_MAP_RELU)
+    TRINE_SLOPES(gelu, TRINE_MAP_GELU)
+    TRINE_SLOPES(gelu_tanh, TRINE_MAP_GELU_TANH)
+    TRINE_SLOPES(silu, TRINE_MAP_SILU)
+    TRINE_SLOPES(tanh, TRINE_MAP_TANH)
+    TRINE_SLOPES(gelu_quick, TRINE_MAP_GELU_QUICK)
+#undef TRINE_SLOPES
+    k->grad.layer_norm = TRINE_NAME(layer_norm_slope);
+    k->grad.rms_norm = TRINE_NAME(rms_norm_slope);
+    k->grad.drop = TRINE_NAME(drop);
 }
 
 #endif
