@@ -26,6 +26,13 @@ trine_mat trine_linear(trine_pass *p, trine_mat x, const trine_weight *w);
 /* The last product of a head, (W x + b) scale: the logits. A tape keeps x, w and scale instead and the result has no data: the loss
  * (trine_softmax_loss) computes logits of some rows at a time, and they are never there as a whole. */
 trine_mat trine_logits(trine_pass *p, trine_mat x, const trine_weight *w, float scale);
+/* softmax and cross-entropy over the logits that trine_logits left to it, in nats:
+ *
+ *     *loss = sum over rows i with a label of  weights[i] (logsumexp(z_i) - (1 - smoothing) z_i[label] - smoothing mean(z_i))
+ *
+ * (smoothing: Szegedy et al. 2016, sec. 7). Its gradient times `scale` is added to those of x, W and b at once. labels [rows], below 0
+ * where a row is not scored; weights [rows], or NULL: all 1. */
+void trine_softmax_loss(trine_pass *p, double *loss, const int32_t *labels, const float *weights, float smoothing, float scale);
 /* y[i] = W_i x for n <= TRINE_LINEARS products of one x (queries, keys and values; gate and up): the threads meet once for all.
  * No two are the same weights. */
 #define TRINE_LINEARS 4

@@ -175,12 +175,12 @@ typedef struct linears_op {
     trine_weight w[TRINE_LINEARS];
 } linears_op;
 
-/* What the forward multiplies by: where products are in bf16, the copy of the parameters that is rounded already. */
-static trine_weight forward_weight(const trine_pass *p, const trine_weight *w)
+trine_weight trine_linear_weight(const trine_pass *p, const trine_weight *w)
 {
     const trine_tape *tape = p->tape;
     trine_weight copy = *w;
-    if (!tape || !tape->values_bf16 || w->type != TRINE_F32 || !p->kernels->bf16_gemm || !trine_learns(p, w->data)) return copy;
+    if (!tape || !tape->values_bf16 || w->type != TRINE_F32 || !p->kernels->bf16_gemm || !trine_is_parameter(p, w->data))
+        return copy;
     copy.data = tape->values_bf16 + ((const float *)w->data - tape->values);
     copy.type = TRINE_BF16;
     return copy;
@@ -207,13 +207,13 @@ static void unpack_rows(const void *user, int row, int n, int thread)
 }
 
 /* dx += dy W for W of any type, some of its rows at a time. */
-static void add_unpacked(trine_pass *p, trine_mat dx, bool add, trine_mat dy, const trine_weight *w)
+static void add_unpacked(trine_pass *p, trine_mat dx, trine_mat dy, const trine_weight *w)
 {
     const size_t mark = trine_arena_mark(p->arena);
     trine_mat rows = trine_mat_new(p, trine_min_int(UNPACK_ROWS, w->rows), w->cols);
     unpack_job job = { .kernels = p->kernels, .w = w, .out = rows.data };
     trine_dtype_bytes(&job.row_bytes, w->type, (size_t)w->cols);
-    for (; job.first < w->rows && !p->failed; job.first += UNPACK_ROWS, add = true) {
+    for (; job.first < w->rows && !p->failed; job.first += UNPACK_ROWS) {
         const int n = trine_min_int(UNPACK_ROWS, w->rows - job.first);
         const trine_matmul_term term = { { dy.data ? dy.data + job.first : NULL, (size_t)w->rows, false },
                                          { rows.data, (size_t)w->cols, false },
@@ -225,7 +225,7 @@ static void add_unpacked(trine_pass *p, trine_mat dx, bool add, trine_mat dy, co
                                         .m = dx.rows,
                                         .n = dx.cols,
                                         .n_terms = 1,
-                                        .add = add,
+                                        .add = true,
                                         .terms = { term } },
                       1);
     }
@@ -246,46 +246,53 @@ static void add_columns(const void *user, int first, int n, int thread)
     for (int i = 0; i < j->dy.rows; i++) j->kernels->add(j->grad + first, trine_row(j->dy, i) + first, (size_t)n);
 }
 
-/* All products of the weights' gradients and of dx at once: d W_i += dy_i^T x, d b_i += the sums of dy_i's columns, which are those of
- * d W's left side; dx += sum of dy_i W_i. */
-static void linears_backward(trine_pass *p, trine_op *op)
+/* All products at once. The sums of dy's columns are those of d W's left side. */
+void trine_linear_gradients(trine_pass *p, trine_mat dx, bool add, trine_mat x, const trine_weight *const *w, const trine_mat *dy,
+                            int n)
 {
-    const linears_op *o = (const linears_op *)op;
     trine_matmul all[TRINE_MATMULS];
-    int n = 0;
-    trine_matmul *dx = &all[0];
-    *dx = (trine_matmul) { .n_terms = 0 };
-    bool fresh;
-    const trine_mat g = trine_grad_for(p, o->x, &fresh);
+    int n_all = 0;
     if (p->failed) return;
-    if (g.rows) n = 1, *dx = (trine_matmul) { .c = g.data, .c_stride = (size_t)g.cols, .m = g.rows, .n = g.cols, .add = !fresh };
-    for (int i = 0; i < o->n; i++) {
-        const trine_weight *w = &o->w[i];
-        if (!trine_has_grad(op->made[i])) continue;
-        const trine_mat dy = trine_grad_of(p, op->made[i]);
-        float *dw = trine_parameter_grad(p, w->data), *db = trine_parameter_grad(p, w->bias);
-        if (dw && w->type == TRINE_F32) {
-            all[n++] = (trine_matmul) {
+    if (dx.rows)
+        all[n_all++] = (trine_matmul) { .c = dx.data, .c_stride = (size_t)dx.cols, .m = dx.rows, .n = dx.cols, .add = add };
+    for (int i = 0; i < n; i++) {
+        float *dw = w[i]->type == TRINE_F32 ? trine_parameter_grad(p, w[i]->data) : NULL, *db = trine_parameter_grad(p, w[i]->bias);
+        const trine_operand by_rows = { dy[i].data, (size_t)dy[i].cols, false }, turned = { dy[i].data, (size_t)dy[i].cols, true };
+        if (dx.rows && w[i]->type == TRINE_F32)
+            all[0].terms[all[0].n_terms++] = (trine_matmul_term) { by_rows, { w[i]->data, (size_t)w[i]->cols, false }, w[i]->rows };
+        if (dw)
+            all[n_all++] = (trine_matmul) {
                 .c = dw,
-                .c_stride = (size_t)w->cols,
-                .m = w->rows,
-                .n = w->cols,
+                .c_stride = (size_t)w[i]->cols,
+                .m = w[i]->rows,
+                .n = w[i]->cols,
                 .n_terms = 1,
                 .add = true,
                 .sums = db,
-                .terms = { { { dy.data, (size_t)dy.cols, true }, { o->x.data, (size_t)o->x.cols, false }, dy.rows } },
+                .terms = { { turned, { x.data, (size_t)x.cols, false }, dy[i].rows } },
             };
-        } else if (db && trine_pass_computes(p)) {
-            trine_for_rows(p, dy.cols, (double)dy.rows, add_columns, &(bias_job) { p->kernels, dy, db });
-        }
-        if (g.rows && w->type == TRINE_F32)
-            dx->terms[dx->n_terms++] =
-                (trine_matmul_term) { { dy.data, (size_t)dy.cols, false }, { w->data, (size_t)w->cols, false }, w->rows };
+        else if (db && trine_pass_computes(p))
+            trine_for_rows(p, dy[i].cols, (double)dy[i].rows, add_columns, &(bias_job) { p->kernels, dy[i], db });
     }
-    trine_matmuls(p, all, n);
-    for (int i = 0; i < o->n && g.rows; i++)
-        if (trine_has_grad(op->made[i]) && o->w[i].type != TRINE_F32)
-            add_unpacked(p, g, true, trine_grad_of(p, op->made[i]), &o->w[i]);
+    trine_matmuls(p, all, n_all);
+    for (int i = 0; i < n && dx.rows; i++)
+        if (w[i]->type != TRINE_F32) add_unpacked(p, dx, dy[i], w[i]);
+}
+
+static void linears_backward(trine_pass *p, trine_op *op)
+{
+    const linears_op *o = (const linears_op *)op;
+    const trine_weight *w[TRINE_LINEARS];
+    trine_mat dy[TRINE_LINEARS];
+    int n = 0;
+    for (int i = 0; i < o->n; i++) {
+        if (!trine_has_grad(op->made[i])) continue;
+        dy[n] = trine_grad_of(p, op->made[i]);
+        w[n++] = &o->w[i];
+    }
+    bool fresh;
+    const trine_mat dx = trine_grad_for(p, o->x, &fresh);
+    trine_linear_gradients(p, dx, !fresh, o->x, w, dy, n);
 }
 
 static void note(trine_pass *p, trine_mat *y, trine_mat x, const trine_weight *const *w, int n)
@@ -308,7 +315,7 @@ static void linears(trine_pass *p, trine_mat *y, trine_mat x, const trine_weight
     const trine_weight *of[TRINE_LINEARS];
     for (int i = 0; i < n; i++) {
         y[i] = trine_mat_new(p, x.rows, w[i]->rows);
-        weights[i] = forward_weight(p, w[i]);
+        weights[i] = trine_linear_weight(p, w[i]);
         of[i] = &weights[i];
     }
     linears_into(p, y, x, of, n);

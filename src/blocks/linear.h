@@ -50,4 +50,13 @@ trine_linear_path trine_linear_bf16(const trine_linear_job *job);    /* x is rou
 
 void trine_linear_into(trine_pass *p, trine_mat y, trine_mat x, const trine_weight *w);
 
+/* ---- with a tape ---- */
+
+/* What a forward multiplies by in place of w: where products are in bf16, the copy of the parameters that is rounded already. */
+trine_weight trine_linear_weight(const trine_pass *p, const trine_weight *w);
+/* Of y_i = W_i x + b_i, i < n, given d y_i: d W_i += d y_i^T x and d b_i += the sums of d y_i's columns, where they learn; dx (of x's shape;
+ * no rows: not wanted) = the sum of d y_i W_i, and of what it holds when `add`. */
+void trine_linear_gradients(trine_pass *p, trine_mat dx, bool add, trine_mat x, const trine_weight *const *w, const trine_mat *dy,
+                            int n);
+
 #endif

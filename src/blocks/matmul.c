@@ -148,25 +148,21 @@ static int divide(int *size, int n, int most, int unit)
     return (n + *size - 1) / *size;
 }
 
-/* Large blocks, for they need the least laying out; smaller ones where threads would be left without. */
-static int cut_all(job *j, int n_threads)
+/* Large blocks, for they need the least laying out; smaller ones where a thread would work on one for long after all others are done. */
+static int cut_one(cut *it, double most_work, int width)
 {
-    const int width = j->kernels->group_cols, wanted = n_threads > 1 ? 3 * n_threads : 1;
-    int rows = MOST_ROWS, cols = MOST_COLS / width * width;
+    int rows = MOST_ROWS, cols = MOST_COLS / width * width, depth = 0;
+    for (int t = 0; t < it->product->n_terms; t++) depth += it->product->terms[t].k;
     for (;;) {
-        int n_pieces = 0;
-        for (int i = 0; i < j->n; i++) {
-            cut *it = &j->items[i];
-            it->n_blocks = divide(&it->rows, it->product->m, rows, TRINE_GROUP);
-            it->n_parts = divide(&it->cols, it->product->n, cols, width);
-            n_pieces += it->n_blocks * it->n_parts;
-        }
-        if (n_pieces >= wanted || (rows <= LEAST_ROWS && cols <= LEAST_COLS)) return n_pieces;
+        it->n_blocks = divide(&it->rows, it->product->m, rows, TRINE_GROUP);
+        it->n_parts = divide(&it->cols, it->product->n, cols, width);
+        if ((double)it->rows * it->cols * depth <= most_work || (rows <= LEAST_ROWS && cols <= LEAST_COLS)) break;
         if (rows > LEAST_ROWS && (rows >= cols || cols <= LEAST_COLS))
             rows /= 2;
         else
             cols = trine_max_int(LEAST_COLS / width, cols / width / 2) * width;
     }
+    return it->n_blocks * it->n_parts;
 }
 
 void trine_matmuls(trine_pass *p, const trine_matmul *products, int n)
@@ -184,8 +180,10 @@ void trine_matmuls(trine_pass *p, const trine_matmul *products, int n)
             for (int t = 0; t < products[i].n_terms; t++)
                 work += (double)products[i].m * (double)products[i].n * (double)products[i].terms[t].k;
         }
-        const bool small = work <= SMALL_WORK;
-        trine_team_run(small ? NULL : p->team, cut_all(&j, small ? 1 : n_threads), run_piece, &j);
+        const bool small = work <= SMALL_WORK || n_threads < 2;
+        int n_pieces = 0;
+        for (int i = 0; i < n; i++) n_pieces += cut_one(&j.items[i], small ? work : work / (3 * n_threads), p->kernels->group_cols);
+        trine_team_run(small ? NULL : p->team, n_pieces, run_piece, &j);
     }
     trine_arena_release(p->arena, mark);
 }

@@ -68,7 +68,7 @@ struct trine_tape {
     /* The parameters that learn. */
     const float *values;
     const uint16_t *values_bf16; /* the same, rounded to bf16; NULL: products are in f32 */
-    float *grads;
+    float *grads;                /* NULL: nothing learns */
     size_t n_values;
 
     float dropout;           /* probability that an element is dropped */
@@ -118,12 +118,18 @@ static inline bool trine_has_grad(const trine_value *made) { return made && made
 trine_mat trine_grad_for(trine_pass *p, trine_mat x, bool *fresh);
 /* The gradient of x has that of y added to it; where x had none they share memory until somebody adds. */
 void trine_grad_share(trine_pass *p, trine_mat x, const trine_value *y);
+/* Whether `data` lies among the parameters. */
+static inline bool trine_is_parameter(const trine_pass *p, const void *data)
+{
+    const uintptr_t at = (uintptr_t)data, first = (uintptr_t)p->tape->values;
+    return data && at >= first && at < first + p->tape->n_values * sizeof(float);
+}
 /* The gradient of parameters at `data`, to be added to; NULL when they are frozen. */
 static inline float *trine_parameter_grad(const trine_pass *p, const void *data)
 {
     const trine_tape *tape = p->tape;
-    const uintptr_t at = (uintptr_t)data, first = (uintptr_t)tape->values;
-    return data && at >= first && at < first + tape->n_values * sizeof(float) ? tape->grads + (at - first) / sizeof(float) : NULL;
+    if (!tape->grads || !trine_is_parameter(p, data)) return NULL;
+    return tape->grads + ((uintptr_t)data - (uintptr_t)tape->values) / sizeof(float);
 }
 /* Whether parameters at `data` learn. */
 static inline bool trine_learns(const trine_pass *p, const void *data) { return trine_parameter_grad(p, data) != NULL; }
