@@ -639,6 +639,60 @@ typedef struct trine_convert_result {
 TRINE_API trine_status trine_convert(trine_convert_result *result, const char *out, const char *in,
                                      const trine_convert_options *options, trine_error *err);
 
+/* ------------------------------------------------------------------------------------------- training a tokenizer */
+
+/* A token that texts are never cut into otherwise. One text may have several roles: it is named once for each. */
+typedef struct trine_special_token {
+    const char *text;
+    const char *role; /* "bos", "eos", "pad", "unk", "cls", "sep" or "mask"; NULL: none of these */
+} trine_special_token;
+
+typedef struct trine_tokenizer_train_options {
+    const char *type;                    /* whose conventions: "bert" (or NULL), "gpt2", "llama", "t5" */
+    const char *algorithm;               /* "wordpiece", "bpe" (over bytes), "unigram"; NULL: the type's own */
+    int vocab;                           /* tokens in all; 0: 8,000 */
+    const trine_special_token *specials; /* in place of the type's own, and of its template; their ids are 0, 1, ... */
+    int n_specials;
+    int n_sentinels;          /* <extra_id_0> and so on, the highest ids; 0: the type's own (t5: 100); -1: none */
+    const char *const *words; /* further tokens that stay whole, but are ordinary text: "\n" */
+    int n_words;
+    const char *single,
+        *pair; /* templates: "[CLS] $A [SEP]", "$A </s> $B </s>"; NULL: the type's own; pair alone NULL: single for both */
+    const char *normalization;   /* "none", "nfc" or "nfkc", of which the last loses spaces in a row; NULL: the type's own */
+    int lowercase;               /* 1: yes, -1: no, 0: as the type (bert: yes) */
+    bool digits;                 /* every digit is a token of its own */
+    bool byte_fallback;          /* unigram: what has no piece is spelt in bytes, nothing is unknown */
+    double coverage;             /* wordpiece, unigram: the share of all characters that get tokens; 0: 1, unigram 0.9995 */
+    int64_t min_count;           /* wordpiece, bpe: a pair that stands less often is not merged; 0: 1 */
+    int max_piece;               /* characters of a token, up to 31; 0: unigram 16, else any */
+    int max_seeds;               /* unigram: pieces to begin with; 0: 1,000,000 */
+    const char *column;          /* of .tsv files (name or number) and .jsonl files; NULL: all columns, all strings */
+    bool lines;                  /* each line of other files is a text, not the file */
+    const char *const *held_out; /* files that are not trained on, to measure; or NULL */
+    int n_held_out;
+    bool overwrite;
+    int n_threads; /* 0: one a core. The result does not depend on it */
+    trine_progress_fn *on_progress;
+    void *user;
+} trine_tokenizer_train_options;
+
+typedef struct trine_tokenizer_train_result {
+    const char *algorithm; /* static */
+    int vocab;             /* less than asked for when the texts have no more */
+    int n_files;
+    int64_t n_bytes, n_words, n_different_words, n_tokens; /* of the texts */
+    int64_t held_out_bytes, held_out_tokens;
+    double seconds;
+} trine_tokenizer_train_result;
+
+/* Trains a vocabulary on files and folders of text (plain, .tsv, .jsonl; each may be .gz, .xz or .zst) and writes tokenizer.json,
+ * tokenizer_config.json and special_tokens_map.json into the directory `out`, which is made. Special tokens in the texts are not
+ * trained on. BPE (Sennrich et al. 2016) and WordPiece make the merges of Hugging Face's trainers, unigram (Kudo 2018) is trained
+ * as sentencepiece does it; texts are cut into words as the new tokenizer will cut them. ERROR_EMPTY when there is no text,
+ * ERROR_ARGUMENT when the alphabet does not fit the vocabulary. */
+TRINE_API trine_status trine_tokenizer_train(trine_tokenizer_train_result *result, const char *out, const char *const *files,
+                                             int n_files, const trine_tokenizer_train_options *options, trine_error *err);
+
 /* -------------------------------------------------------------------------------------------------------- quantising */
 
 /* A type for the matrices that `pattern` names: a part of the name ("ffn_down"), or with * ? [ a pattern of the whole of it, as in

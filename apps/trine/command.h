@@ -32,6 +32,7 @@ typedef enum command_id {
     CMD_VERSION = 1 << 15,
     CMD_BENCH = 1 << 16,
     CMD_QUANTIZE = 1 << 17,
+    CMD_TOKENIZER = 1 << 18,
     CMD_TRAIN = 1 << 19,
     CMD_FINETUNE = 1 << 20,
     CMD_RUNS = 1 << 21,
@@ -106,6 +107,12 @@ typedef struct arguments {
     int mixture; /* quantize: index into its choices */
     const char *measure;
     text_list tensor_types;
+    int tokenizer_type, algorithm; /* tokenizer: index into their choices */
+    int vocab, sentinels, normalization, letter_case, min_count, max_piece, seed_pieces;
+    text_list specials, added, held_out;
+    const char *single, *pair_template, *column;
+    bool digits, byte_fallback;
+    float coverage;
     id_list prefill, decode, encode, depth, batch, beams, cache_types; /* bench; cache_types: of trine_dtype */
     int repeat;
     bool limits;
@@ -207,6 +214,7 @@ int bench_main(run *r);
 int convert_main(run *r);
 int quantize_main(run *r);
 int runs_main(run *r);
+int tokenizer_main(run *r);
 int help_main(run *r);
 int version_main(run *r);
 

@@ -236,6 +236,26 @@ const command trine_commands[] = {
         { "quantize -m SmolLM2-f16.gguf -o small.gguf --type q4_k_m", "4 to 6 bits a weight" },
         { "quantize SmolLM2-f16.gguf small.gguf --type q4_0 --tensor attn_v=q8_0", "with a choice of one's own" } },
       quantize_main },
+    { "tokenizer",
+      CMD_TOKENIZER,
+      MEASURE,
+      "FILE...",
+      1,
+      -1,
+      "train a vocabulary on text",
+      "Trains a WordPiece, byte-level BPE or unigram vocabulary on files and folders of text (plain, .tsv, .jsonl; packed or not) "
+      "and "
+      "writes tokenizer.json with its neighbours into the directory -o, for trine and for Hugging Face's libraries. --type chooses "
+      "whose conventions it follows: special tokens, how text is normalised and split, what is put around it. The same texts give "
+      "the "
+      "same vocabulary, on any number of threads.\n\n"
+      "Texts are cut into words as the new tokenizer will cut them; special tokens in them are not trained on. A file is one text, "
+      "or "
+      "with --lines each of its lines is.",
+      { { "tokenizer --type bert --vocab 8000 -o bert-vocab texts/", "WordPiece" },
+        { "tokenizer --type gpt2 -o gpt-vocab --held-out dev.txt train.txt.xz", "how it packs" },
+        { "tokenizer --type t5 --byte-fallback -o vocab --lines train.en train.de", "" } },
+      tokenizer_main },
 
     { "runs",
       CMD_RUNS,
@@ -244,7 +264,8 @@ const command trine_commands[] = {
       0,
       -1,
       "list the runs of training and measuring, and draw their curves",
-      "Without RUN a list, the newest first; with one number or several their configurations and the curves of their losses, one drawing "
+      "Without RUN a list, the newest first; with one number or several their configurations and the curves of their losses, one "
+      "drawing "
       "for all, in the terminal or as SVG. --json prints everything that is recorded, a document for each run.",
       { { "runs", "the list" },
         { "runs 12 13 --metric valid_loss", "two runs compared" },

@@ -177,18 +177,47 @@ static void trim(trine_token *token, int place, bool prefix_space, const char *s
     }
 }
 
-/* All of one text: its tokens with offsets into the original. */
-static trine_status encode_sequence(sequence *out, work *w, const char *text, size_t n, bool no_special, trine_error *err)
+/* The parts of one text that are added tokens, and those that the model is run on. */
+static trine_status split(const trine_parts **out, work *w, const char *text, size_t n, bool no_special, trine_error *err)
 {
     const trine_tokenizer *t = w->tokenizer;
-    trine_tokens *tokens = out->tokens;
     trine_status status = repair(&w->view, w, text, n, err);
     if (!status) status = extract(w, &w->view, no_special, err);
     trine_parts *parts = &w->room->parts[0];
     if (!status && t->n_pretokenizers)
         status = trine_pretokenize(&parts, w->room->parts, t->pretokenizers, t->n_pretokenizers, err);
+    *out = parts;
+    return status;
+}
+
+trine_status trine_tokenizer_split(const trine_parts **out, trine_aligned *view, const trine_tokenizer *tokenizer,
+                                   trine_encode_room *room, const char *text, size_t n, bool no_special, trine_error *err)
+{
+    if (n > TEXT_LIMIT)
+        return trine_fail(err, TRINE_ERROR_TOO_LONG, "encode: a text of %zu bytes, at most %d are taken at a time", n, TEXT_LIMIT);
+    work w = { .tokenizer = tokenizer, .room = room };
+    const trine_status status = split(out, &w, text, n, no_special, err);
+    *view = w.view;
+    if (!status && (*out)->text == &w.view) room->parts[*out == &room->parts[1]].text = view;
+    return status;
+}
+
+trine_status trine_tokenizer_word(trine_tokens *out, const trine_tokenizer *tokenizer, trine_encode_room *room, const char *text,
+                                  size_t n, trine_error *err)
+{
+    work w = { .tokenizer = tokenizer, .room = room };
+    return encode_part(out, &w, text, 0, n, err);
+}
+
+/* All of one text: its tokens with offsets into the original. */
+static trine_status encode_sequence(sequence *out, work *w, const char *text, size_t n, bool no_special, trine_error *err)
+{
+    const trine_tokenizer *t = w->tokenizer;
+    trine_tokens *tokens = out->tokens;
+    const trine_parts *parts = NULL;
+    trine_status status = split(&parts, w, text, n, no_special, err);
     tokens->n = 0;
-    for (size_t i = 0; i < parts->n && !status; i++) {
+    for (size_t i = 0; !status && i < parts->n; i++) {
         const trine_part *part = &parts->items[i];
         const int first = tokens->n;
         if (part->id >= 0)

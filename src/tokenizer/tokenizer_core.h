@@ -61,6 +61,15 @@ struct trine_tokenizer {
 };
 
 void trine_template_clear(trine_template *template);
+
+/* The two halves of encoding, for those who count words (train.h). A text as the added tokens in it and the parts that the model is
+ * run on, in the room; `view` is the text that they may point into. */
+trine_status trine_tokenizer_split(const trine_parts **out, trine_aligned *view, const trine_tokenizer *tokenizer,
+                                   trine_encode_room *room, const char *text, size_t n, bool no_special, trine_error *err);
+/* Appends the tokens of one such part. */
+trine_status trine_tokenizer_word(trine_tokens *out, const trine_tokenizer *tokenizer, trine_encode_room *room, const char *text,
+                                  size_t n, trine_error *err);
+
 /* The text that a token's id stands for in decoding; text NULL when there is none. */
 trine_piece trine_token_text(const trine_tokenizer *tokenizer, int32_t id);
 
