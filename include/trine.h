@@ -808,7 +808,13 @@ typedef enum trine_objective {
     TRINE_OBJECTIVE_SEQ2SEQ  /* a target from a source: rows with two columns */
 } trine_objective;
 
-typedef enum trine_decay { TRINE_DECAY_COSINE, TRINE_DECAY_LINEAR, TRINE_DECAY_INVERSE_ROOT, TRINE_DECAY_CONSTANT } trine_decay;
+typedef enum trine_decay {
+    TRINE_DECAY_DEFAULT, /* train: cosine, finetune: linear */
+    TRINE_DECAY_COSINE,
+    TRINE_DECAY_LINEAR,
+    TRINE_DECAY_INVERSE_ROOT,
+    TRINE_DECAY_CONSTANT
+} trine_decay;
 
 /* A new model, by a few numbers or a config.json. */
 typedef struct trine_new_model {
@@ -840,8 +846,8 @@ typedef struct trine_train_event {
     double valid_loss;
     const char *metric; /* the task's own: "accuracy", "f1"...; NULL: it has none */
     double valid_metric;
-    bool best;         /* the best so far, and saved */
-    const char *saved; /* checkpoint written after this step, or NULL */
+    bool best;  /* the best so far, and saved */
+    bool saved; /* a checkpoint was written after this step */
 } trine_train_event;
 /* Return false to stop: a checkpoint is written, and training can be resumed. */
 typedef bool trine_train_fn(void *user, const trine_train_event *event);
@@ -901,6 +907,7 @@ typedef struct trine_train_options {
 typedef struct trine_train_result {
     int64_t steps, n_tokens, n_parameters, n_trained, best_step;
     double loss;       /* of the last step */
+    bool measured;     /* the next three are there */
     double valid_loss; /* of the best */
     char metric[32];   /* the task's own, or "" */
     double valid_metric;

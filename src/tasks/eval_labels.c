@@ -98,11 +98,13 @@ static trine_status add_row(group *g, trine_session *s, const char *path, const 
 trine_status trine_eval_classify(trine_eval_result *out, trine_session *s, const char *path, const trine_eval_options *o,
                                  trine_error *err)
 {
-    static const char *const label_names[] = { "label", NULL }, *const text_names[] = { "text", "sentence", "content", NULL };
+    static const char *const label_names[] = { "label", NULL }, *const pair_names[] = { "text2", "sentence2", "hypothesis",
+                                                                                        "question2", NULL };
+    static const char *const text_names[] = { "text", "sentence", "content", "sentence1", "premise", "question1", "text1", NULL };
     const trine_column columns[] = {
         { "label", "--label", o->label_column, label_names, false },
         { "text", "--text", o->text_column, text_names, false },
-        { "second text", "--pair", o->pair_column, NULL, !o->pair_column },
+        { "second text", "--pair-column", o->pair_column, pair_names, !o->pair_column },
     };
     trine_status status = trine_task_needs_head(s, "eval", TRINE_HEAD_LABELS, err);
     if (status) return status;

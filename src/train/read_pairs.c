@@ -1,0 +1,127 @@
+/* read_pairs.c - a source and a target in each row, and pairs of texts that belong together. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/status.h"
+#include "tasks/data.h"
+#include "train/reading.h"
+
+typedef trine_status pair_fn(trine_stored *out, trine_reading *r, const trine_train_part *part, const char *source,
+                             const char *target, trine_error *err);
+
+/* Every row of the files; several texts of a column (references) are each a row. */
+static trine_status each_pair(trine_stored *out, trine_reading *r, const trine_train_part *part, const trine_column columns[2],
+                              pair_fn *each, trine_error *err)
+{
+    trine_names files;
+    trine_status status = trine_files_list(&files, part->paths, part->n_paths, err);
+    for (int i = 0; i < files.n && !status; i++) {
+        trine_rows *rows;
+        if ((status = trine_rows_open(&rows, files.items[i], columns, 2, true, err))) break;
+        int64_t n = 0;
+        for (bool more = true; !status; n++) {
+            status = trine_rows_next(&more, rows, err);
+            if (status || !more) break;
+            const trine_field *source = trine_rows_field(rows, 0), *target = trine_rows_field(rows, 1);
+            if (!*source->items[0] || !*target->items[0])
+                status = trine_fail(err, TRINE_ERROR_EMPTY, "the %s is empty", columns[*source->items[0] != 0].what);
+            for (int k = 0; k < target->n && !status; k++) status = each(out, r, part, source->items[0], target->items[k], err);
+            if (!status && out->all.failed) status = trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the examples");
+            if (status) trine_fail_in(err, status, "%s, line %d", files.items[i], trine_rows_line(rows));
+        }
+        if (!status && !n) status = trine_fail(err, TRINE_ERROR_EMPTY, "%s: there are no examples", files.items[i]);
+        trine_rows_close(rows);
+    }
+    trine_names_clear(&files);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------------- source and target */
+
+static trine_status add_to_decoder(trine_stored *out, trine_reading *r, const trine_encoding *source, const trine_encoding *target,
+                                   trine_error *err)
+{
+    /* One text: the source, the target, its end; the target's rows are those before its tokens. */
+    const int32_t eos = r->info->eos;
+    const int n = source->n + target->n + (eos >= 0);
+    if (!source->n || !target->n) return trine_fail(err, TRINE_ERROR_EMPTY, "the text has no tokens");
+    trine_batch_add_text(&out->all, source->ids, NULL, source->n, 0);
+    for (int i = 0; i < n - source->n - 1; i++) trine_batch_add_row(&out->all, target->ids[i]);
+    for (int i = 0; i < n - source->n; i++)
+        trine_batch_add_out(&out->all, source->n - 1 + i, i < target->n ? target->ids[i] : eos, 1);
+    return TRINE_OK;
+}
+
+static trine_status add_to_encoder(trine_stored *out, trine_reading *r, const trine_encoding *source, const trine_encoding *target,
+                                   trine_error *err)
+{
+    const int32_t eos = r->info->eos;
+    const bool ended = eos < 0 || (target->n && target->ids[target->n - 1] == eos);
+    int32_t *ids = malloc(((size_t)target->n + 1) * sizeof *ids);
+    if (!ids) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory");
+    memcpy(ids, target->ids, (size_t)target->n * sizeof *ids);
+    if (!ended) ids[target->n] = eos;
+    trine_batch_add_text(&out->all, source->ids, NULL, source->n, 0);
+    trine_batch_add_target(&out->all, r->info->decoder_start >= 0 ? r->info->decoder_start : r->info->pad, ids, target->n + !ended);
+    free(ids);
+    return TRINE_OK;
+}
+
+static trine_status add_pair(trine_stored *out, trine_reading *r, const trine_train_part *part, const char *source,
+                             const char *target, trine_error *err)
+{
+    const bool decoder = r->info->paradigm == TRINE_DECODER;
+    trine_buffer text = { 0 };
+    trine_encoding s = { 0 }, t = { 0 };
+    if (part->prefix) trine_buffer_puts(&text, part->prefix);
+    trine_buffer_puts(&text, source);
+    if (decoder) trine_buffer_putc(&text, '\n');
+    trine_status status = text.failed ? trine_fail(err, TRINE_ERROR_MEMORY, "no memory")
+                                      : trine_reading_encode(&s, r, text.data, NULL, r->seq_len, err);
+    if (!status) {
+        const trine_encode_options o = { .max_tokens = r->target_len, .no_special = decoder };
+        status = trine_tokenizer_encode(&t, r->tokenizer, target, 0, &o, err);
+        r->n_cut += !status && t.n_cut > 0 && !s.n_cut;
+    }
+    if (!status) status = decoder ? add_to_decoder(out, r, &s, &t, err) : add_to_encoder(out, r, &s, &t, err);
+    trine_encoding_clear(&s);
+    trine_encoding_clear(&t);
+    trine_buffer_clear(&text);
+    return status;
+}
+
+trine_status trine_read_pairs(trine_stored *out, trine_reading *r, const trine_train_part *part, trine_error *err)
+{
+    static const char *const sources[] = { "source", "src", "document", "dialogue", "article", "input", "en", NULL };
+    static const char *const targets[] = { "target", "tgt", "summary", "highlights", "output", "de", "fr", NULL };
+    const trine_column columns[2] = { { "source", "--source", part->source_column, sources, false },
+                                      { "target", "--target", part->target_column, targets, false } };
+    return each_pair(out, r, part, columns, add_pair, err);
+}
+
+/* ------------------------------------------------------------------------------------------------------------ matches */
+
+static trine_status add_match(trine_stored *out, trine_reading *r, const trine_train_part *part, const char *source,
+                              const char *target, trine_error *err)
+{
+    const char *texts[] = { source, target };
+    trine_status status = TRINE_OK;
+    (void)part;
+    for (int i = 0; i < 2 && !status; i++) {
+        trine_encoding e;
+        if ((status = trine_reading_encode(&e, r, texts[i], NULL, r->seq_len, err))) break;
+        trine_batch_add_text(&out->all, e.ids, e.types, e.n, 0);
+        trine_encoding_clear(&e);
+    }
+    return status;
+}
+
+trine_status trine_read_matches(trine_stored *out, trine_reading *r, const trine_train_part *part, trine_error *err)
+{
+    static const char *const sources[] = { "anchor", "query", "sentence1", "text1", "question", "source", NULL };
+    static const char *const targets[] = { "positive", "sentence2", "text2", "answer", "passage", "target", NULL };
+    const trine_column columns[2] = { { "first text", "--source", part->source_column, sources, false },
+                                      { "second text", "--target", part->target_column, targets, false } };
+    return each_pair(out, r, part, columns, add_match, err);
+}

@@ -1,0 +1,185 @@
+/* run_directory.c - see run_directory.h. */
+#include "train/run_directory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "train/checkpoint_train.h"
+
+#define METRICS_BYTES_MAX ((size_t)4 << 30)
+
+static trine_status no_memory(trine_error *err) { return trine_fail(err, TRINE_ERROR_MEMORY, "train: no memory"); }
+
+static bool is_dot(const char *name) { return !strcmp(name, ".") || !strcmp(name, ".."); }
+
+static bool is_empty(const char *path)
+{
+    DIR *dir = opendir(path);
+    bool empty = true;
+    for (struct dirent *e; dir && empty && (e = readdir(dir));) empty = is_dot(e->d_name);
+    if (dir) closedir(dir);
+    return empty;
+}
+
+static trine_status make_folder(const char *path, trine_error *err)
+{
+    if (!mkdir(path, 0777) || (errno == EEXIST && trine_is_directory(path))) return TRINE_OK;
+    const trine_status code = errno == ENOENT ? TRINE_ERROR_NOT_FOUND : TRINE_ERROR_IO;
+    return trine_fail(err, code, "cannot make the folder '%s': %s", path, strerror(errno));
+}
+
+static trine_status take_lock(trine_run_directory *d, trine_error *err)
+{
+    char *path = trine_path_join(d->training, "lock");
+    if (!path) return no_memory(err);
+    trine_status status = TRINE_OK;
+    d->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (d->lock < 0) {
+        status = trine_fail(err, TRINE_ERROR_IO, "cannot write '%s': %s", path, strerror(errno));
+    } else if (flock(d->lock, LOCK_EX | LOCK_NB)) {
+        char id[32] = "";
+        const ssize_t n = read(d->lock, id, sizeof id - 1);
+        id[n > 0 ? strcspn(id, "\n") : 0] = 0;
+        status =
+            trine_fail(err, TRINE_ERROR_IO,
+                       "'%s': another run (process %s) is writing here: wait for it to end, or choose another directory (--out)",
+                       d->out, *id ? id : "unknown");
+        close(d->lock);
+        d->lock = -1;
+    } else if (ftruncate(d->lock, 0) || dprintf(d->lock, "%ld\n", (long)getpid()) < 0) {
+        status = trine_fail(err, TRINE_ERROR_IO, "cannot write '%s': %s", path, strerror(errno));
+    }
+    free(path);
+    return status;
+}
+
+trine_status trine_run_directory_open(trine_run_directory *d, const trine_train_options *o, trine_error *err)
+{
+    *d = (trine_run_directory) { .lock = -1 };
+    if (!o->out || !*o->out) return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: no directory to write to");
+    struct stat st;
+    if (!stat(o->out, &st) && !S_ISDIR(st.st_mode))
+        return trine_fail(err, TRINE_ERROR_IO, "'%s' is a file, expected a directory to write to", o->out);
+    d->out = strdup(o->out);
+    d->training = d->out ? trine_path_join(d->out, "training") : NULL;
+    d->checkpoints = d->training ? trine_path_join(d->training, "checkpoints") : NULL;
+    if (!d->checkpoints) {
+        trine_run_directory_close(d);
+        return no_memory(err);
+    }
+    const bool was_there = !is_empty(d->out), has_run = trine_is_directory(d->training);
+    trine_status status = TRINE_OK;
+    if (was_there && !has_run && !o->overwrite)
+        status = trine_fail(err, TRINE_ERROR_IO,
+                            "'%s' is not empty: choose another directory, or ask to overwrite it (--overwrite)", d->out);
+    if (!status) status = make_folder(d->out, err);
+    if (!status) status = make_folder(d->training, err);
+    if (!status) status = take_lock(d, err);
+    if (!status && was_there && has_run && !o->resume && !o->overwrite)
+        status = trine_fail(
+            err, TRINE_ERROR_IO,
+            "'%s' holds a run already: go on with it (--resume), begin anew (--overwrite), or choose another directory", d->out);
+    if (!status) status = make_folder(d->checkpoints, err);
+    if (!status && o->overwrite && !o->resume) status = trine_training_prune(d->checkpoints, 0, TRINE_NO_STEP, err);
+    if (status) trine_run_directory_close(d);
+    return status;
+}
+
+void trine_run_directory_close(trine_run_directory *d)
+{
+    if (d->metrics) fclose(d->metrics);
+    if (d->lock >= 0) close(d->lock);
+    free(d->out);
+    free(d->training);
+    free(d->checkpoints);
+    *d = (trine_run_directory) { .lock = -1 };
+}
+
+/* ----------------------------------------------------------------------------------------------------------- metrics */
+
+/* The lines of steps up to `step`: what was told after the checkpoint will be told again. */
+static trine_status trim(const char *path, int64_t step, trine_error *err)
+{
+    char *text;
+    size_t n;
+    trine_status status = trine_file_read(&text, &n, path, METRICS_BYTES_MAX, err);
+    if (status == TRINE_ERROR_NOT_FOUND) return TRINE_OK;
+    if (status) return status;
+    trine_writer w;
+    status = trine_writer_open(&w, path, true, err);
+    for (const char *line = text, *end = text + n; !status && line < end;) {
+        const char *stop = memchr(line, '\n', (size_t)(end - line));
+        long long at;
+        if (!stop) break; /* a line cut short */
+        if (sscanf(line, "{\"step\":%lld", &at) == 1 && at <= step) trine_writer_write(&w, line, (size_t)(stop - line) + 1);
+        line = stop + 1;
+    }
+    free(text);
+    return status ? status : trine_writer_commit(&w, err);
+}
+
+trine_status trine_run_directory_metrics(trine_run_directory *d, const char *path, int64_t step, trine_error *err)
+{
+    char *own = path ? strdup(path) : trine_path_join(d->training, "metrics.jsonl");
+    if (!own) return no_memory(err);
+    struct stat st;
+    const bool regular = !stat(own, &st) && S_ISREG(st.st_mode);
+    trine_status status = regular ? trim(own, step, err) : TRINE_OK;
+    if (!status && !(d->metrics = fopen(own, "ae")))
+        status = trine_fail(err, TRINE_ERROR_IO, "cannot write '%s': %s", own, strerror(errno));
+    free(own);
+    return status;
+}
+
+trine_status trine_run_directory_line(trine_run_directory *d, const char *line, trine_error *err)
+{
+    errno = 0;
+    if (fputs(line, d->metrics) >= 0 && !fflush(d->metrics)) return TRINE_OK;
+    return trine_fail(err, TRINE_ERROR_IO, "cannot write the metrics: %s", strerror(errno ? errno : EIO));
+}
+
+/* ------------------------------------------------------------------------------------------------------------- model */
+
+/* Everything in `from` under the same names in `to`; `from` is gone afterwards. */
+static trine_status move_all(const char *to, const char *from, trine_error *err)
+{
+    DIR *dir = opendir(from);
+    if (!dir) return trine_fail(err, TRINE_ERROR_IO, "cannot read '%s': %s", from, strerror(errno));
+    trine_status status = make_folder(to, err);
+    for (struct dirent *e; !status && (e = readdir(dir));) {
+        if (is_dot(e->d_name)) continue;
+        char *a = trine_path_join(from, e->d_name), *b = trine_path_join(to, e->d_name);
+        if (!a || !b)
+            status = no_memory(err);
+        else if (trine_is_directory(a))
+            status = move_all(b, a, err);
+        else if (rename(a, b))
+            status = trine_fail(err, TRINE_ERROR_IO, "cannot write '%s': %s", b, strerror(errno));
+        free(a);
+        free(b);
+    }
+    closedir(dir);
+    if (!status) rmdir(from);
+    return status;
+}
+
+trine_status trine_run_directory_save(trine_run_directory *d, bool last, const trine_params *params, const trine_model *model,
+                                      const trine_save_options *options, trine_error *err)
+{
+    trine_save_options o = *options;
+    char *to = trine_path_join(d->training, last ? "last" : "new");
+    o.overwrite = true;
+    trine_status status = to ? trine_params_save(to, params, model, &o, err) : no_memory(err);
+    if (!status && !last) status = move_all(d->out, to, err);
+    free(to);
+    return status;
+}

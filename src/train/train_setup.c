@@ -1,0 +1,170 @@
+/* train_setup.c - defaults, checks, and the configuration of a run. */
+#include "train/train_setup.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "base/status.h"
+
+void trine_train_log(const trine_train_options *o, const char *format, ...)
+{
+    if (!o->log) return;
+    char text[400];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    o->log(o->log_user, text);
+}
+
+/* A number that is `fallback` at 0 and 0 below it. */
+static float or_default(float given, double fallback) { return given < 0 ? 0 : given > 0 ? given : (float)fallback; }
+
+typedef struct range {
+    const char *name;
+    double value, low, high;
+} range;
+
+static trine_status check(const trine_train_options *o, trine_error *err)
+{
+    const range ranges[] = {
+        { "the learning rate", o->learning_rate, 1e-12, 10 },
+        { "the last learning rate", o->min_rate, 0, o->learning_rate },
+        { "beta1", o->beta1, 0, 0.99999 },
+        { "beta2", o->beta2, 0, 0.999999 },
+        { "epsilon", o->epsilon, 1e-30, 1 },
+        { "the weight decay", o->weight_decay, 0, 10 },
+        { "dropout", o->dropout, -1, 0.99 },
+        { "label smoothing", o->label_smoothing, 0, 0.99 },
+        { "the average's decay", o->ema, 0, 0.9999999 },
+        { "the share held out", o->hold_out, 0, 0.9 },
+        { "the epochs", o->epochs, 0, 1e9 },
+        { "the steps", (double)o->steps, 0, 1e12 },
+        { "the micro-batches a step", o->accumulate, 1, 1e6 },
+        { "the texts of a batch", o->batch_texts, 0, 1e7 },
+        { "the tokens of a batch", o->batch_tokens, 0, 1e9 },
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        const range *r = &ranges[i];
+        if (!(r->value >= r->low && r->value <= r->high))
+            return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: %s is %g, expected %g to %g", r->name, r->value, r->low, r->high);
+    }
+    if (o->n_parts < 1 || !o->parts) return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: nothing to learn from: expected files");
+    for (int i = 0; i < o->n_parts; i++)
+        if (o->parts[i].n_paths < 1) return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: part %d has no files", i + 1);
+    if (o->valid && o->valid->n_paths && o->hold_out > 0)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT,
+                          "train: there are files to measure on and a share held out: expected one of them");
+    return TRINE_OK;
+}
+
+trine_status trine_train_fill(trine_train_options *out, const trine_train_options *given, const trine_train_defaults *d,
+                              trine_error *err)
+{
+    *out = *given;
+    if (!out->steps && !(out->epochs > 0)) out->epochs = d->epochs;
+    if (out->steps) out->epochs = 0;
+    if (!out->accumulate) out->accumulate = 1;
+    if (!out->batch_texts && !out->batch_tokens) {
+        out->batch_texts = d->batch_texts;
+        out->batch_tokens = d->batch_tokens;
+    }
+    if (!(out->learning_rate > 0)) out->learning_rate = (float)d->rate;
+    if (out->decay == TRINE_DECAY_DEFAULT) out->decay = d->decay;
+    out->min_rate = or_default(out->min_rate, d->min_share * (double)out->learning_rate);
+    out->weight_decay = or_default(out->weight_decay, d->weight_decay);
+    out->beta1 = or_default(out->beta1, 0.9);
+    out->beta2 = or_default(out->beta2, d->beta2);
+    out->epsilon = or_default(out->epsilon, 1e-8);
+    out->clip = or_default(out->clip, 1);
+    if (!out->keep) out->keep = 2;
+    if (!out->n_threads) out->n_threads = trine_cpu_cores();
+    return check(out, err);
+}
+
+void trine_train_fill_steps(trine_train_options *o, const trine_train_defaults *d, int64_t n_steps)
+{
+    const int64_t tenth = (n_steps + 9) / 10;
+    if (!o->eval_every) o->eval_every = tenth;
+    if (!o->save_every) o->save_every = tenth;
+    if (!o->warmup) o->warmup = (int64_t)(d->warmup * (double)n_steps);
+    if (o->warmup > n_steps) o->warmup = n_steps;
+}
+
+trine_status trine_train_length(int *out, const trine_train_options *o, const trine_model_info *info, trine_error *err)
+{
+    const int most = info->max_tokens;
+    *out = o->seq_len ? o->seq_len : most && most < 512 ? most : 512;
+    if (most && *out > most)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT,
+                          "train: sequences of %d tokens, and this model takes %d: expected --seq-len %d or less", *out, most,
+                          most);
+    if (*out < 4) return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: sequences of %d tokens, expected 4 or more", *out);
+    return TRINE_OK;
+}
+
+void trine_train_log_cut(const trine_reading *r, const trine_train_options *o)
+{
+    if (r->n_cut)
+        trine_train_log(o, "%lld of %lld texts are longer than %d tokens and were cut", (long long)r->n_cut, (long long)r->n_read,
+                        r->seq_len);
+}
+
+static json_t *part_json(const trine_train_part *p)
+{
+    json_t *paths = json_array();
+    for (int i = 0; i < p->n_paths; i++) json_array_append_new(paths, json_string(p->paths[i]));
+    return json_pack("{s:o*,s:i,s:f,s:s*,s:s*,s:s*,s:s*}", "paths", paths, "objective", (int)p->objective, "weight",
+                     p->weight > 0 ? p->weight : 1.0, "prefix", p->prefix, "text", p->text_column, "source", p->source_column,
+                     "target", p->target_column);
+}
+
+trine_status trine_train_configuration(json_t **out, const char *kind, const char *what, const trine_train_options *o,
+                                       const json_t *model, trine_error *err)
+{
+    static const char *const decays[] = { "", "cosine", "linear", "inverse-root", "constant" };
+    json_t *parts = json_array();
+    for (int i = 0; i < o->n_parts; i++) json_array_append_new(parts, part_json(&o->parts[i]));
+    json_t *c =
+        json_pack("{s:s,s:s*,s:O,s:o,s:f,s:I,s:f,s:i,s:i,s:i,s:i,s:i,s:f,s:f,s:I,s:s,s:f,s:f,s:f,s:f,s:f}", "command", kind, "what",
+                  what, "model", model, "data", parts, "hold_out", o->hold_out, "steps", (json_int_t)o->steps, "epochs", o->epochs,
+                  "batch", o->batch_texts, "batch_tokens", o->batch_tokens, "accumulate", o->accumulate, "seq_len", o->seq_len,
+                  "target_len", o->target_len, "lr", (double)o->learning_rate, "min_lr", (double)o->min_rate, "warmup",
+                  (json_int_t)o->warmup, "decay", decays[o->decay], "weight_decay", (double)o->weight_decay, "beta1",
+                  (double)o->beta1, "beta2", (double)o->beta2, "epsilon", (double)o->epsilon, "clip", (double)o->clip);
+    bool fine = c && o->n_parts == (int)json_array_size(json_object_get(c, "data"));
+    json_t *more = fine
+                       ? json_pack("{s:f,s:f,s:f,s:b,s:b,s:I,s:I,s:i,s:b,s:b,s:s*,s:i,s:f}", "dropout", (double)o->dropout,
+                                   "label_smoothing", (double)o->label_smoothing, "ema", (double)o->ema, "bf16", (int)o->bf16,
+                                   "recompute", (int)o->recompute, "seed", (json_int_t)o->seed, "eval_every",
+                                   (json_int_t)o->eval_every, "patience", o->patience, "separate", (int)o->separate, "whole_word",
+                                   (int)o->whole_word, "split", o->split, "lora", o->lora_rank, "lora_alpha", (double)o->lora_alpha)
+                       : NULL;
+    fine = more && !json_object_update(c, more);
+    json_decref(more);
+    if (fine && o->valid && o->valid->n_paths) fine = !json_object_set_new(c, "valid", part_json(o->valid));
+    if (!fine) {
+        json_decref(c);
+        *out = NULL;
+        return trine_fail(err, TRINE_ERROR_MEMORY, "train: no memory for the configuration");
+    }
+    *out = c;
+    return TRINE_OK;
+}
+
+void trine_trainer_close(trine_trainer *t)
+{
+    trine_feed_close(t->feed);
+    trine_feed_close(t->valid);
+    trine_model_close(t->model);
+    trine_params_close(t->params);
+    json_decref(t->configuration);
+    trine_team_close(t->team);
+    trine_run_directory_close(&t->directory);
+    free(t->tokenizer);
+    *t = (trine_trainer) { .directory.lock = -1 };
+}

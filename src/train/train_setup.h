@@ -1,0 +1,48 @@
+/* train_setup.h - what train and finetune have in common before the loop: defaults, running text as feeds, the configuration as it is
+ * recorded. */
+#ifndef TRINE_TRAIN_TRAIN_SETUP_H
+#define TRINE_TRAIN_TRAIN_SETUP_H
+
+#include "train/reading.h"
+#include "train/trainer.h"
+
+/* What differs between tasks. */
+typedef struct trine_train_defaults {
+    double epochs, rate, weight_decay, beta2;
+    double min_share; /* of the rate, where the decay ends */
+    double warmup;    /* share of all steps */
+    trine_decay decay;
+    int batch_texts, batch_tokens;
+} trine_train_defaults;
+
+/* `out` with every default filled in but those that need the number of steps. ERROR_ARGUMENT for values out of range. */
+trine_status trine_train_fill(trine_train_options *out, const trine_train_options *given, const trine_train_defaults *d,
+                              trine_error *err);
+/* The rest, once the steps are known. */
+void trine_train_fill_steps(trine_train_options *o, const trine_train_defaults *d, int64_t n_steps);
+/* The longest text: asked for, or the model's, 512 at most. ERROR_ARGUMENT when it is more than the model takes. */
+trine_status trine_train_length(int *out, const trine_train_options *o, const trine_model_info *info, trine_error *err);
+
+/* All that decides the result, for the record and for resuming. New memory. */
+trine_status trine_train_configuration(json_t **out, const char *kind, const char *what, const trine_train_options *o,
+                                       const json_t *model, trine_error *err);
+
+/* Running text (and pairs, for SEQ2SEQ parts) as examples for this model. `held`: NULL, or what is held out of it. */
+trine_status trine_train_read_part(trine_examples **out, trine_examples **held, const trine_train_part *part,
+                                   const trine_model *model, const trine_train_options *o, trine_team *team, trine_error *err);
+/* The feeds of all parts and of what is measured. */
+trine_status trine_train_open_feeds(trine_trainer *t, const trine_train_options *o, trine_error *err);
+/* One feed of `examples`, for training or (not shuffled) for measuring. Takes the examples over. */
+trine_status trine_train_feed(trine_feed **out, trine_examples *examples, const trine_train_options *o, bool shuffle,
+                              trine_error *err);
+/* Logs how many texts were cut. */
+void trine_train_log_cut(const trine_reading *r, const trine_train_options *o);
+void trine_train_log(const trine_train_options *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Runs the trainer over a learner of its own: t->params, model, feeds, configuration, options and measure are set. */
+trine_status trine_train_learn(trine_train_result *out, trine_trainer *t, trine_error *err);
+
+/* Releases what a trainer holds. */
+void trine_trainer_close(trine_trainer *t);
+
+#endif

@@ -1,0 +1,456 @@
+/* test_trainer.c - the loop: a run that is killed at any instant, or finds the disk full, goes on as if nothing had been; one directory
+ * has one run; what is not finite stops it. The learner is a small one of its own: gradients that depend on the weights, the batch,
+ * the step and the seed. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants these before it */
+#include <cmocka.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "support/random.h"
+#include "support/temp.h"
+#include "train/train_setup.h"
+
+enum { STEPS = 60 };
+
+typedef struct toy {
+    trine_params *params;
+    int64_t bad_step; /* whose loss is no number; -1: none */
+    int64_t bad_gradient;
+    int sleep_us;
+} toy;
+
+/* Each weight is drawn to a point that the batch, the step and the micro-batch give. */
+static trine_status toy_run(double *loss, double *weight, void *self, const trine_train_batch *b, uint64_t step, uint64_t micro,
+                            float scale, trine_error *err)
+{
+    (void)err;
+    const toy *t = self;
+    uint64_t hash = step * 31 + micro;
+    for (int i = 0; i < b->n_rows; i++) hash = hash * 1099511628211u + (uint64_t)b->ids[i];
+    *weight = trine_batch_weight(b);
+    *loss = 0;
+    for (size_t i = 0; i < t->params->n; i++) {
+        const float d = t->params->values[i] - (float)((hash + i * 2654435761u) % 1000) / 1000;
+        if (t->params->values[i] == 0) continue; /* padding stays zero */
+        t->params->grads[i] += d * scale * (float)*weight;
+        *loss += 1e-3 * (double)d * d;
+    }
+    if (t->sleep_us) usleep((useconds_t)t->sleep_us);
+    if ((int64_t)step == t->bad_step) *loss = NAN;
+    if ((int64_t)step == t->bad_gradient) t->params->grads[t->params->tensors[2].offset] = INFINITY;
+    return TRINE_OK;
+}
+
+static trine_status toy_loss(double *loss, double *weight, void *self, const trine_train_batch *b, trine_error *err)
+{
+    (void)err;
+    const toy *t = self;
+    *weight = trine_batch_weight(b);
+    *loss = 0;
+    for (size_t i = 0; i < t->params->n; i++) *loss += 1e-3 * fabs((double)t->params->values[i] - 0.3);
+    return TRINE_OK;
+}
+
+static trine_feed *make_feed(int n, bool shuffle)
+{
+    trine_stored *s;
+    trine_feed *f;
+    random_state r = { 3 };
+    assert_int_equal(trine_stored_open(&s, NULL), TRINE_OK);
+    for (int i = 0; i < n; i++) {
+        int32_t ids[8];
+        const int rows = random_int(&r, 2, 8);
+        for (int k = 0; k < rows; k++) ids[k] = random_int(&r, 5, 40);
+        trine_batch_add_text(&s->all, ids, NULL, rows, 0);
+        trine_batch_add_out(&s->all, 1, ids[1], 1);
+    }
+    const trine_train_options o = { .batch_texts = 4, .seed = 1 };
+    assert_int_equal(trine_train_feed(&f, &s->base, &o, shuffle, NULL), TRINE_OK);
+    return f;
+}
+
+/* A whole run into `out`; *digest is told of its last weights. */
+static trine_status run(trine_train_result *result, const char *out, trine_train_options o, toy t, trine_train_fn *on_step,
+                        void *user, trine_error *err)
+{
+    trine_trainer tr = { .kind = "train", .directory.lock = -1 };
+    const trine_train_part part = { .paths = (const char *const[]) { "x" }, .n_paths = 1 };
+    const trine_train_defaults d = { .epochs = 1, .rate = 0.01, .beta2 = 0.99, .decay = TRINE_DECAY_COSINE, .batch_texts = 4 };
+    char path[300];
+    snprintf(path, sizeof path, "%s/command/bert-mlm", TRINE_FIXTURES);
+    const trine_params_options p = { .checkpoint = path, .grads = true, .adam = true };
+    trine_train_options filled;
+    o.out = out;
+    o.parts = &part;
+    o.n_parts = 1;
+    o.accumulate = 2;
+    o.n_threads = 1;
+    o.on_step = on_step;
+    o.user = user;
+    *result = (trine_train_result) { 0 };
+    trine_status status = trine_train_fill(&filled, &o, &d, err);
+    if (status) return status;
+    tr.options = &filled;
+    status = trine_run_directory_open(&tr.directory, &filled, err);
+    if (!status) status = trine_params_open(&tr.params, &tr.model, &p, err);
+    if (!status) {
+        tr.feed = make_feed(50, true);
+        tr.valid = make_feed(9, false);
+        status = trine_trainer_plan(&tr, err);
+    }
+    if (!status) {
+        trine_train_fill_steps(&filled, &d, tr.n_steps);
+        status = trine_train_configuration(&tr.configuration, "train", NULL, &filled, tr.params->config, err);
+    }
+    t.params = tr.params;
+    tr.learner = (trine_learner) { &t, toy_run, toy_loss };
+    tr.save.tokenizer = path;
+    if (!status) status = trine_trainer_run(result, &tr, err);
+    trine_trainer_close(&tr);
+    return status;
+}
+
+static const trine_train_options usual = {
+    .steps = STEPS, .seed = 1, .save_every = 7, .eval_every = 10, .ema = 0.9f, .clip = 0.5f
+};
+static const toy harmless = { .bad_step = -1, .bad_gradient = -1 };
+
+static char *read_text(const char *path)
+{
+    char *text;
+    size_t n;
+    trine_error err = { 0 };
+    if (trine_file_read(&text, &n, path, 1 << 26, &err)) fail_msg("%s", err.text);
+    return text;
+}
+
+static const char *in_folder(const char *out, const char *name)
+{
+    static char paths[4][400];
+    static int next;
+    char *path = paths[next++ % 4];
+    snprintf(path, 400, "%s/%s", out, name);
+    return path;
+}
+
+/* The same weights, best and last, and the same losses at every step. */
+static void expect_same_run(const char *a, const char *b)
+{
+    static const char *const files[] = { "model.safetensors", "training/last/model.safetensors" };
+    for (int i = 0; i < 2; i++) {
+        char *x, *y;
+        size_t n_x, n_y;
+        const trine_status has_x = trine_file_read(&x, &n_x, in_folder(a, files[i]), 1 << 26, NULL);
+        const trine_status has_y = trine_file_read(&y, &n_y, in_folder(b, files[i]), 1 << 26, NULL);
+        assert_int_equal(has_x, has_y);
+        if (has_x) continue;
+        assert_int_equal(n_x, n_y);
+        assert_memory_equal(x, y, n_x);
+        free(x);
+        free(y);
+    }
+    char *x = read_text(in_folder(a, "training/metrics.jsonl")), *y = read_text(in_folder(b, "training/metrics.jsonl"));
+    const char *p = x, *q = y;
+    int n = 0;
+    for (; *p && *q; n++) {
+        /* what follows "tokens" is of the clock, but for validation */
+        const char *end_p = strstr(p, ",\"tokens_per_second\""), *end_q = strstr(q, ",\"tokens_per_second\"");
+        assert_non_null(end_p);
+        assert_non_null(end_q);
+        assert_int_equal(end_p - p, end_q - q);
+        assert_memory_equal(p, q, (size_t)(end_p - p));
+        p = strchr(p, '\n') + 1;
+        q = strchr(q, '\n') + 1;
+    }
+    assert_true(!*p && !*q);
+    assert_int_equal(n, STEPS);
+    free(x);
+    free(y);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    temp_make();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    temp_remove();
+    return 0;
+}
+
+static void run_whole(const char *out)
+{
+    trine_train_result r;
+    trine_error err = { 0 };
+    if (run(&r, out, usual, harmless, NULL, NULL, &err)) fail_msg("%s", err.text);
+    assert_int_equal(r.steps, STEPS);
+    assert_true(trine_file_exists(in_folder(out, "config.json")));
+}
+
+/* In another process, that is killed after `us` microseconds; true when it had ended well before. */
+static bool run_killed(const char *out, unsigned us)
+{
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (!child) {
+        trine_train_options o = usual;
+        trine_train_result r;
+        toy t = harmless;
+        t.sleep_us = 500;
+        o.resume = true;
+        const trine_status status = run(&r, out, o, t, NULL, NULL, NULL);
+        _exit(status ? 1 : 0);
+    }
+    usleep(us);
+    kill(child, SIGKILL);
+    int how;
+    assert_int_equal(waitpid(child, &how, 0), child);
+    if (WIFEXITED(how)) assert_int_equal(WEXITSTATUS(how), 0);
+    return WIFEXITED(how);
+}
+
+static void killed_anywhere_it_goes_on_bit_for_bit(void **state)
+{
+    (void)state;
+    random_state r = random_open("killed");
+    run_whole(temp_path("whole"));
+    bool ended = false;
+    int kills = 0;
+    for (; kills < 20; kills++) ended |= run_killed(temp_path("killed"), (unsigned)random_int(&r, 1000, 120000));
+    for (int i = 0; i < 100 && !ended; i++) ended = run_killed(temp_path("killed"), 20000000);
+    assert_true(ended);
+    expect_same_run(temp_path("whole"), temp_path("killed"));
+}
+
+static bool stop_at_33(void *user, const trine_train_event *e)
+{
+    *(int64_t *)user = e->step;
+    return e->step != 33;
+}
+
+static void stopped_by_the_caller_it_is_resumed(void **state)
+{
+    (void)state;
+    trine_train_result r;
+    trine_error err = { 0 };
+    int64_t last = 0;
+    run_whole(temp_path("whole"));
+    trine_train_options o = usual;
+    assert_int_equal(run(&r, temp_path("stopped"), o, harmless, stop_at_33, &last, &err), TRINE_ERROR_CANCELLED);
+    assert_int_equal(last, 33);
+    assert_non_null(strstr(err.text, "--resume"));
+    /* without resume or overwrite it is not touched; with another setting it is refused by its name */
+    assert_int_equal(run(&r, temp_path("stopped"), o, harmless, NULL, NULL, &err), TRINE_ERROR_IO);
+    assert_non_null(strstr(err.text, "--resume"));
+    o.resume = true;
+    o.learning_rate = 0.5f;
+    assert_int_equal(run(&r, temp_path("stopped"), o, harmless, NULL, NULL, &err), TRINE_ERROR_ARGUMENT);
+    assert_non_null(strstr(err.text, "lr = "));
+    o.learning_rate = 0;
+    if (run(&r, temp_path("stopped"), o, harmless, NULL, NULL, &err)) fail_msg("%s", err.text);
+    expect_same_run(temp_path("whole"), temp_path("stopped"));
+    /* resuming what is done changes nothing */
+    if (run(&r, temp_path("stopped"), o, harmless, NULL, NULL, &err)) fail_msg("%s", err.text);
+    expect_same_run(temp_path("whole"), temp_path("stopped"));
+    o = usual;
+    o.overwrite = true;
+    if (run(&r, temp_path("stopped"), o, harmless, NULL, NULL, &err)) fail_msg("%s", err.text);
+    expect_same_run(temp_path("whole"), temp_path("stopped"));
+}
+
+static void a_full_disk_loses_nothing(void **state)
+{
+    (void)state;
+    run_whole(temp_path("whole"));
+    int fulls = 0;
+    for (size_t limit = 20000; fulls < 40; limit += 15000, fulls++) {
+        const pid_t child = fork();
+        assert_true(child >= 0);
+        if (!child) { /* files may grow to `limit` and no further, as on a disk that is full */
+            const struct rlimit l = { limit, limit };
+            trine_train_options o = usual;
+            trine_train_result r;
+            trine_error err = { 0 };
+            signal(SIGXFSZ, SIG_IGN);
+            setrlimit(RLIMIT_FSIZE, &l);
+            o.resume = true;
+            const trine_status status = run(&r, temp_path("full"), o, harmless, NULL, NULL, &err);
+            _exit(status == TRINE_ERROR_IO ? 2 : status ? 1 : 0);
+        }
+        int how;
+        waitpid(child, &how, 0);
+        assert_true(WIFEXITED(how));
+        assert_int_not_equal(WEXITSTATUS(how), 1);
+        if (!WEXITSTATUS(how)) break;
+    }
+    assert_true(fulls > 0);
+    trine_train_options o = usual;
+    trine_train_result r;
+    trine_error err = { 0 };
+    o.resume = true;
+    if (run(&r, temp_path("full"), o, harmless, NULL, NULL, &err)) fail_msg("%s", err.text);
+    expect_same_run(temp_path("whole"), temp_path("full"));
+}
+
+static void what_is_not_finite_stops(void **state)
+{
+    (void)state;
+    trine_train_result r;
+    trine_error err = { 0 };
+    toy t = harmless;
+    t.bad_step = 3;
+    assert_int_equal(run(&r, temp_path("early"), usual, t, NULL, NULL, &err), TRINE_ERROR_NUMERIC);
+    assert_non_null(strstr(err.text, "step 4, batch 1"));
+    assert_non_null(strstr(err.text, "none yet"));
+    t.bad_step = 23;
+    assert_int_equal(run(&r, temp_path("bad"), usual, t, NULL, NULL, &err), TRINE_ERROR_NUMERIC);
+    assert_non_null(strstr(err.text, "step 24, batch 1"));
+    assert_non_null(strstr(err.text, "that of step 21"));
+    t = harmless;
+    t.bad_gradient = 40;
+    trine_train_options o = usual;
+    o.resume = true;
+    assert_int_equal(run(&r, temp_path("bad"), o, t, NULL, NULL, &err), TRINE_ERROR_NUMERIC);
+    assert_non_null(strstr(err.text, "step 41"));
+    assert_non_null(strstr(err.text, "the gradient of "));
+    /* and goes on from the last good one */
+    if (run(&r, temp_path("bad"), o, harmless, NULL, NULL, &err)) fail_msg("%s", err.text);
+    run_whole(temp_path("whole"));
+    expect_same_run(temp_path("whole"), temp_path("bad"));
+}
+
+static bool count_steps(void *user, const trine_train_event *e)
+{
+    trine_train_result r;
+    trine_error err = { 0 };
+    (void)e;
+    if (++*(int *)user != 5) return true;
+    trine_train_options o = usual;
+    o.resume = true;
+    assert_int_equal(run(&r, temp_path("shared"), o, harmless, NULL, NULL, &err), TRINE_ERROR_IO);
+    assert_non_null(strstr(err.text, "another run"));
+    o = usual;
+    o.overwrite = true;
+    assert_int_equal(run(&r, temp_path("shared"), o, harmless, NULL, NULL, &err), TRINE_ERROR_IO);
+    assert_non_null(strstr(err.text, "another run"));
+    return true;
+}
+
+static void one_directory_has_one_run(void **state)
+{
+    (void)state;
+    trine_train_result r;
+    trine_error err = { 0 };
+    int n = 0;
+    if (run(&r, temp_path("shared"), usual, harmless, count_steps, &n, &err)) fail_msg("%s", err.text);
+    run_whole(temp_path("whole"));
+    expect_same_run(temp_path("whole"), temp_path("shared"));
+    /* nor is something else overwritten */
+    assert_int_equal(mkdir(temp_path("other"), 0777), 0);
+    temp_write("other/thesis.txt", "x", 1);
+    assert_int_equal(run(&r, temp_path("other"), usual, harmless, NULL, NULL, &err), TRINE_ERROR_IO);
+    assert_non_null(strstr(err.text, "not empty"));
+    temp_write("file", "x", 1);
+    assert_int_equal(run(&r, temp_path("file"), usual, harmless, NULL, NULL, &err), TRINE_ERROR_IO);
+}
+
+static void patience_ends_a_run(void **state)
+{
+    (void)state;
+    trine_train_result r;
+    trine_error err = { 0 };
+    trine_train_options o = usual;
+    o.eval_every = 1;
+    o.patience = 3;
+    o.ema = 0;
+    o.learning_rate = 1; /* leaps: the loss does not fall */
+    if (run(&r, temp_path("p"), o, harmless, NULL, NULL, &err)) fail_msg("%s", err.text);
+    assert_true(r.early && r.steps == r.best_step + 3 && r.steps < STEPS);
+}
+
+static void epochs_are_counted_in_steps(void **state)
+{
+    (void)state;
+    trine_train_result r;
+    trine_error err = { 0 };
+    trine_train_options o = usual;
+    o.steps = 0;
+    o.epochs = 2;
+    if (run(&r, temp_path("e"), o, harmless, NULL, NULL, &err)) fail_msg("%s", err.text);
+    assert_int_equal(r.steps, 13); /* 50 examples by 4: 13 batches an epoch, 2 a step */
+}
+
+static void runs_are_recorded(void **state)
+{
+    (void)state;
+    trine_train_result r;
+    trine_error err = { 0 };
+    trine_train_options o = usual;
+    int64_t last = 0;
+    trine_runs runs;
+    trine_series s;
+    assert_int_equal(trine_record_open(&o.record, temp_path("r.db"), false, NULL), TRINE_OK);
+    assert_int_equal(run(&r, temp_path("out"), o, harmless, stop_at_33, &last, &err), TRINE_ERROR_CANCELLED);
+    assert_int_equal(trine_record_list(&runs, o.record, NULL), TRINE_OK);
+    assert_string_equal(runs.items[0].status, "stopped");
+    trine_runs_clear(&runs);
+    o.resume = true;
+    if (run(&r, temp_path("out"), o, harmless, NULL, NULL, &err)) fail_msg("%s", err.text);
+    assert_int_equal(trine_record_list(&runs, o.record, NULL), TRINE_OK);
+    assert_int_equal(runs.n, 1); /* the same run, gone on with */
+    assert_string_equal(runs.items[0].status, "done");
+    assert_int_equal(trine_record_series(&s, o.record, runs.items[0].id, "loss", NULL), TRINE_OK);
+    assert_int_equal(s.n, STEPS);
+    trine_series_clear(&s);
+    trine_runs_clear(&runs);
+    trine_record_close(o.record);
+}
+
+static void options_out_of_range_are_refused(void **state)
+{
+    (void)state;
+    trine_train_result r;
+    trine_error err = { 0 };
+    trine_train_options o = usual;
+    o.learning_rate = 100;
+    assert_int_equal(run(&r, temp_path("x"), o, harmless, NULL, NULL, &err), TRINE_ERROR_ARGUMENT);
+    assert_non_null(strstr(err.text, "the learning rate is 100"));
+    o = usual;
+    o.ema = 1.5f;
+    assert_int_equal(run(&r, temp_path("x"), o, harmless, NULL, NULL, &err), TRINE_ERROR_ARGUMENT);
+    assert_int_equal(temp_count(temp_path("x")), -1); /* before anything is made */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(killed_anywhere_it_goes_on_bit_for_bit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(stopped_by_the_caller_it_is_resumed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_full_disk_loses_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_not_finite_stops, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_directory_has_one_run, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(patience_ends_a_run, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(epochs_are_counted_in_steps, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(runs_are_recorded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(options_out_of_range_are_refused, set_up, tear_down),
+    };
+    return cmocka_run_group_tests_name("trainer", tests, NULL, NULL);
+}
