@@ -1,7 +1,7 @@
 /* products_x86.h - template: the two products, in registers. Include it after a vector_*.h and unpack_x86.h.
  *
- * Dot tile: DOT_X rows of x by 4 rows of W, one vector of sums each, over the length of the rows; the lanes are added at the
- * end.
+ * Dot tile: up to DOT_X rows of x by one row of W or DOT_W, DOT_SUMS vectors of sums each, over the length of the rows; the lanes
+ * are added at the end.
  *
  * Panel product: up to TILE_ROWS rows of x by two vectors of columns, or half as many rows by four: either way the same
  * number of sums stays in registers, and each is summed in the order of depth. */
@@ -31,58 +31,81 @@ TRINE_INLINE vf load_w_n(const unsigned char *w, size_t k, size_t n, int kind)
     return load_w(rest, 0, kind);
 }
 
-/* sums[i][j] += x_i . w_j over n elements; sums of n_x by n_w (constants where this is inlined) vectors. */
-TRINE_INLINE void dot_into(vf sums[DOT_X][TRINE_DOT_TILE], const float *x, size_t x_stride, int n_x, const unsigned char *w,
-                           size_t w_stride, int n_w, size_t n, int kind, bool ahead)
+/* Where rows of W are asked for while those `n_w` side by side before them are multiplied: far enough ahead for memory to answer in
+ * time. One row after another is a stream that the hardware follows as well, so that AHEAD suffices; it stops at a page's end. */
+#define AHEAD 4096
+TRINE_INLINE size_t distance_ahead(size_t w_stride, int n_w)
 {
-    const size_t size = kind == W_F32 ? 4 : 2;
-    size_t k = 0;
-    for (; k + LANES <= n; k += LANES) {
-        vf a[DOT_X];
-        if (ahead)
-            TRINE_UNROLL for (int j = 0; j < n_w; j++)
-                _mm_prefetch((const char *)w + (size_t)(j + n_w) * w_stride + k * size, _MM_HINT_T0);
-        TRINE_UNROLL for (int i = 0; i < n_x; i++) a[i] = vf_load(x + (size_t)i * x_stride + k);
-        TRINE_UNROLL for (int j = 0; j < n_w; j++)
-        {
-            const vf b = load_w(w + (size_t)j * w_stride, k, kind);
-            TRINE_UNROLL for (int i = 0; i < n_x; i++) sums[i][j] = vf_fma(a[i], b, sums[i][j]);
-        }
-    }
-    if (k < n)
-        for (int j = 0; j < n_w; j++) {
-            const vf b = load_w_n(w + (size_t)j * w_stride, k, n - k, kind);
-            for (int i = 0; i < n_x; i++) sums[i][j] = vf_fma(vf_load_n(x + (size_t)i * x_stride + k, n - k), b, sums[i][j]);
-        }
+    const size_t tile = (size_t)n_w * w_stride;
+    return n_w == 1 ? AHEAD : (AHEAD + tile - 1) / tile * tile;
 }
 
+/* sums[i][j][s] += x_i[k .. k + LANES] w_j[k .. k + LANES] */
+#define DOT_STEP(s, at, load_x, load_w)                                                                                            \
+    {                                                                                                                              \
+        vf a[DOT_X];                                                                                                               \
+        TRINE_UNROLL for (int i = 0; i < n_x; i++) a[i] = load_x(x + (size_t)i * x_stride, at);                                    \
+        TRINE_UNROLL for (int j = 0; j < n_w; j++)                                                                                 \
+        {                                                                                                                          \
+            const vf b = load_w(w + (size_t)j * w_stride, at);                                                                     \
+            TRINE_UNROLL for (int i = 0; i < n_x; i++) sums[i][j][s] = vf_fma(a[i], b, sums[i][j][s]);                             \
+        }                                                                                                                          \
+    }
+
+/* n_x by n_w (constants where this is inlined) products. DOT_SUMS sums take turns, because one alone would wait for itself. */
 TRINE_INLINE void dot_rows(float *y, size_t y_stride, const float *x, size_t x_stride, int n_x, const unsigned char *w,
                            size_t w_stride, int n_w, size_t n, int kind)
 {
-    vf sums[DOT_X][TRINE_DOT_TILE];
-    TRINE_UNROLL for (int i = 0; i < n_x; i++) TRINE_UNROLL for (int j = 0; j < n_w; j++) sums[i][j] = vf_zero();
-    /* Four rows side by side are not a stream that the hardware follows well: ask for the same place of the next four. */
-    const bool ahead = n_w == TRINE_DOT_TILE && n_x == 1;
-    dot_into(sums, x, x_stride, n_x, w, w_stride, n_w, n, kind, ahead);
-    TRINE_UNROLL for (int i = 0; i < n_x; i++) TRINE_UNROLL for (int j = 0; j < n_w; j++) y[(size_t)i * y_stride + (size_t)j] =
-        vf_sum(sums[i][j]);
+    enum { STEP = DOT_SUMS * LANES };
+    const size_t size = kind == W_F32 ? 4 : 2, ahead = distance_ahead(w_stride, n_w);
+    vf sums[DOT_X][DOT_W][DOT_SUMS];
+    TRINE_UNROLL for (int i = 0; i < n_x; i++) TRINE_UNROLL for (int j = 0; j < n_w; j++) TRINE_UNROLL for (int s = 0; s < DOT_SUMS;
+                                                                                                             s++)
+        sums[i][j][s] = vf_zero();
+#define LOAD_X(row, at) vf_load((row) + (at))
+#define LOAD_W(row, at) load_w(row, at, kind)
+#define LOAD_X_N(row, at) vf_load_n((row) + (at), n - (at))
+#define LOAD_W_N(row, at) load_w_n(row, at, n - (at), kind)
+    size_t k = 0;
+    for (; k + STEP <= n; k += STEP) {
+        TRINE_UNROLL for (int j = 0; j < n_w; j++) TRINE_UNROLL for (size_t at = 0; at < STEP * size; at += 64)
+            _mm_prefetch((const char *)w + (size_t)j * w_stride + k * size + at + ahead, _MM_HINT_T0);
+        TRINE_UNROLL for (int s = 0; s < DOT_SUMS; s++) DOT_STEP(s, k + (size_t)s * LANES, LOAD_X, LOAD_W)
+    }
+    TRINE_UNROLL for (int s = 0; s < DOT_SUMS - 1; s++)
+        if (k + LANES <= n) {
+            DOT_STEP(s, k, LOAD_X, LOAD_W)
+            k += LANES;
+        }
+    if (k < n) DOT_STEP(DOT_SUMS - 1, k, LOAD_X_N, LOAD_W_N)
+#undef LOAD_X
+#undef LOAD_W
+#undef LOAD_X_N
+#undef LOAD_W_N
+    TRINE_UNROLL for (int i = 0; i < n_x; i++) TRINE_UNROLL for (int j = 0; j < n_w; j++)
+    {
+        TRINE_UNROLL for (int s = DOT_SUMS / 2; s > 0; s /= 2) TRINE_UNROLL for (int t = 0; t < s; t++) sums[i][j][t] =
+            vf_add(sums[i][j][t], sums[i][j][t + s]);
+        y[(size_t)i * y_stride + (size_t)j] = vf_sum(sums[i][j][0]);
+    }
 }
 
-/* Rows of x in groups of DOT_X, rows of W all four or one by one. */
+/* One row of x meets rows of W one after another, several meet DOT_W at a time: then x is loaded once for them. */
 TRINE_INLINE void dot_tile(float *y, size_t y_stride, const float *x, size_t x_stride, int n_x, const void *w, size_t w_stride,
                            int n_w, size_t n, int kind)
 {
     for (int i = 0; i < n_x; i += DOT_X, y += DOT_X * y_stride, x += DOT_X * x_stride) {
         const int rows = n_x - i < DOT_X ? n_x - i : DOT_X;
-        for (int j = 0; j < n_w; j += n_w == TRINE_DOT_TILE ? TRINE_DOT_TILE : 1) {
+        for (int j = 0, step; j < n_w; j += step) {
             const unsigned char *row = (const unsigned char *)w + (size_t)j * w_stride;
+            step = rows > 1 && n_w - j >= DOT_W ? DOT_W : 1;
 #define ROWS(r)                                                                                                                    \
-    if (n_w == TRINE_DOT_TILE)                                                                                                     \
-        dot_rows(y + j, y_stride, x, x_stride, r, row, w_stride, TRINE_DOT_TILE, n, kind);                                         \
+    if (step == 1)                                                                                                                 \
+        dot_rows(y + j, y_stride, x, x_stride, r, row, w_stride, 1, n, kind);                                                      \
     else                                                                                                                           \
-        dot_rows(y + j, y_stride, x, x_stride, r, row, w_stride, 1, n, kind)
+        dot_rows(y + j, y_stride, x, x_stride, r, row, w_stride, DOT_W, n, kind)
             switch (rows) {
-            case 1: ROWS(1); break;
+            case 1: dot_rows(y + j, y_stride, x, x_stride, 1, row, w_stride, 1, n, kind); break;
             case 2: ROWS(2); break;
 #if defined(TRINE_DOT_X_4)
             case 3: ROWS(3); break;
