@@ -138,7 +138,9 @@ static void share(trine_pass *p, products *all, int i)
     product *it = &all->items[i];
     for (int k = 0; k < i; k++) {
         const product *before = &all->items[k];
-        if (!before->prepares || before->path.prepare != it->path.prepare || before->shared != it->shared) continue;
+        if (!before->prepares || before->path.prepare != it->path.prepare || before->path.form != it->path.form ||
+            before->shared != it->shared)
+            continue;
         it->job.shared = before->job.shared;
         return;
     }

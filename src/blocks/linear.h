@@ -31,9 +31,10 @@ typedef struct trine_linear_path {
      * it was when the arena was measured, never larger: sizes must not grow when rows shrink. */
     size_t (*shared_bytes)(const trine_linear_job *job);
     size_t (*scratch_floats)(const trine_linear_job *job);
-    /* Rows [row, row + n) of x into job->shared; NULL when there is nothing to prepare. It follows from x alone: products of one x
-     * whose paths prepare by the same function, into as many bytes, share it. */
+    /* Rows [row, row + n) of x into job->shared; NULL when there is nothing to prepare. It follows from x and `form` alone: products of
+     * one x whose paths prepare by the same function and form, into as many bytes, share it. */
     void (*prepare)(const trine_linear_job *job, int row, int n);
+    trine_order_x8_fn *form;
     /* y[row .. row + n_rows, first .. first + n). */
     void (*run)(const trine_linear_job *job, int first, int n, int row, int n_rows, float *scratch);
 } trine_linear_path;

@@ -47,7 +47,11 @@ static unsigned char *row_8(const trine_linear_job *job, int row)
 static void prepare_8(const trine_linear_job *job, int row, int n)
 {
     const size_t cols = (size_t)job->x.cols;
-    for (int i = row; i < row + n; i++) job->kernels->pack_x8(row_8(job, i), job->x.data + (size_t)i * cols, cols);
+    trine_order_x8_fn *order = job->kernels->order_x8[job->w->type];
+    for (int i = row; i < row + n; i++) {
+        job->kernels->pack_x8(row_8(job, i), job->x.data + (size_t)i * cols, cols);
+        if (order) order(row_8(job, i), cols);
+    }
 }
 
 static void run_8(const trine_linear_job *job, int first, int n, int row, int n_rows, float *scratch)
@@ -75,6 +79,7 @@ trine_linear_path trine_linear_few(const trine_linear_job *job)
         .shared_bytes = blocks ? shared_bytes_8 : nothing,
         .scratch_floats = nothing,
         .prepare = blocks ? prepare_8 : NULL,
+        .form = job->kernels->order_x8[job->w->type],
         .run = blocks ? run_8 : run,
     };
 }

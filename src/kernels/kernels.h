@@ -32,8 +32,13 @@ typedef void trine_dot_tile_fn(float *y, size_t y_stride, const float *x, size_t
 enum { TRINE_X8_GROUP = 128 };
 #define TRINE_X8_LEAST 0x1p-120f /* below it 127 / max |x| nears the end of f32 */
 static inline size_t trine_x8_levels(size_t n) { return (n + TRINE_X8_GROUP - 1) / TRINE_X8_GROUP * TRINE_X8_GROUP; }
-static inline size_t trine_x8_bytes(size_t n) { return trine_x8_levels(n) / 4 * 5; } /* a quarter of them: 8 floats for 128 */
-/* dot_tile with rows of x as pack_x8 left them, x_stride bytes apart; n is a multiple of the type's block. */
+static inline size_t trine_x8_packed(size_t n) { return trine_x8_levels(n) / 4 * 5; } /* a quarter of them: 8 floats for 128 */
+/* A level may want more of it, in an order of its own for each type of W: order_x8 of the type, after pack_x8, from this byte on. */
+static inline size_t trine_x8_order_at(size_t n) { return (trine_x8_packed(n) + 63) / 64 * 64; }
+typedef void trine_order_x8_fn(void *x8, size_t n);
+/* Room for both. */
+static inline size_t trine_x8_bytes(size_t n) { return trine_x8_order_at(n) + (n + 255) / 256 * 576; }
+/* dot_tile with rows of x as these left them, x_stride bytes apart; n is a multiple of the type's block. */
 typedef void trine_dot_x8_fn(float *y, size_t y_stride, const unsigned char *x, size_t x_stride, int n_x, const void *w,
                              size_t w_stride, int n_w, size_t n);
 
@@ -159,6 +164,7 @@ typedef struct trine_kernels {
     trine_dot_tile_fn *dot_tile[TRINE_DTYPE_COUNT]; /* f32, f16, bf16; NULL for the others */
     trine_dot_x8_fn *dot_x8[TRINE_DTYPE_COUNT];     /* of the types in blocks; NULL for the others */
     trine_pack_fn *pack_x8;
+    trine_order_x8_fn *order_x8[TRINE_DTYPE_COUNT]; /* NULL where dot_x8 takes rows as pack_x8 leaves them */
     trine_gemm_panel_fn *gemm_panel;
     int panel_cols; /* widest panel that gemm_panel takes */
     trine_gemm_group_fn *gemm_group;

@@ -86,7 +86,7 @@ static void rows_in_8_bits(void **state)
     trine_kernels ref, k;
     trine_kernels_init(&ref, TRINE_CPU_SCALAR);
     for (size_t n = 0; n <= 700; n++) {
-        const size_t bytes = trine_x8_bytes(n), shift = (size_t)random_int(&r, 0, 3);
+        const size_t bytes = trine_x8_packed(n), shift = (size_t)random_int(&r, 0, 3);
         float *x = take((n + shift) * sizeof *x);
         unsigned char *expected = take(bytes), *got = take(bytes + GUARD);
         random_row(&r, x + shift, n);
@@ -116,6 +116,12 @@ typedef struct problem {
     float *x;
     unsigned char *x8, *memory, *w; /* w is at an odd address and ends with its memory */
 } problem;
+
+static void pack(const trine_kernels *k, trine_dtype type, unsigned char *out, const float *x, size_t n)
+{
+    k->pack_x8(out, x, n);
+    if (k->order_x8[type]) k->order_x8[type](out, n);
+}
 
 static problem make(random_state *r, trine_dtype type, int n_x, int n_w, size_t n)
 {
@@ -191,7 +197,7 @@ static void run_product(random_state *r, const trine_kernels *k, trine_dtype typ
     float *y = take((cells + GUARD) * sizeof *y), one;
     const float guard = -12345;
     for (size_t i = 0; i < cells + GUARD; i++) y[i] = guard;
-    for (int i = 0; i < n_x; i++) k->pack_x8(p.x8 + (size_t)i * p.x_stride, p.x + (size_t)i * n, n);
+    for (int i = 0; i < n_x; i++) pack(k, type, p.x8 + (size_t)i * p.x_stride, p.x + (size_t)i * n, n);
     k->dot_x8[type](y, y_stride, p.x8, p.x_stride, n_x, p.w, p.w_stride, n_w, n);
     check_product(&p, k, y, y_stride);
     for (size_t i = 0; i < cells + GUARD; i++)
@@ -237,7 +243,7 @@ static void not_numbers(void **state)
                 problem p = make(&r, TYPES[t], 2, 4, 512);
                 float y[8];
                 p.x[random_int(&r, 0, 511)] = values[v];
-                for (int i = 0; i < 2; i++) k.pack_x8(p.x8 + (size_t)i * p.x_stride, p.x + (size_t)i * 512, 512);
+                for (int i = 0; i < 2; i++) pack(&k, TYPES[t], p.x8 + (size_t)i * p.x_stride, p.x + (size_t)i * 512, 512);
                 k.dot_x8[TYPES[t]](y, 4, p.x8, p.x_stride, 2, p.w, p.w_stride, 4, 512);
                 for (int j = 0; j < 4; j++) assert_true(isnan(y[j]) && isfinite(y[4 + j]));
                 free_problem(&p);

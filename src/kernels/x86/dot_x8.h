@@ -4,29 +4,51 @@
 
 #include <immintrin.h>
 
-#include "kernels/kernels.h"
+#include "kernels/x8_order.h"
 
 #define TRINE_UNROLL _Pragma("GCC unroll 16")
 #define TRINE_INLINE static inline __attribute__((always_inline))
 
-/* Rows side by side are not a stream that the hardware follows well: ask for n bytes of each of the next rows. Past the end of
- * the weights this does nothing. */
+/* Asks for n bytes of each of n_w rows of W, so far ahead that memory answers in time. One row after another is a stream that the
+ * hardware follows as well, but it stops at a page's end. Past the end of the weights this does nothing. */
 TRINE_INLINE void trine_prefetch_rows(const unsigned char *w, size_t w_stride, int n_w, size_t n)
 {
+    enum { AHEAD = 4096 };
+    const size_t tile = (size_t)n_w * w_stride, ahead = n_w == 1 ? AHEAD : (AHEAD + tile - 1) / tile * tile;
     TRINE_UNROLL for (int j = 0; j < n_w; j++) TRINE_UNROLL for (size_t at = 0; at < n; at += 64)
-        _mm_prefetch((const char *)w + (size_t)j * w_stride + at, _MM_HINT_T0);
+        _mm_prefetch((const char *)w + (size_t)j * w_stride + at + ahead, _MM_HINT_T0);
 }
 
-enum { X_ROWS = 2 }; /* rows of x that share the unpacked levels of W */
-
-/* Rows of W are a loop inside `dot`, not written out: sums that lie in the first cache cost little beside a group of blocks. */
+/* A row of x meets rows of W one after another; several meet W_ROWS at a time, so that they are loaded once for them. */
+#define TRINE_DOT_X8_ROWS(dot, r)                                                                                                  \
+    case r:                                                                                                                        \
+        if (step == 1)                                                                                                             \
+            dot(y + j, y_stride, x, x_stride, r, row, w_stride, 1, n);                                                             \
+        else                                                                                                                       \
+            dot(y + j, y_stride, x, x_stride, r, row, w_stride, W_ROWS, n);                                                        \
+        break;
+#if defined(TRINE_X_ROWS_4)
+#define TRINE_DOT_X8_MORE(dot) TRINE_DOT_X8_ROWS(dot, 3) TRINE_DOT_X8_ROWS(dot, 4)
+#else
+#define TRINE_DOT_X8_MORE(dot)
+#endif
 #define TRINE_DOT_X8(name, dot)                                                                                                    \
-    static void dot_x8_##name(float *y, size_t y_stride, const unsigned char *x, size_t x_stride, int n_x, const void *w,          \
+    static void dot_x8_##name(float *y, size_t y_stride, const unsigned char *x8, size_t x_stride, int n_x, const void *w,         \
                               size_t w_stride, int n_w, size_t n)                                                                  \
     {                                                                                                                              \
-        for (; n_x >= X_ROWS; n_x -= X_ROWS, y += X_ROWS * y_stride, x += X_ROWS * x_stride)                                       \
-            dot(y, y_stride, x, x_stride, X_ROWS, w, w_stride, n_w, n);                                                            \
-        if (n_x) dot(y, y_stride, x, x_stride, 1, w, w_stride, n_w, n);                                                            \
+        const unsigned char *x = x8 + trine_x8_order_at(n);                                                                        \
+        for (; n_x > 0; n_x -= X_ROWS, y += X_ROWS * y_stride, x += X_ROWS * x_stride)                                             \
+            for (int j = 0, step; j < n_w; j += step) {                                                                            \
+                const unsigned char *row = (const unsigned char *)w + (size_t)j * w_stride;                                        \
+                step = n_x > 1 && n_w - j >= W_ROWS ? W_ROWS : 1;                                                                  \
+                switch (n_x < X_ROWS ? n_x : X_ROWS) {                                                                             \
+                case 1:                                                                                                            \
+                    dot(y + j, y_stride, x, x_stride, 1, row, w_stride, 1, n);                                                     \
+                    break;                                                                                                         \
+                    TRINE_DOT_X8_ROWS(dot, 2)                                                                                      \
+                    TRINE_DOT_X8_MORE(dot)                                                                                         \
+                }                                                                                                                  \
+            }                                                                                                                      \
     }
 
 #endif

@@ -1,12 +1,17 @@
 /* dot_x8_256.h - template: products of quantised rows of W with rows of x in 8 bits, 32 integer products at a time. Include it
- * after a definition of dot_bytes (sums of four products of an unsigned with a signed byte) and dot_signed (of two signed ones).
+ * after definitions of
+ *     dot_bytes(u, x)                           sums of four products of levels of at most 63 with signed bytes
+ *     dot_32_levels(low, x, high, y, start, z)  low x + high y in such sums, less what the zero z of the levels brings; z is 0 where
+ *                                               levels are signed (q8_0), -1 where they have a min of their own. start: x8_order.h
+ * and of the rows of x and of W in a tile, X_ROWS and W_ROWS.
  *
  * Blocks of 32 go two at a time, and each fills half of two registers:
  *
  *     low    elements 0..15 of block 0 | of block 1      for nibbles: the low halves of bytes
  *     high   elements 16..31 of each                                   and the high ones
  *
- * so that 4 sums of each come out side by side. Four blocks' scales are turned from f16 together. */
+ * so that 4 sums of each come out side by side. Four blocks' scales are turned from f16 together. x lies in the order of
+ * x8_order.h. */
 #ifndef TRINE_KERNELS_DOT_X8_256_H
 #define TRINE_KERNELS_DOT_X8_256_H
 
@@ -29,6 +34,7 @@ static const format Q4_1 = { 20, 4, 0, -1 };
 static const format Q5_0 = { 22, 6, 2, 16 };
 static const format Q5_1 = { 24, 8, 4, -1 };
 
+TRINE_INLINE __m256i load_32(const unsigned char *p) { return _mm256_loadu_si256((const __m256i *)(const void *)p); }
 TRINE_INLINE __m128i load_16(const unsigned char *p) { return _mm_loadu_si128((const __m128i *)(const void *)p); }
 
 /* 16 bytes of each of n <= 2 places, `bytes` apart. */
@@ -87,40 +93,31 @@ typedef struct sums_32 {
     __m128 mins;
 } sums_32;
 
-/* sums[i][j] += x_i . w_j over n <= 4 blocks of 32; x is at its levels, x_scales at the 8 floats that belong to them. */
-TRINE_INLINE void four_blocks(sums_32 sums[X_ROWS][TRINE_DOT_TILE], const unsigned char *x, const unsigned char *x_scales,
-                              size_t x_stride, int n_x, const unsigned char *w, size_t w_stride, int n_w, const format *f, int n)
+/* sums[i][j] += x_i . w_j over n <= 4 blocks of 32. Scales are multiplied by four, and then spread. */
+TRINE_INLINE void four_blocks(sums_32 sums[X_ROWS][W_ROWS], const unsigned char *x, const unsigned char *x_scales, size_t x_stride,
+                              int n_x, const unsigned char *w, size_t w_stride, int n_w, const format *f, int n)
 {
     const __m256i first = _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1), second = _mm256_setr_epi32(2, 2, 2, 2, 3, 3, 3, 3);
-    __m256 scales[X_ROWS][TRINE_DOT_TILE];
-    for (int j = 0; j < n_w; j++) {
+    TRINE_UNROLL for (int j = 0; j < n_w; j++)
+    {
         const unsigned char *block = w + (size_t)j * w_stride;
         const __m128 d = fields(block, f->bytes, n);
+        __m256 scales[X_ROWS];
         TRINE_UNROLL for (int i = 0; i < n_x; i++)
         {
             const float *of = (const float *)(const void *)(x_scales + (size_t)i * x_stride);
-            scales[i][j] = _mm256_castps128_ps256(_mm_mul_ps(d, _mm_loadu_ps(of)));
+            scales[i] = _mm256_castps128_ps256(_mm_mul_ps(d, _mm_loadu_ps(of)));
             if (f->zero < 0) sums[i][j].mins = _mm_fmadd_ps(fields(block + 2, f->bytes, n), _mm_loadu_ps(of + 4), sums[i][j].mins);
         }
-    }
-    TRINE_UNROLL for (int b = 0; b < n; b += 2)
-    {
-        __m256i low_x[X_ROWS], high_x[X_ROWS], brought[X_ROWS];
-        TRINE_UNROLL for (int i = 0; i < n_x; i++)
+        TRINE_UNROLL for (int b = 0; b < n; b += 2)
         {
-            low_x[i] = halves(x + (size_t)i * x_stride + 32 * b, 32, 2);
-            high_x[i] = halves(x + (size_t)i * x_stride + 32 * b + 16, 32, 2);
-            const __m256i zero = _mm256_set1_epi8((char)f->zero);
-            if (f->zero > 0) brought[i] = dot_bytes(zero, low_x[i], zero, high_x[i]);
-        }
-        for (int j = 0; j < n_w; j++) {
             __m256i low, high;
-            levels_of(&low, &high, w + (size_t)j * w_stride + (size_t)b * f->bytes, f, n - b);
+            levels_of(&low, &high, block + (size_t)b * f->bytes, f, n - b);
             TRINE_UNROLL for (int i = 0; i < n_x; i++)
             {
-                __m256i s = f->zero ? dot_bytes(low, low_x[i], high, high_x[i]) : dot_signed(low, low_x[i], high, high_x[i]);
-                if (f->zero > 0) s = _mm256_sub_epi32(s, brought[i]);
-                const __m256 scale = _mm256_permutevar8x32_ps(scales[i][j], b ? second : first);
+                const unsigned char *row = x + (size_t)i * x_stride + 16 * b;
+                const __m256i s = dot_32_levels(low, load_32(row), high, load_32(row + 64), load_32(row + 128), f->zero);
+                const __m256 scale = _mm256_permutevar8x32_ps(scales[i], b ? second : first);
                 sums[i][j].products = _mm256_fmadd_ps(_mm256_cvtepi32_ps(s), scale, sums[i][j].products);
             }
         }
@@ -137,21 +134,18 @@ TRINE_INLINE float sum_8(__m256 v)
 TRINE_INLINE void dot_32(float *y, size_t y_stride, const unsigned char *x, size_t x_stride, int n_x, const unsigned char *w,
                          size_t w_stride, int n_w, size_t n, const format *f)
 {
-    sums_32 sums[X_ROWS][TRINE_DOT_TILE];
-    const unsigned char *scales = x + trine_x8_levels(n);
-    const bool ahead = n_w == TRINE_DOT_TILE;
-    for (int j = 0; j < n_w; j++)
-        for (int i = 0; i < n_x; i++) sums[i][j] = (sums_32) { _mm256_setzero_ps(), _mm_setzero_ps() };
+    sums_32 sums[X_ROWS][W_ROWS];
+    const unsigned char *scales = x - trine_x8_order_at(n) + trine_x8_levels(n);
+    TRINE_UNROLL for (int j = 0; j < n_w; j++) TRINE_UNROLL for (int i = 0; i < n_x; i++) sums[i][j] =
+        (sums_32) { _mm256_setzero_ps(), _mm_setzero_ps() };
     size_t k = 0;
-    for (; k + 128 <= n; k += 128, w += 4 * f->bytes, x += 128, scales += 32) {
-        if (ahead) trine_prefetch_rows(w + (size_t)n_w * w_stride, w_stride, n_w, 4 * f->bytes);
+    for (; k + 128 <= n; k += 128, w += 4 * f->bytes, x += TRINE_X8_ORDERED_32, scales += 32) {
+        trine_prefetch_rows(w, w_stride, n_w, 4 * f->bytes);
         four_blocks(sums, x, scales, x_stride, n_x, w, w_stride, n_w, f, 4);
     }
     if (k < n) four_blocks(sums, x, scales, x_stride, n_x, w, w_stride, n_w, f, (int)((n - k) / 32));
-    for (int j = 0; j < n_w; j++)
-        for (int i = 0; i < n_x; i++)
-            y[(size_t)i * y_stride + (size_t)j] =
-                sum_8(_mm256_add_ps(sums[i][j].products, _mm256_zextps128_ps256(sums[i][j].mins)));
+    TRINE_UNROLL for (int j = 0; j < n_w; j++) TRINE_UNROLL for (int i = 0; i < n_x; i++) y[(size_t)i * y_stride + (size_t)j] =
+        sum_8(_mm256_add_ps(sums[i][j].products, _mm256_zextps128_ps256(sums[i][j].mins)));
 }
 
 /* ---- blocks of 256 ---- */
@@ -185,8 +179,6 @@ TRINE_INLINE void scales_of_6_k(__m256 out[2], const unsigned char *block)
     out[1] = _mm256_mul_ps(d, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(q, q))));
 }
 
-TRINE_INLINE __m256i load_32(const unsigned char *p) { return _mm256_loadu_si256((const __m256i *)(const void *)p); }
-
 /* Bits of v to the left by n, or to the right by -n. */
 TRINE_INLINE __m256i moved(__m256i v, int n) { return n >= 0 ? _mm256_slli_epi16(v, n) : _mm256_srli_epi16(v, -n); }
 
@@ -205,55 +197,63 @@ TRINE_INLINE __m256i levels_of_k(const unsigned char *block, int b, trine_dtype 
     return _mm256_or_si256(low, _mm256_and_si256(moved(load_32(block + 16), 4 - b), _mm256_set1_epi8(16)));
 }
 
+/* Where x8_order.h puts the 32 levels of x that meet part b of a block. */
+TRINE_INLINE size_t place_of(int b, trine_dtype type)
+{
+    static const int place[8] = { 0, 2, 1, 3, 4, 6, 5, 7 };
+    return 32 * (size_t)(type == TRINE_Q6_K ? b : place[b]);
+}
+
+/* Products of a block go into two sums of their own, so that the next block waits for one addition alone. */
 TRINE_INLINE void dot_256(float *y, size_t y_stride, const unsigned char *x, size_t x_stride, int n_x, const unsigned char *w,
                           size_t w_stride, int n_w, size_t n, trine_dtype type)
 {
+    const bool six = type == TRINE_Q6_K;
     const size_t bytes = type == TRINE_Q4_K ? 144 : type == TRINE_Q5_K ? 176 : 210;
-    const bool ahead = n_w == TRINE_DOT_TILE;
-    const __m256i zero = _mm256_set1_epi8(32);
-    __m256 sums[X_ROWS][TRINE_DOT_TILE], mins[X_ROWS][TRINE_DOT_TILE]; /* mins: in the upper four lanes */
-    for (int j = 0; j < n_w; j++)
-        for (int i = 0; i < n_x; i++) sums[i][j] = mins[i][j] = _mm256_setzero_ps();
-    const unsigned char *scales_x = x + trine_x8_levels(n);
-    for (size_t k = 0; k < n; k += 256, w += bytes, x += 256, scales_x += 64) {
-        if (ahead) trine_prefetch_rows(w + (size_t)n_w * w_stride, w_stride, n_w, bytes);
-        for (int j = 0; j < n_w; j++) {
+    __m256 sums[X_ROWS][W_ROWS], mins[X_ROWS][W_ROWS]; /* mins: in the upper four lanes */
+    TRINE_UNROLL for (int j = 0; j < n_w; j++) TRINE_UNROLL for (int i = 0; i < n_x; i++) sums[i][j] = mins[i][j] =
+        _mm256_setzero_ps();
+    for (size_t k = 0; k < n; k += 256, w += bytes, x += six ? TRINE_X8_ORDERED_6_K : TRINE_X8_ORDERED_4_K) {
+        trine_prefetch_rows(w, w_stride, n_w, bytes);
+        TRINE_UNROLL for (int j = 0; j < n_w; j++)
+        {
             const unsigned char *block = w + (size_t)j * w_stride;
-            __m256 own[2], both[X_ROWS][2];
-            if (type == TRINE_Q6_K)
+            __m256 own[2], both[X_ROWS][2], part[X_ROWS][2];
+            if (six)
                 scales_of_6_k(own, block);
             else
                 scales_of_4_k(own, block);
             TRINE_UNROLL for (int i = 0; i < n_x; i++) TRINE_UNROLL for (int h = 0; h < 2; h++)
             {
-                const __m256 of_x = _mm256_loadu_ps((const float *)(const void *)(scales_x + (size_t)i * x_stride + 32 * h));
-                const __m256i each_twice = _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3);
-                both[i][h] = _mm256_mul_ps(own[h], type == TRINE_Q6_K ? _mm256_permutevar8x32_ps(of_x, each_twice) : of_x);
-                if (type != TRINE_Q6_K) mins[i][j] = _mm256_add_ps(mins[i][j], both[i][h]);
+                const unsigned char *scales = x + (size_t)i * x_stride + (six ? 512 : 256) + 32 * h;
+                both[i][h] = _mm256_mul_ps(own[h], _mm256_loadu_ps((const float *)(const void *)scales));
+                if (!six) mins[i][j] = _mm256_add_ps(mins[i][j], both[i][h]);
             }
             TRINE_UNROLL for (int b = 0; b < 8; b++)
             {
-                const __m256i levels = levels_of_k(block, b, type), none = _mm256_setzero_si256();
-                const __m256i lanes = type == TRINE_Q6_K
-                                          ? _mm256_setr_epi32(2 * (b % 4), 2 * (b % 4), 2 * (b % 4), 2 * (b % 4), 2 * (b % 4) + 1,
+                const __m256i levels = levels_of_k(block, b, type);
+                const __m256i lanes = six ? _mm256_setr_epi32(2 * (b % 4), 2 * (b % 4), 2 * (b % 4), 2 * (b % 4), 2 * (b % 4) + 1,
                                                               2 * (b % 4) + 1, 2 * (b % 4) + 1, 2 * (b % 4) + 1)
                                           : _mm256_set1_epi32(b % 4);
                 TRINE_UNROLL for (int i = 0; i < n_x; i++)
                 {
-                    const __m256i of_x = load_32(x + (size_t)i * x_stride + 32 * b);
-                    __m256i s = dot_bytes(levels, of_x, none, none);
-                    if (type == TRINE_Q6_K) s = _mm256_sub_epi32(s, dot_bytes(zero, of_x, none, none));
+                    const unsigned char *row = x + (size_t)i * x_stride;
+                    __m256i s = dot_bytes(levels, load_32(row + place_of(b, type)));
+                    if (six) s = _mm256_add_epi32(s, load_32(row + 256 + 32 * b));
                     const __m256 scale = _mm256_permutevar8x32_ps(both[i][b / 4], lanes);
-                    sums[i][j] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(s), scale, sums[i][j]);
+                    part[i][b % 2] = b < 2 ? _mm256_mul_ps(_mm256_cvtepi32_ps(s), scale)
+                                           : _mm256_fmadd_ps(_mm256_cvtepi32_ps(s), scale, part[i][b % 2]);
                 }
             }
+            TRINE_UNROLL for (int i = 0; i < n_x; i++) sums[i][j] =
+                _mm256_add_ps(sums[i][j], _mm256_add_ps(part[i][0], part[i][1]));
         }
     }
-    for (int j = 0; j < n_w; j++)
-        for (int i = 0; i < n_x; i++) {
-            const __m256 upper = _mm256_blend_ps(_mm256_setzero_ps(), mins[i][j], 0xF0);
-            y[(size_t)i * y_stride + (size_t)j] = sum_8(type == TRINE_Q6_K ? sums[i][j] : _mm256_sub_ps(sums[i][j], upper));
-        }
+    TRINE_UNROLL for (int j = 0; j < n_w; j++) TRINE_UNROLL for (int i = 0; i < n_x; i++)
+    {
+        const __m256 upper = _mm256_blend_ps(_mm256_setzero_ps(), mins[i][j], 0xF0);
+        y[(size_t)i * y_stride + (size_t)j] = sum_8(six ? sums[i][j] : _mm256_sub_ps(sums[i][j], upper));
+    }
 }
 
 #define DOT_Q8_0(...) dot_32(__VA_ARGS__, &Q8_0)
@@ -275,6 +275,7 @@ TRINE_DOT_X8(q6_k, DOT_Q6_K)
 
 static void register_dot_x8(trine_kernels *k)
 {
+    trine_order_x8(k);
     k->dot_x8[TRINE_Q8_0] = dot_x8_q8_0;
     k->dot_x8[TRINE_Q4_0] = dot_x8_q4_0;
     k->dot_x8[TRINE_Q4_1] = dot_x8_q4_1;

@@ -6,20 +6,26 @@
 
 #include "kernels/x86/dot_x8_register.h"
 
-/* Four sums of products of a with b, and of c with d. Levels of up to 6 bits: 4 x 63 x 127 is within 16 bits. */
-static inline __m256i dot_bytes(__m256i a, __m256i b, __m256i c, __m256i d)
+enum { X_ROWS = 2, W_ROWS = 2 };
+
+static inline __m256i dot_bytes(__m256i u, __m256i x)
 {
-    const __m256i pairs = _mm256_add_epi16(_mm256_maddubs_epi16(a, b), _mm256_maddubs_epi16(c, d));
-    return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(u, x), _mm256_set1_epi16(1));
 }
 
-/* |a| times b with the sign of a; 2 x 128 x 127 is within 16 bits, twice that is not. */
-static inline __m256i dot_signed(__m256i a, __m256i b, __m256i c, __m256i d)
+/* Products by pairs in 16 bits: of levels of up to 5 bits, 4 x 31 x 127 is within them; of q8_0's, |level| times x with the sign of the
+ * level, 2 x 128 x 127 is, twice that is not. */
+static inline __m256i dot_32_levels(__m256i low, __m256i x, __m256i high, __m256i y, __m256i start, int zero)
 {
     const __m256i ones = _mm256_set1_epi16(1);
-    const __m256i first = _mm256_maddubs_epi16(_mm256_abs_epi8(a), _mm256_sign_epi8(b, a));
-    const __m256i second = _mm256_maddubs_epi16(_mm256_abs_epi8(c), _mm256_sign_epi8(d, c));
-    return _mm256_add_epi32(_mm256_madd_epi16(first, ones), _mm256_madd_epi16(second, ones));
+    if (zero == 0) {
+        const __m256i first = _mm256_maddubs_epi16(_mm256_abs_epi8(low), _mm256_sign_epi8(x, low));
+        const __m256i second = _mm256_maddubs_epi16(_mm256_abs_epi8(high), _mm256_sign_epi8(y, high));
+        return _mm256_add_epi32(_mm256_madd_epi16(first, ones), _mm256_madd_epi16(second, ones));
+    }
+    const __m256i pairs = _mm256_add_epi16(_mm256_maddubs_epi16(low, x), _mm256_maddubs_epi16(high, y));
+    const __m256i s = _mm256_madd_epi16(pairs, ones);
+    return zero > 0 ? _mm256_add_epi32(s, start) : s;
 }
 
 #include "kernels/x86/dot_x8_256.h"

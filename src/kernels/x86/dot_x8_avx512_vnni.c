@@ -7,12 +7,14 @@
  *     high   elements 16..31 of each                                                            and the high ones
  *
  * so that 4 sums of each block come out side by side, and one product with the scales of the four, spread over the quarters,
- * ends them. x is turned to that order as it is loaded, once for four rows of W. */
+ * ends them. x lies in that order already (x8_order.h). */
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <stdint.h>
 #include <string.h>
 
+#define TRINE_X_ROWS_4
+enum { X_ROWS = 4, W_ROWS = 4 }; /* 32 registers hold 16 sums and what they are made from */
 #include "kernels/x86/dot_x8.h"
 #include "kernels/x86/dot_x8_register.h"
 
@@ -102,42 +104,26 @@ TRINE_INLINE void levels_of(__m512i *low, __m512i *high, const unsigned char *bl
     }
 }
 
-/* sums[i][j] += x_i . w_j over n <= 4 blocks of 32; x is at its levels, x_scales at the 8 floats that belong to them. */
-TRINE_INLINE void four_blocks(__m512 sums[X_ROWS][TRINE_DOT_TILE], const unsigned char *x, const unsigned char *x_scales,
-                              size_t x_stride, int n_x, const unsigned char *w, size_t w_stride, int n_w, const format *f, int n)
+/* sums[i][j] += x_i . w_j over n <= 4 blocks of 32. */
+TRINE_INLINE void four_blocks(__m512 sums[X_ROWS][W_ROWS], const unsigned char *x, size_t x_stride, int n_x, const unsigned char *w,
+                              size_t w_stride, int n_w, const format *f, int n)
 {
-    __m512i low_x[X_ROWS], high_x[X_ROWS];
-    __m512i start[X_ROWS]; /* what the level that means zero brings, less */
-    __m512 scale[X_ROWS], sum[X_ROWS];
-    TRINE_UNROLL for (int i = 0; i < n_x; i++)
+    TRINE_UNROLL for (int j = 0; j < n_w; j++)
     {
-        const unsigned char *row = x + (size_t)i * x_stride, *scales = x_scales + (size_t)i * x_stride;
-        const __m512i a = _mm512_loadu_si512(row), b = _mm512_loadu_si512(row + 64);
-        low_x[i] = _mm512_shuffle_i64x2(a, b, 0x88);
-        high_x[i] = _mm512_shuffle_i64x2(a, b, 0xDD);
-        const __m512 both = _mm512_castps256_ps512(_mm256_loadu_ps((const float *)(const void *)scales));
-        scale[i] = _mm512_permutexvar_ps(quarter_lanes(), both);
-        if (f->zero > 0) {
-            const __m512i zero = _mm512_set1_epi8((char)f->zero), none = _mm512_setzero_si512();
-            const __m512i brought = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(none, zero, low_x[i]), zero, high_x[i]);
-            start[i] = _mm512_sub_epi32(none, brought);
-        } else { /* the sum of a block of x counts once: in the first lane of its quarter */
-            start[i] = _mm512_setzero_si512();
-            sum[i] = _mm512_maskz_permutexvar_ps(0x1111, _mm512_add_epi32(quarter_lanes(), _mm512_set1_epi32(4)), both);
-        }
-    }
-    for (int j = 0; j < n_w; j++) {
         const unsigned char *block = w + (size_t)j * w_stride;
         __m512i low, high;
+        __m512 m = _mm512_setzero_ps();
         levels_of(&low, &high, block, f, n);
         const __m512 d = fields(block, 0, f, f->scale, n);
-        __m512 m;
         if (f->zero < 0) m = fields(block, 2, f, f->min, n);
         TRINE_UNROLL for (int i = 0; i < n_x; i++)
         {
-            const __m512i s = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(start[i], low, low_x[i]), high, high_x[i]);
-            if (f->zero < 0) sums[i][j] = _mm512_fmadd_ps(m, sum[i], sums[i][j]);
-            sums[i][j] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(s), _mm512_mul_ps(d, scale[i]), sums[i][j]);
+            const unsigned char *row = x + (size_t)i * x_stride;
+            const __m512i start = f->zero > 0 ? _mm512_loadu_si512(row + 128) : _mm512_setzero_si512();
+            const __m512i s =
+                _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(start, low, _mm512_loadu_si512(row)), high, _mm512_loadu_si512(row + 64));
+            if (f->zero < 0) sums[i][j] = _mm512_fmadd_ps(m, _mm512_loadu_ps(row + 128), sums[i][j]);
+            sums[i][j] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(s), _mm512_mul_ps(d, _mm512_loadu_ps(row + 192)), sums[i][j]);
         }
     }
 }
@@ -145,28 +131,24 @@ TRINE_INLINE void four_blocks(__m512 sums[X_ROWS][TRINE_DOT_TILE], const unsigne
 TRINE_INLINE void dot_32(float *y, size_t y_stride, const unsigned char *x, size_t x_stride, int n_x, const unsigned char *w,
                          size_t w_stride, int n_w, size_t n, const format *f)
 {
-    __m512 sums[X_ROWS][TRINE_DOT_TILE];
-    const unsigned char *scales = x + trine_x8_levels(n);
-    const bool ahead = n_w == TRINE_DOT_TILE;
-    for (int j = 0; j < n_w; j++)
-        for (int i = 0; i < n_x; i++) sums[i][j] = _mm512_setzero_ps();
+    __m512 sums[X_ROWS][W_ROWS];
+    TRINE_UNROLL for (int j = 0; j < n_w; j++) TRINE_UNROLL for (int i = 0; i < n_x; i++) sums[i][j] = _mm512_setzero_ps();
     size_t k = 0;
-    for (; k + 128 <= n; k += 128, w += 4 * f->bytes, x += 128, scales += 32) {
-        if (ahead) trine_prefetch_rows(w + (size_t)n_w * w_stride, w_stride, n_w, 4 * f->bytes);
-        four_blocks(sums, x, scales, x_stride, n_x, w, w_stride, n_w, f, 4);
+    for (; k + 128 <= n; k += 128, w += 4 * f->bytes, x += TRINE_X8_ORDERED_32) {
+        trine_prefetch_rows(w, w_stride, n_w, 4 * f->bytes);
+        four_blocks(sums, x, x_stride, n_x, w, w_stride, n_w, f, 4);
     }
-    if (k < n) four_blocks(sums, x, scales, x_stride, n_x, w, w_stride, n_w, f, (int)((n - k) / 32));
-    for (int j = 0; j < n_w; j++)
-        for (int i = 0; i < n_x; i++) y[(size_t)i * y_stride + (size_t)j] = _mm512_reduce_add_ps(sums[i][j]);
+    switch ((n - k) / 32) {
+    case 3: four_blocks(sums, x, x_stride, n_x, w, w_stride, n_w, f, 3); break;
+    case 2: four_blocks(sums, x, x_stride, n_x, w, w_stride, n_w, f, 2); break;
+    case 1: four_blocks(sums, x, x_stride, n_x, w, w_stride, n_w, f, 1); break;
+    default: break;
+    }
+    TRINE_UNROLL for (int j = 0; j < n_w; j++) TRINE_UNROLL for (int i = 0; i < n_x; i++) y[(size_t)i * y_stride + (size_t)j] =
+        _mm512_reduce_add_ps(sums[i][j]);
 }
 
 /* ---- blocks of 256 ---- */
-
-/* x of a block: its levels in the order that W's come in, and what its 8 blocks of 32 are multiplied with. */
-typedef struct x_256 {
-    __m512i levels[4], start[4];
-    __m512 scales; /* q4_k, q5_k: scale[0..3], sum[0..3], scale[4..7], sum[4..7]; q6_k: each scale twice */
-} x_256;
 
 /* Shifts that bring fifth bits (or pairs) of each half of a register to where they belong in a byte. */
 TRINE_INLINE __m512i turns(int first, int second)
@@ -180,17 +162,6 @@ TRINE_INLINE __m512i twice_32(const unsigned char *p)
 }
 
 /* Parts 0 and 2 | 1 and 3 | 4 and 6 | 5 and 7, 32 levels each: what 64 bytes of nibbles hold. */
-TRINE_INLINE void x_of_4_k(x_256 *out, const unsigned char *x, const unsigned char *scales)
-{
-    TRINE_UNROLL for (int h = 0; h < 2; h++)
-    {
-        const __m512i a = _mm512_loadu_si512(x + 128 * h), b = _mm512_loadu_si512(x + 128 * h + 64);
-        out->levels[2 * h] = _mm512_shuffle_i64x2(a, b, 0x44);
-        out->levels[2 * h + 1] = _mm512_shuffle_i64x2(a, b, 0xEE);
-    }
-    out->scales = _mm512_loadu_ps(scales);
-}
-
 TRINE_INLINE void levels_of_4_k(__m512i levels[4], const unsigned char *block, bool fifth)
 {
     const __m512i high = fifth ? twice_32(block + 16) : _mm512_setzero_si512();
@@ -208,7 +179,7 @@ TRINE_INLINE void levels_of_4_k(__m512i levels[4], const unsigned char *block, b
     }
 }
 
-/* d scale and dmin min of the parts, in the order of x_256.scales. */
+/* d scale and dmin min of the parts: scales 0..3, mins 0..3, scales 4..7, mins 4..7. */
 TRINE_INLINE __m512 scales_of_4_k(const unsigned char *block)
 {
     uint64_t first;
@@ -227,26 +198,14 @@ TRINE_INLINE __m512 scales_of_4_k(const unsigned char *block)
     return _mm512_mul_ps(d, _mm512_cvtepi32_ps(q));
 }
 
-/* Lanes of x_256.scales for each of the four registers of levels. */
+/* Lanes of these for each of the four registers of levels. */
 TRINE_INLINE __m512i lanes_of_4_k(int r)
 {
     const int first = 8 * (r / 2) + r % 2;
     return turns(first, first + 2);
 }
 
-/* In the order of the file, 64 levels each; sums start below zero by what 32 on top of each level brings. */
-TRINE_INLINE void x_of_6_k(x_256 *out, const unsigned char *x, const unsigned char *scales)
-{
-    const __m512i none = _mm512_setzero_si512(), zero = _mm512_set1_epi8(32);
-    TRINE_UNROLL for (int r = 0; r < 4; r++)
-    {
-        out->levels[r] = _mm512_loadu_si512(x + 64 * r);
-        out->start[r] = _mm512_sub_epi32(none, _mm512_dpbusd_epi32(none, zero, out->levels[r]));
-    }
-    const __m512i each_twice = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 8, 8, 9, 9, 10, 10, 11, 11);
-    out->scales = _mm512_permutexvar_ps(each_twice, _mm512_loadu_ps((const float *)(const void *)scales));
-}
-
+/* In the order of the file, 64 levels each. */
 TRINE_INLINE void levels_of_6_k(__m512i levels[4], const unsigned char *block)
 {
     TRINE_UNROLL for (int h = 0; h < 2; h++)
@@ -268,27 +227,37 @@ TRINE_INLINE __m512 scales_of_6_k(const unsigned char *block)
     return _mm512_mul_ps(_mm512_cvtph_ps(_mm256_set1_epi16(d)), _mm512_cvtepi32_ps(q));
 }
 
+/* What a block of x and one of W add to each lane. Products go by two, so that the next block waits for one addition alone. */
+TRINE_INLINE __m512 block_256(const unsigned char *x, const __m512i levels[4], __m512 own, trine_dtype type)
+{
+    const bool six = type == TRINE_Q6_K;
+    const __m512 both = _mm512_mul_ps(own, _mm512_loadu_ps(x + (six ? 512 : 256)));
+    __m512 part[4];
+    TRINE_UNROLL for (int r = 0; r < 4; r++)
+    {
+        const __m512i start = six ? _mm512_loadu_si512(x + 256 + 64 * r) : _mm512_setzero_si512();
+        const __m512i lanes = six ? _mm512_add_epi32(quarter_lanes(), _mm512_set1_epi32(4 * r)) : lanes_of_4_k(r);
+        const __m512 s = _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(start, levels[r], _mm512_loadu_si512(x + 64 * r)));
+        const __m512 scale = _mm512_permutexvar_ps(lanes, both);
+        if (r < 2)
+            part[r] = _mm512_mul_ps(s, scale);
+        else
+            part[r - 2] = _mm512_fmadd_ps(s, scale, part[r - 2]);
+    }
+    if (!six) part[0] = _mm512_mask_sub_ps(part[0], 0xF0F0, part[0], both); /* the mins */
+    return _mm512_add_ps(part[0], part[1]);
+}
+
 TRINE_INLINE void dot_256(float *y, size_t y_stride, const unsigned char *x, size_t x_stride, int n_x, const unsigned char *w,
                           size_t w_stride, int n_w, size_t n, trine_dtype type)
 {
     const size_t bytes = type == TRINE_Q4_K ? 144 : type == TRINE_Q5_K ? 176 : 210;
-    const bool ahead = n_w == TRINE_DOT_TILE;
-    __m512 sums[X_ROWS][TRINE_DOT_TILE];
-    for (int j = 0; j < n_w; j++)
-        for (int i = 0; i < n_x; i++) sums[i][j] = _mm512_setzero_ps();
-    const unsigned char *scales_x = x + trine_x8_levels(n);
-    for (size_t k = 0; k < n; k += 256, w += bytes, x += 256, scales_x += 64) {
-        x_256 of_x[X_ROWS];
-        if (ahead) trine_prefetch_rows(w + (size_t)n_w * w_stride, w_stride, n_w, bytes);
-        TRINE_UNROLL for (int i = 0; i < n_x; i++)
+    __m512 sums[X_ROWS][W_ROWS];
+    TRINE_UNROLL for (int j = 0; j < n_w; j++) TRINE_UNROLL for (int i = 0; i < n_x; i++) sums[i][j] = _mm512_setzero_ps();
+    for (size_t k = 0; k < n; k += 256, w += bytes, x += type == TRINE_Q6_K ? TRINE_X8_ORDERED_6_K : TRINE_X8_ORDERED_4_K) {
+        trine_prefetch_rows(w, w_stride, n_w, bytes);
+        TRINE_UNROLL for (int j = 0; j < n_w; j++)
         {
-            const unsigned char *at = x + (size_t)i * x_stride, *scales = scales_x + (size_t)i * x_stride;
-            if (type == TRINE_Q6_K)
-                x_of_6_k(&of_x[i], at, scales);
-            else
-                x_of_4_k(&of_x[i], at, scales);
-        }
-        for (int j = 0; j < n_w; j++) {
             const unsigned char *block = w + (size_t)j * w_stride;
             __m512i levels[4];
             if (type == TRINE_Q6_K)
@@ -296,25 +265,12 @@ TRINE_INLINE void dot_256(float *y, size_t y_stride, const unsigned char *x, siz
             else
                 levels_of_4_k(levels, block, type == TRINE_Q5_K);
             const __m512 own = type == TRINE_Q6_K ? scales_of_6_k(block) : scales_of_4_k(block);
-            TRINE_UNROLL for (int i = 0; i < n_x; i++)
-            {
-                const __m512 both = _mm512_mul_ps(own, of_x[i].scales);
-                __m512 sum = sums[i][j];
-                if (type != TRINE_Q6_K) sum = _mm512_mask_sub_ps(sum, 0xF0F0, sum, both); /* the mins */
-                TRINE_UNROLL for (int r = 0; r < 4; r++)
-                {
-                    const __m512i start = type == TRINE_Q6_K ? of_x[i].start[r] : _mm512_setzero_si512();
-                    const __m512i lanes =
-                        type == TRINE_Q6_K ? _mm512_add_epi32(quarter_lanes(), _mm512_set1_epi32(4 * r)) : lanes_of_4_k(r);
-                    const __m512i s = _mm512_dpbusd_epi32(start, levels[r], of_x[i].levels[r]);
-                    sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(s), _mm512_permutexvar_ps(lanes, both), sum);
-                }
-                sums[i][j] = sum;
-            }
+            TRINE_UNROLL for (int i = 0; i < n_x; i++) sums[i][j] =
+                _mm512_add_ps(sums[i][j], block_256(x + (size_t)i * x_stride, levels, own, type));
         }
     }
-    for (int j = 0; j < n_w; j++)
-        for (int i = 0; i < n_x; i++) y[(size_t)i * y_stride + (size_t)j] = _mm512_reduce_add_ps(sums[i][j]);
+    TRINE_UNROLL for (int j = 0; j < n_w; j++) TRINE_UNROLL for (int i = 0; i < n_x; i++) y[(size_t)i * y_stride + (size_t)j] =
+        _mm512_reduce_add_ps(sums[i][j]);
 }
 
 #define DOT_Q8_0(...) dot_32(__VA_ARGS__, &Q8_0)
@@ -336,6 +292,7 @@ TRINE_DOT_X8(q6_k, DOT_Q6_K)
 
 void trine_dot_x8_avx512_vnni(trine_kernels *k)
 {
+    trine_order_x8(k);
     k->dot_x8[TRINE_Q8_0] = dot_x8_q8_0;
     k->dot_x8[TRINE_Q4_0] = dot_x8_q4_0;
     k->dot_x8[TRINE_Q4_1] = dot_x8_q4_1;

@@ -2,16 +2,19 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-/* Four sums of products of a with b, and of c with d. */
-static inline __m256i dot_bytes(__m256i a, __m256i b, __m256i c, __m256i d)
-{
-    return _mm256_dpbusd_avx_epi32(_mm256_dpbusd_avx_epi32(_mm256_setzero_si256(), a, b), c, d);
-}
+enum { X_ROWS = 2, W_ROWS = 2 };
 
-/* |a| times b with the sign of a: a level of -128 becomes 128, which an unsigned byte holds. */
-static inline __m256i dot_signed(__m256i a, __m256i b, __m256i c, __m256i d)
+static inline __m256i dot_bytes(__m256i u, __m256i x) { return _mm256_dpbusd_avx_epi32(_mm256_setzero_si256(), u, x); }
+
+/* Levels of q8_0 are taken by 128 more: start has that of every type with a zero. */
+static inline __m256i dot_32_levels(__m256i low, __m256i x, __m256i high, __m256i y, __m256i start, int zero)
 {
-    return dot_bytes(_mm256_abs_epi8(a), _mm256_sign_epi8(b, a), _mm256_abs_epi8(c), _mm256_sign_epi8(d, c));
+    const __m256i top = _mm256_set1_epi8(-128), none = _mm256_setzero_si256();
+    if (zero == 0) {
+        low = _mm256_xor_si256(low, top);
+        high = _mm256_xor_si256(high, top);
+    }
+    return _mm256_dpbusd_avx_epi32(_mm256_dpbusd_avx_epi32(zero < 0 ? none : start, low, x), high, y);
 }
 
 #include "kernels/x86/dot_x8_256.h"

@@ -59,9 +59,8 @@ TRINE_INLINE void dot_rows(float *y, size_t y_stride, const float *x, size_t x_s
     enum { STEP = DOT_SUMS * LANES };
     const size_t size = kind == W_F32 ? 4 : 2, ahead = distance_ahead(w_stride, n_w);
     vf sums[DOT_X][DOT_W][DOT_SUMS];
-    TRINE_UNROLL for (int i = 0; i < n_x; i++) TRINE_UNROLL for (int j = 0; j < n_w; j++) TRINE_UNROLL for (int s = 0; s < DOT_SUMS;
-                                                                                                             s++)
-        sums[i][j][s] = vf_zero();
+    TRINE_UNROLL for (int i = 0; i < n_x; i++) TRINE_UNROLL for (int j = 0; j < n_w; j++)
+        TRINE_UNROLL for (int s = 0; s < DOT_SUMS; s++) sums[i][j][s] = vf_zero();
 #define LOAD_X(row, at) vf_load((row) + (at))
 #define LOAD_W(row, at) load_w(row, at, kind)
 #define LOAD_X_N(row, at) vf_load_n((row) + (at), n - (at))
@@ -72,11 +71,11 @@ TRINE_INLINE void dot_rows(float *y, size_t y_stride, const float *x, size_t x_s
             _mm_prefetch((const char *)w + (size_t)j * w_stride + k * size + at + ahead, _MM_HINT_T0);
         TRINE_UNROLL for (int s = 0; s < DOT_SUMS; s++) DOT_STEP(s, k + (size_t)s * LANES, LOAD_X, LOAD_W)
     }
-    TRINE_UNROLL for (int s = 0; s < DOT_SUMS - 1; s++)
-        if (k + LANES <= n) {
-            DOT_STEP(s, k, LOAD_X, LOAD_W)
-            k += LANES;
-        }
+    TRINE_UNROLL for (int s = 0; s < DOT_SUMS - 1; s++) if (k + LANES <= n)
+    {
+        DOT_STEP(s, k, LOAD_X, LOAD_W)
+        k += LANES;
+    }
     if (k < n) DOT_STEP(DOT_SUMS - 1, k, LOAD_X_N, LOAD_W_N)
 #undef LOAD_X
 #undef LOAD_W

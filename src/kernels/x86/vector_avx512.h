@@ -8,7 +8,12 @@
 
 #define TRINE_NAME(name) trine_##name##_avx512
 enum { LANES = 16, HALF_LANES = 8 };
-enum { TILE_ROWS = 12, DOT_X = 4, DOT_W = 2, DOT_SUMS = 2 }; /* of the products: 32 registers hold 24 sums and what they are made from */
+enum {
+    TILE_ROWS = 12,
+    DOT_X = 4,
+    DOT_W = 2,
+    DOT_SUMS = 2
+}; /* of the products: 32 registers hold 24 sums and what they are made from */
 #define TRINE_DOT_X_4
 #define TRINE_ROWS_WIDE TRINE_ROWS_12
 #define TRINE_ROWS_NARROW TRINE_ROWS_6
