@@ -54,6 +54,7 @@ bool trine_activation_from_name(trine_activation *out, const char *name);
 typedef struct trine_feed_forward_weights {
     trine_weight up, gate, down;
     trine_activation activation;
+    bool drops; /* training drops elements of what `down` takes (T5) */
 } trine_feed_forward_weights;
 trine_mat trine_feed_forward(trine_pass *p, trine_mat x, const trine_feed_forward_weights *w);
 
@@ -72,6 +73,8 @@ trine_mat trine_rms_norm_heads(trine_pass *p, trine_mat x, const float *weight, 
 
 /* x + y. Consumes both: without a tape the sum is in x's memory, with one in y's, as x is then what other blocks were given. */
 trine_mat trine_add(trine_pass *p, trine_mat x, trine_mat y);
+/* Training drops elements of x here, with the tape's probability; else x. Consumes x. */
+trine_mat trine_dropout(trine_pass *p, trine_mat x);
 /* Rows of x by index: out[i] = x[rows[i]]; rows NULL: a borrowed x. */
 trine_mat trine_take_rows(trine_pass *p, trine_mat x, const int32_t *rows, int n);
 /* The first row of each segment: [n_segments, x.cols]. */

@@ -8,6 +8,7 @@
 #include "base/size.h"
 #include "base/status.h"
 #include "blocks/rows.h"
+#include "blocks/tape.h"
 
 /* theta^(2i / n): what the angle of pair i is divided by. */
 static float divisor(const trine_rope_config *c, int i)
@@ -111,6 +112,7 @@ typedef struct turn_job {
     const trine_rope *rope;
     trine_mat x; /* of one segment */
     int d_head, pos;
+    bool back;
     float *scratch;
     size_t stride;
 } turn_job;
@@ -124,11 +126,14 @@ static void turn_rows(const void *job, int first, int n, int thread)
     trine_rope_turn_fn *turn = rope->interleaved ? j->kernels->rope_interleaved : j->kernels->rope_half;
     for (int r = first; r < first + n; r++) {
         j->kernels->rope_angles(cosine, sine, rope->inv_freq, (float)(j->pos + r), rope->scale, n_pairs);
+        if (j->back) j->kernels->scale(sine, -1, n_pairs);
         for (int h = 0; h < j->x.cols; h += j->d_head) turn(trine_row(j->x, r) + h, cosine, sine, n_pairs);
     }
 }
 
-trine_mat trine_rope_turn(trine_pass *p, trine_mat x, int d_head, const trine_rope *rope)
+/* Each head of x by its row's position, or back: what is turned back is the gradient, as a turn's transpose is its inverse (times
+ * scale^2, which is in both). */
+static void turn(trine_pass *p, trine_mat x, int d_head, const trine_rope *rope, bool back)
 {
     const int n_pairs = rope->n_rotated / 2, n_threads = trine_max_int(1, p->n_threads);
     const size_t stride = trine_round_up(2 * (size_t)n_pairs, 16);
@@ -145,10 +150,39 @@ trine_mat trine_rope_turn(trine_pass *p, trine_mat x, int d_head, const trine_ro
                                .x = { trine_row(x, segment->first_row), segment->n_rows, x.cols },
                                .d_head = d_head,
                                .pos = segment->pos,
+                               .back = back,
                                .scratch = scratch,
                                .stride = stride };
         trine_for_rows(p, segment->n_rows, 8.0 * x.cols, turn_rows, &job);
     }
     trine_arena_release(p->arena, mark);
+}
+
+typedef struct turn_op {
+    trine_op op;
+    trine_mat x;
+    int d_head;
+    const trine_rope *rope;
+} turn_op;
+
+static void turn_backward(trine_pass *p, trine_op *op)
+{
+    const turn_op *o = (const turn_op *)op;
+    const size_t mark = trine_arena_mark(p->arena);
+    bool apart;
+    const trine_mat g = trine_grad_move(p, o->x, op->made[0], &apart);
+    turn(p, g, o->d_head, o->rope, true);
+    trine_grad_moved(p, o->x, g, apart);
+    trine_arena_release(p->arena, mark);
+}
+
+/* In x's own memory with a tape, too: nobody needs x as it was. */
+trine_mat trine_rope_turn(trine_pass *p, trine_mat x, int d_head, const trine_rope *rope)
+{
+    turn(p, x, d_head, rope, false);
+    turn_op *op = trine_value_wanted(x) ? trine_tape_note(p, turn_backward, sizeof *op) : NULL;
+    if (!op) return x;
+    *op = (turn_op) { op->op, x, d_head, rope };
+    x.value = trine_tape_made(p, &op->op, x, true);
     return x;
 }

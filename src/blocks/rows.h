@@ -13,6 +13,9 @@ void trine_for_rows(trine_pass *p, int n_rows, double cost, trine_rows_fn *run, 
 
 static inline float *trine_row(trine_mat x, int row) { return x.data + (size_t)row * (size_t)x.cols; }
 
+/* to[rows[i]] += row i of `from`, whose width it has. In the order of i, on any number of threads. */
+void trine_scatter_rows(trine_pass *p, float *to, trine_mat from, const int32_t *rows);
+
 /* Where a block that consumes x writes: x's own memory, or new memory while a tape keeps what is in x. */
 trine_mat trine_consumed(trine_pass *p, trine_mat x);
 

@@ -52,12 +52,32 @@ void trine_scale_in_place(trine_pass *p, trine_mat x, float factor)
     if (trine_pass_computes(p)) trine_for_rows(p, x.rows, x.cols, scale_rows, &(pair) { p->kernels, x, x, factor });
 }
 
+/* ---------------------------------------------------------------------------------------------- the residual stream */
+
+typedef struct add_op {
+    trine_op op;
+    trine_mat x, y;
+} add_op;
+
+static void add_backward(trine_pass *p, trine_op *op)
+{
+    const add_op *o = (const add_op *)op;
+    trine_grad_share(p, o->x, op->made[0]);
+    trine_grad_share(p, o->y, op->made[0]);
+}
+
 trine_mat trine_add(trine_pass *p, trine_mat x, trine_mat y)
 {
     if (!trine_pass_notes(p)) {
         trine_add_in_place(p, x, y);
         return x;
     }
-    trine_add_in_place(p, y, x);
-    return (trine_mat) { .data = y.data, .rows = y.rows, .cols = y.cols };
+    trine_mat sum = { .data = y.data, .rows = y.rows, .cols = y.cols };
+    trine_add_in_place(p, sum, x);
+    add_op *op = trine_tape_note(p, add_backward, sizeof *op);
+    if (!op) return sum;
+    op->x = x;
+    op->y = y;
+    sum.value = trine_tape_made(p, &op->op, sum, trine_value_wanted(x) || trine_value_wanted(y));
+    return sum;
 }

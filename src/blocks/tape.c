@@ -145,14 +145,19 @@ static size_t grad_bytes(const trine_value *value)
     return trine_round_up((size_t)value->rows * (size_t)value->cols * sizeof(float), 64);
 }
 
-static trine_grad_block *take_block(trine_pass *p, const trine_value *value)
+static trine_grad_block *free_block(trine_pass *p)
 {
     trine_grad_block *block = p->tape->blocks, *end = block + TRINE_GRAD_BLOCKS;
     while (block < end && block->n_users) block++;
-    if (block == end) {
-        trine_pass_fail(p, TRINE_ERROR_MEMORY, "tape: more than %d gradients at a time", TRINE_GRAD_BLOCKS);
-        return NULL;
-    }
+    if (block < end) return block;
+    trine_pass_fail(p, TRINE_ERROR_MEMORY, "tape: more than %d gradients at a time", TRINE_GRAD_BLOCKS);
+    return NULL;
+}
+
+static trine_grad_block *take_block(trine_pass *p, const trine_value *value)
+{
+    trine_grad_block *block = free_block(p);
+    if (!block) return NULL;
     *block = (trine_grad_block) { .bytes = grad_bytes(value), .n_users = 1 };
     if (pool_take(&p->tape->pool, &block->at, block->bytes, p->arena->measuring)) return block;
     trine_pass_fail(p, TRINE_ERROR_MEMORY, "tape: a gradient of %zu bytes does not fit the pool of %zu (%zu in use)", block->bytes,
@@ -165,11 +170,12 @@ static void drop_block(trine_tape *tape, trine_value *value)
 {
     trine_grad_block *block = value->grad;
     value->grad = NULL;
-    if (block && --block->n_users == 0) pool_give(&tape->pool, block->at, block->bytes);
+    if (block && --block->n_users == 0 && block->bytes) pool_give(&tape->pool, block->at, block->bytes);
 }
 
 static float *block_data(const trine_pass *p, const trine_grad_block *block)
 {
+    if (!block->bytes) return block->lent;
     return p->arena->measuring || !p->tape->pool.memory ? NULL : (float *)(void *)(p->tape->pool.memory + block->at);
 }
 
@@ -211,6 +217,48 @@ void trine_grad_share(trine_pass *p, trine_mat x, const trine_value *y)
     if (!p->failed) trine_add_in_place(p, g, trine_grad_of(p, y));
 }
 
+static void copy_rows(trine_pass *p, trine_mat to, trine_mat from)
+{
+    if (trine_pass_computes(p)) memcpy(to.data, from.data, (size_t)to.rows * (size_t)to.cols * sizeof *to.data);
+}
+
+trine_mat trine_grad_move(trine_pass *p, trine_mat x, trine_value *made, bool *apart)
+{
+    trine_value *value = x.value;
+    *apart = value && value->grad;
+    if (!value || p->failed || !trine_has_grad(made)) return (trine_mat) { 0 };
+    if (*apart) {
+        trine_mat copy = trine_mat_new(p, made->rows, made->cols);
+        copy_rows(p, copy, trine_grad_of(p, made));
+        return copy;
+    }
+    if (made->grad->n_users == 1) {
+        value->grad = made->grad;
+        made->grad = NULL;
+        return trine_grad_of(p, value);
+    }
+    value->grad = take_block(p, value);
+    if (p->failed) return (trine_mat) { 0 };
+    copy_rows(p, trine_grad_of(p, value), trine_grad_of(p, made));
+    return trine_grad_of(p, value);
+}
+
+void trine_grad_moved(trine_pass *p, trine_mat x, trine_mat changed, bool apart)
+{
+    bool fresh;
+    if (!apart || p->failed) return;
+    trine_mat g = trine_grad_for(p, x, &fresh);
+    if (!p->failed) trine_add_in_place(p, g, changed);
+}
+
+void trine_grad_lend(trine_pass *p, trine_mat x)
+{
+    trine_grad_block *block = x.value && !x.value->grad && !p->failed ? free_block(p) : NULL;
+    if (!block) return;
+    *block = (trine_grad_block) { .lent = x.data, .n_users = 1 };
+    x.value->grad = block;
+}
+
 /* ---------------------------------------------------------------------------------------------------------- the walk */
 
 static void walk(trine_pass *p)
@@ -246,7 +294,7 @@ typedef struct layer_op {
 static trine_mat copy_of(trine_pass *p, trine_mat x)
 {
     trine_mat y = trine_mat_new(p, x.rows, x.cols);
-    if (trine_pass_computes(p)) memcpy(y.data, x.data, (size_t)x.rows * (size_t)x.cols * sizeof *x.data);
+    copy_rows(p, y, x);
     return y;
 }
 

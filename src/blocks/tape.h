@@ -22,6 +22,7 @@
 /* Memory of a gradient: a piece of the pool, shared by values whose gradients are the same numbers (x and y of x + y). */
 typedef struct trine_grad_block {
     size_t at, bytes; /* in the pool */
+    float *lent;      /* the memory, where it is not the pool's */
     int n_users;
 } trine_grad_block;
 
@@ -124,6 +125,12 @@ static inline bool trine_is_parameter(const trine_pass *p, const void *data)
     const uintptr_t at = (uintptr_t)data, first = (uintptr_t)p->tape->values;
     return data && at >= first && at < first + p->tape->n_values * sizeof(float);
 }
+/* For an operation that is undone element by element, in place: memory that holds the gradient of `made`. It is x's gradient already, or
+ * `apart` from it: trine_grad_moved adds what has become of it, and frees it. rows 0 when x's gradient is not wanted. */
+trine_mat trine_grad_move(trine_pass *p, trine_mat x, trine_value *made, bool *apart);
+void trine_grad_moved(trine_pass *p, trine_mat x, trine_mat changed, bool apart);
+/* The memory of x, whose content nobody needs any more, becomes that of its gradient, which nobody has added to. */
+void trine_grad_lend(trine_pass *p, trine_mat x);
 /* The gradient of parameters at `data`, to be added to; NULL when they are frozen. */
 static inline float *trine_parameter_grad(const trine_pass *p, const void *data)
 {
@@ -133,6 +140,10 @@ static inline float *trine_parameter_grad(const trine_pass *p, const void *data)
 }
 /* Whether parameters at `data` learn. */
 static inline bool trine_learns(const trine_pass *p, const void *data) { return trine_parameter_grad(p, data) != NULL; }
+
+/* Whether elements are dropped, and dropping those of a draw: tape->n_draws++ is its stream. */
+bool trine_drops(const trine_pass *p);
+void trine_drop_in_place(trine_pass *p, trine_mat x, uint32_t stream);
 
 /* Walks all ops noted, from the last; gradients of values that ops have seeded flow to parameters. */
 void trine_backward(trine_pass *p);

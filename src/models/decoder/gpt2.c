@@ -140,11 +140,11 @@ static trine_mat layer(trine_pass *p, const void *weights, int n, trine_mat x)
     trine_mat qkv[3];
     trine_linears(p, qkv, h, (const trine_weight *[]) { &b->q, &b->k, &b->v }, 3);
     h = trine_self_attention(p, qkv[0], qkv[1], qkv[2], &self);
-    x = trine_add(p, x, trine_linear(p, h, &b->o));
+    x = trine_add(p, x, trine_dropout(p, trine_linear(p, h, &b->o)));
     trine_pass_release(p, mark);
 
     h = trine_layer_norm(p, x, b->ffn_norm.weight, b->ffn_norm.bias, w->eps);
-    x = trine_add(p, x, trine_feed_forward(p, h, &b->ffn));
+    x = trine_add(p, x, trine_dropout(p, trine_feed_forward(p, h, &b->ffn)));
     trine_pass_release(p, mark);
     return x;
 }
@@ -167,7 +167,7 @@ static trine_mat decode(const trine_model *m, trine_pass *p)
 {
     const gpt2_model *w = m->weights;
     trine_mat x = trine_embedding(p, &w->words, NULL);
-    x = trine_add_positions(p, x, &w->positions, 0);
+    x = trine_dropout(p, trine_add_positions(p, x, &w->positions, 0));
     for (int n = 0; n < m->info.n_layers; n++) {
         look(m, p, n, x);
         x = trine_layer(p, layer, w, n, x);

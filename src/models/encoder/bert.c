@@ -195,7 +195,7 @@ static trine_mat embed(trine_pass *p, const bert_model *w)
         x = trine_add(p, x, trine_embedding(p, &w->types, types));
     }
     x = w->pad < 0 ? trine_add_positions(p, x, &w->positions, 0) : add_counted_positions(p, w, x);
-    x = trine_layer_norm_over(p, x, w->embedding_norm.weight, w->embedding_norm.bias, w->eps);
+    x = trine_dropout(p, trine_layer_norm_over(p, x, w->embedding_norm.weight, w->embedding_norm.bias, w->eps));
     trine_pass_release(p, mark);
     return x;
 }
@@ -215,11 +215,12 @@ static trine_mat layer(trine_pass *p, const void *weights, int n, trine_mat x)
     trine_mat qkv[3];
     trine_linears(p, qkv, x, (const trine_weight *[]) { &b->q, &b->k, &b->v }, 3);
     trine_mat h = trine_self_attention(p, qkv[0], qkv[1], qkv[2], &self);
-    x = trine_add(p, x, trine_linear(p, h, &b->o));
+    h = trine_linear(p, h, &b->o);
+    x = trine_add(p, x, w->keeps_attention ? h : trine_dropout(p, h));
     x = trine_layer_norm_over(p, x, b->attention_norm.weight, b->attention_norm.bias, w->eps);
     trine_pass_release(p, mark);
 
-    x = trine_add(p, x, trine_feed_forward(p, x, &b->ffn));
+    x = trine_add(p, x, trine_dropout(p, trine_feed_forward(p, x, &b->ffn)));
     x = trine_layer_norm_over(p, x, b->ffn_norm.weight, b->ffn_norm.bias, w->eps);
     trine_pass_release(p, mark);
     return x;
@@ -245,11 +246,13 @@ trine_mat trine_bert_head(const trine_model *m, trine_pass *p, trine_mat states)
     trine_mat x = m->info.head == TRINE_HEAD_LABELS ? trine_first_rows(p, states)
                                                     : trine_take_rows(p, states, p->batch->out_rows, p->batch->n_out);
     if (m->info.head == TRINE_HEAD_NONE) return x;
+    if (head->drops) x = trine_dropout(p, x);
     if (head->dense.data) {
         x = trine_linear(p, x, &head->dense);
         x = trine_activate(p, x, head->activation);
     }
     if (head->norm.weight) x = trine_layer_norm_over(p, x, head->norm.weight, head->norm.bias, w->eps);
+    if (m->info.head != TRINE_HEAD_MLM) x = trine_dropout(p, x);
     return trine_logits(p, x, &head->out, 1);
 }
 

@@ -21,13 +21,15 @@ typedef struct bert_head {
     trine_weight dense; /* data NULL: none */
     trine_activation activation;
     bert_norm norm; /* weight NULL: none */
+    bool drops;     /* training drops elements of what dense takes, beside those of what out takes (RoBERTa, labels) */
     trine_weight out;
 } bert_head;
 
 typedef struct bert_model {
     int n_heads, d_head;
     float eps;
-    int pad; /* RoBERTa counts positions from pad + 1 and skips pad tokens; -1: positions are 0, 1, 2... */
+    bool keeps_attention; /* training does not drop elements of what attention adds (DistilBERT) */
+    int pad;              /* RoBERTa counts positions from pad + 1 and skips pad tokens; -1: positions are 0, 1, 2... */
     trine_weight words, positions, types; /* types.data NULL: none */
     bert_norm embedding_norm;
     bert_layer *layers;

@@ -47,7 +47,7 @@ static bert_model *load_body(trine_loader *l, const char *prefix)
     if (l->status) return NULL;
 
     const int d = info->d_model;
-    *w = (bert_model) { .n_heads = info->n_heads, .d_head = info->d_head, .eps = eps, .pad = -1 };
+    *w = (bert_model) { .n_heads = info->n_heads, .d_head = info->d_head, .eps = eps, .keeps_attention = true, .pad = -1 };
     w->words = trine_load_matrix(l, info->vocab, d, "%sembeddings.word_embeddings.weight", prefix);
     w->positions = trine_load_matrix(l, info->max_tokens, d, "%sembeddings.position_embeddings.weight", prefix);
     w->embedding_norm = trine_bert_load_norm(l, d, "%sembeddings.LayerNorm", prefix);

@@ -60,6 +60,7 @@ static trine_status load(trine_model *m, trine_error *err)
     if (head == TRINE_HEAD_LABELS) {
         w->head.dense = trine_load_linear(l, d, d, TRINE_BIAS_REQUIRED, "classifier.dense");
         w->head.activation = TRINE_TANH;
+        w->head.drops = true;
         w->head.out = trine_load_linear(l, trine_read_n_labels(l), d, TRINE_BIAS_REQUIRED, "classifier.out_proj");
     }
     if (head == TRINE_HEAD_TAGS) w->head.out = trine_load_linear(l, trine_read_n_labels(l), d, TRINE_BIAS_REQUIRED, "classifier");

@@ -69,6 +69,7 @@ static trine_feed_forward_weights load_feed_forward(trine_loader *l, const char 
         .up = load_projection(l, d_ff, d, stack, n, sub, gated ? "DenseReluDense.wi_1" : "DenseReluDense.wi"),
         .down = load_projection(l, d, d_ff, stack, n, sub, "DenseReluDense.wo"),
         .activation = activation,
+        .drops = true,
     };
 }
 
@@ -209,7 +210,7 @@ static trine_mat self_attention(trine_pass *p, const t5_model *w, const t5_layer
     trine_mat qkv[3];
     trine_linears(p, qkv, h, (const trine_weight *[]) { &b->self_q, &b->self_k, &b->self_v }, 3);
     h = trine_self_attention(p, qkv[0], qkv[1], qkv[2], &self);
-    x = trine_add(p, x, trine_linear(p, h, &b->self_o));
+    x = trine_add(p, x, trine_dropout(p, trine_linear(p, h, &b->self_o)));
     trine_pass_release(p, mark);
     return x;
 }
@@ -223,7 +224,7 @@ static trine_mat cross_attention(trine_pass *p, const t5_model *w, const t5_laye
     const size_t mark = trine_pass_mark(p);
     trine_mat h = trine_rms_norm(p, x, b->cross_norm, w->eps);
     h = trine_cross_attention(p, trine_linear(p, h, &b->cross_q), &cross);
-    x = trine_add(p, x, trine_linear(p, h, &b->cross_o));
+    x = trine_add(p, x, trine_dropout(p, trine_linear(p, h, &b->cross_o)));
     trine_pass_release(p, mark);
     return x;
 }
@@ -233,7 +234,7 @@ static trine_mat feed_forward(trine_pass *p, const t5_model *w, const t5_layer *
 {
     const size_t mark = trine_pass_mark(p);
     trine_mat h = trine_rms_norm(p, x, b->ffn_norm, w->eps);
-    x = trine_add(p, x, trine_feed_forward(p, h, &b->ffn));
+    x = trine_add(p, x, trine_dropout(p, trine_feed_forward(p, h, &b->ffn)));
     trine_pass_release(p, mark);
     return x;
 }
@@ -273,12 +274,12 @@ static trine_mat encode(const trine_model *m, trine_pass *p)
         tracer.lens = false;
         p->tracer = &tracer;
     }
-    trine_mat x = trine_embedding(p, &w->words, NULL);
+    trine_mat x = trine_dropout(p, trine_embedding(p, &w->words, NULL));
     for (int n = 0; n < w->encoder.n_layers; n++) {
         look(m, p, &w->encoder, n, x);
         x = trine_layer(p, encoder_layer, w, n, x);
     }
-    x = trine_rms_norm(p, x, w->encoder.final_norm, w->eps);
+    x = trine_dropout(p, trine_rms_norm(p, x, w->encoder.final_norm, w->eps));
     trine_model_look(m, p, w->encoder.n_layers, x, x);
     p->tracer = outer;
     return x;
@@ -301,12 +302,12 @@ static void cross(const trine_model *m, trine_pass *p, trine_mat states)
 static trine_mat decode(const trine_model *m, trine_pass *p)
 {
     const t5_model *w = m->weights;
-    trine_mat x = trine_embedding(p, &w->words, NULL);
+    trine_mat x = trine_dropout(p, trine_embedding(p, &w->words, NULL));
     for (int n = 0; n < w->decoder.n_layers; n++) {
         look(m, p, &w->decoder, n, x);
         x = trine_layer(p, decoder_layer, w, n, x);
     }
-    x = trine_rms_norm(p, x, w->decoder.final_norm, w->eps);
+    x = trine_dropout(p, trine_rms_norm(p, x, w->decoder.final_norm, w->eps));
     trine_model_look(m, p, w->decoder.n_layers, x, x);
     return x;
 }
