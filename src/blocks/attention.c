@@ -45,7 +45,8 @@ static int cut_batch(cut *cuts, int *partial_rows, const trine_attention_job *jo
         const trine_segment *segment = &job->batch->segments[s];
         cut *c = &cuts[s];
         *c = (cut) { n_tasks, ceil_divide(segment->n_rows, task_queries(job)), 1, rows };
-        if (segment->n_rows <= SPLIT_SEGMENT && segment->n_rows <= job->tile_queries && rows + segment->n_rows <= SPLIT_ROWS) {
+        if (!job->lse.cols && segment->n_rows <= SPLIT_SEGMENT && segment->n_rows <= job->tile_queries &&
+            rows + segment->n_rows <= SPLIT_ROWS) {
             const trine_attention_keys keys = trine_attention_keys_of(job, segment);
             int begin, end;
             trine_attention_tiles(&begin, &end, &keys, job->cross ? 0 : segment->pos - keys.base, segment->n_rows);
@@ -132,7 +133,8 @@ static void run_task(void *user, int piece, int thread)
             } else {
                 float *to = out.data + (size_t)(segment->first_row + first + i) * (size_t)out.cols + (size_t)head * d;
                 memcpy(to, from, d * sizeof *to);
-                job->kernels->scale(to, 1.0f / s.sum[r], d);
+                job->kernels->scale(to, job->drops ? trine_attention_drop_scale(job) / s.sum[r] : 1.0f / s.sum[r], d);
+                if (job->lse.cols) trine_row(job->lse, segment->first_row + first + i)[head] = s.max[r] + logf(s.sum[r]);
             }
         }
 }
@@ -238,6 +240,8 @@ static void check(trine_pass *p, const trine_attention_job *job)
                 trine_pass_fail(p, TRINE_ERROR_INTERNAL, "attention: segment %d has no source to attend to", s);
             else
                 cache_fits(p, segment->cross, spec->layer, spec->n_kv_heads, spec->d_head, trine_kv_length(segment->cross));
+        } else if (segment->self && p->tape) {
+            trine_pass_fail(p, TRINE_ERROR_INTERNAL, "attention: segment %d has a cache, which a tape does not keep", s);
         } else if (segment->self) {
             cache_fits(p, segment->self, spec->layer, spec->n_kv_heads, spec->d_head, segment->pos + segment->n_rows);
         }
@@ -270,6 +274,11 @@ static trine_mat attention(trine_pass *p, trine_attention_job *job, const char *
     trine_mat out = trine_mat_new(p, n_rows, job->q.cols);
     check(p, job);
     if (p->failed) return out;
+    if (p->tape) {
+        job->lse = trine_mat_new(p, n_rows, spec->n_heads);
+        job->drops = (uint32_t)lrintf(p->tape->dropout_attention * 65536);
+        if (job->drops) job->drop_key = trine_random_key(p->tape->seed, p->tape->n_draws++);
+    }
     job->group = spec->n_heads / spec->n_kv_heads;
     job->tile_queries = trine_max_int(1, TRINE_QUERY_ROWS / job->group);
     job->many_queries = trine_max_int(1, TRINE_MANY_ROWS / job->group);
@@ -308,6 +317,7 @@ static trine_mat attention(trine_pass *p, trine_attention_job *job, const char *
     if (p->tracer && p->tracer->attention && p->batch->n_segments == 1) trine_attention_trace(p, job, scratch, name);
 done:
     trine_arena_release(p->arena, mark);
+    if (trine_pass_notes(p)) trine_attention_note(p, job, &out);
     return out;
 }
 

@@ -5,6 +5,7 @@
 #ifndef TRINE_BLOCKS_ATTENTION_H
 #define TRINE_BLOCKS_ATTENTION_H
 
+#include "base/counter_random.h"
 #include "blocks/blocks.h"
 #include "blocks/kv_cache.h"
 
@@ -26,7 +27,22 @@ typedef struct trine_attention_job {
     int tile_queries;       /* tokens a tile of queries, in f32 */
     int many_queries;       /* and in bf16 */
     const uint16_t *bucket; /* [max_distance + 1] of the relative bias, by distance; or NULL */
+    /* With a tape: the logarithm of each row's and head's sum of exponentials [n_rows, n_heads], and weights that are dropped. */
+    trine_mat lse;
+    uint32_t drops; /* of 2^16 */
+    uint64_t drop_key;
 } trine_attention_job;
+
+/* Attention's own dropout: weights of a query row and head that are dropped, 16 bits of a number each. Which, follows from the key, the
+ * row of the batch, the head and the key's index alone; the same ones are dropped on the way back. */
+static inline uint64_t trine_attention_drop_key(const trine_attention_job *job, int row, int head)
+{
+    return trine_random_key(job->drop_key, (uint64_t)row * (uint64_t)job->spec->n_heads + (uint64_t)head);
+}
+/* Four weights from that of key k0 (a multiple of four) on: those whose 16 bits are below job->drops are dropped. */
+static inline uint64_t trine_attention_drop_bits(uint64_t key, int k0) { return trine_random_at(key, (uint64_t)k0 / 4); }
+/* What the weights that stay are multiplied by. */
+static inline float trine_attention_drop_scale(const trine_attention_job *job) { return 65536.0f / (float)(65536 - job->drops); }
 
 /* The keys one segment sees, by index: key j has position base + j. */
 typedef struct trine_attention_keys {
@@ -39,6 +55,8 @@ typedef struct trine_attention_keys {
 } trine_attention_keys;
 
 trine_attention_keys trine_attention_keys_of(const trine_attention_job *job, const trine_segment *segment);
+/* Keys [*low, *high) that a query at index t sees beside the prefix. */
+void trine_attention_visible(int *low, int *high, const trine_attention_keys *keys, int t);
 
 /* Tiles of keys that some query of [first, first + n) sees: [*begin, *end). */
 void trine_attention_tiles(int *begin, int *end, const trine_attention_keys *keys, int first, int n);
@@ -93,6 +111,9 @@ void trine_attention_many(trine_mat out, const trine_attention_job *job, float *
 /* Gives the tracer the weights of the batch's only segment as "<name>.<layer>" [n_heads, n_queries, n_keys]. The one place
  * where something n x n exists: memory of its own, not the arena's, because no plan should count on it. */
 void trine_attention_trace(trine_pass *p, const trine_attention_job *job, float *scratch, const char *name);
+
+/* Notes the call whose result is `out`: attention_backward.c. */
+void trine_attention_note(trine_pass *p, const trine_attention_job *job, trine_mat *out);
 
 /* bucket[i] for a distance of i, 0 .. max_distance; beyond it the last holds. The side of the key is not in it. */
 void trine_relative_buckets(uint16_t *bucket, const trine_relative_bias *bias);

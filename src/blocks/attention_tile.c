@@ -34,8 +34,7 @@ trine_attention_keys trine_attention_keys_of(const trine_attention_job *job, con
     return keys;
 }
 
-/* Keys [*low, *high) that a query at index t sees beside the prefix. */
-static void visible(int *low, int *high, const trine_attention_keys *keys, int t)
+void trine_attention_visible(int *low, int *high, const trine_attention_keys *keys, int t)
 {
     *low = keys->causal && keys->window && t >= keys->window ? t - keys->window + 1 : 0;
     *high = keys->causal ? trine_min_int(t + 1, keys->n) : keys->n;
@@ -44,8 +43,8 @@ static void visible(int *low, int *high, const trine_attention_keys *keys, int t
 void trine_attention_tiles(int *begin, int *end, const trine_attention_keys *keys, int first, int n)
 {
     int low, high, unused;
-    visible(&low, &unused, keys, first);
-    visible(&unused, &high, keys, first + n - 1);
+    trine_attention_visible(&low, &unused, keys, first);
+    trine_attention_visible(&unused, &high, keys, first + n - 1);
     *begin = keys->prefix > 0 ? 0 : low / PAGE;
     *end = (trine_max_int(high, keys->prefix) + PAGE - 1) / PAGE;
 }
@@ -152,8 +151,8 @@ void trine_attention_bias(float *out, size_t wide, const trine_attention_job *jo
 int trine_attention_last_key(const trine_attention_keys *keys, int first, int last, int k0)
 {
     int low, high, unused;
-    visible(&low, &unused, keys, first);
-    visible(&unused, &high, keys, last);
+    trine_attention_visible(&low, &unused, keys, first);
+    trine_attention_visible(&unused, &high, keys, last);
     high = high > keys->prefix ? high : keys->prefix;
     return k0 + PAGE * TRINE_MANY_PAGES <= low && k0 >= keys->prefix ? k0 : high;
 }
@@ -161,7 +160,7 @@ int trine_attention_last_key(const trine_attention_keys *keys, int first, int la
 bool trine_attention_mask(float *scores, const trine_attention_keys *keys, int t, int k0, int n)
 {
     int low, high;
-    visible(&low, &high, keys, t);
+    trine_attention_visible(&low, &high, keys, t);
     if (low <= k0 && high >= k0 + n) return true;
     bool any = false;
     for (int j = 0; j < n; j++) {
@@ -235,6 +234,22 @@ void trine_attention_soften(const trine_kernels *kernels, const trine_attention_
     }
 }
 
+/* Weights of a tile that are dropped become 0; the sums of exponentials have them. */
+static void drop(const trine_attention_job *job, const trine_attention_scratch *s, const trine_segment *segment, int kv_head,
+                 int first, int rows, int k0, int n)
+{
+    for (int r = 0; r < rows; r++) {
+        float *weights = s->scores + (size_t)r * PAGE;
+        const uint64_t key =
+            trine_attention_drop_key(job, segment->first_row + first + r / job->group, kv_head * job->group + r % job->group);
+        for (int j = 0; j < n; j += 4) {
+            const uint64_t bits = trine_attention_drop_bits(key, k0 + j);
+            for (int i = 0; i < trine_min_int(4, n - j); i++)
+                if ((bits >> (16 * i) & 0xFFFF) < job->drops) weights[j + i] = 0;
+        }
+    }
+}
+
 void trine_attention_tile(const trine_attention_job *job, const trine_attention_scratch *s, const trine_segment *segment,
                           int kv_head, int first, int n, int begin, int end)
 {
@@ -250,6 +265,7 @@ void trine_attention_tile(const trine_attention_job *job, const trine_attention_
         const int n_keys = trine_attention_scores(job, s, &keys, query_index, kv_head, n, tile);
         if (!n_keys) continue;
         trine_attention_soften(kernels, s, rows, d, PAGE, n_keys);
+        if (job->drops) drop(job, s, segment, kv_head, first, rows, tile * PAGE, n_keys);
         size_t stride;
         const float *values = load_values(&stride, job, s, &keys, kv_head, tile, n_keys);
         for (int c = 0; c < (int)d; c += width)
