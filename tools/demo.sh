@@ -37,7 +37,7 @@ screen() { # TITLE WHAT-TO-SEE
     printf '\n-- %s. %s %s\n' "$n" "$1" "$(printf '%*s' $((73 - ${#n} - ${#1})) '' | tr ' ' -)"
     printf '   %s\n\n' "$2"
 }
-say() { # shows a command as one would type it, and runs it
+say() { # shows a command as one would type it, and runs it; in $(...), so that what follows a pipe hides no failure
     line=trine
     for word; do case $word in
         "$encoder" | "$decoder" | "$t5") line="$line $(basename "$word")" ;;
@@ -53,7 +53,8 @@ echo "paradigm is a mask and what was learnt with it. All of it runs on this mac
 
 if [ -n "$encoder" ]; then
     screen "Encoder: every token sees every token" "BERT's kind reads a text whole. MiniLM makes a vector of it."
-    say inspect -q -m "$encoder" | sed '/^by type/,$d'
+    said=$(say inspect -q -m "$encoder") || exit 1
+    printf '%s\n' "$said" | sed '/^by type/,$d'
     screen "Encoder: meaning as an angle" "Texts that mean the same point the same way, whatever their words."
     say embed -q -m "$encoder" --similarity "A cat sits on the mat." "A kitten rests on a rug." \
         "Stocks fell sharply today." "The market lost much of its value."
@@ -63,13 +64,13 @@ fi
 
 if [ -n "$decoder" ]; then
     screen "Decoder: a token sees the past only" "GPT's kind writes on. SmolLM2 (Llama's shape) answers by its chat template."
-    say generate -m "$decoder" --chat --temp 0 -n 80 -c 2048 "What is the capital of France, and what is it known for?" |
-        fold -s -w 78
+    said=$(say generate -m "$decoder" --chat --temp 0 -n 80 -c 2048 "What is the capital of France, and what is it known for?" 2>&1) ||
+        { printf '%s\n' "$said" >&2; exit 1; }
+    printf '%s\n' "$said" | fold -s -w 78
     screen "Decoder: the same past, four futures" "Sampling: the same seed gives the same text, on any number of threads."
     for seed in 1 2 3 4; do
-        printf '   seed %s: ' "$seed"
-        "$trine" generate -q -m "$decoder" -c 512 -n 14 --temp 0.9 --seed "$seed" "The best thing about the sea is" | tr '\n' ' '
-        echo
+        said=$("$trine" generate -q -m "$decoder" -c 512 -n 14 --temp 0.9 --seed "$seed" "The best thing about the sea is") || exit 1
+        printf '   seed %s: %s\n' "$seed" "$(printf '%s' "$said" | tr '\n' ' ')"
     done
 else
     screen "Decoder: no model" "Give one: TRINE_MODELS=DIR make demo, with DIR/SmolLM2-135M-Instruct.gguf in it."
