@@ -447,18 +447,17 @@ bool command_line_parse(arguments *args, const command *cmd, int argc, char **ar
 
 void arguments_clear(arguments *args)
 {
-    free(args->tokens.items);
-    free(args->decoder_tokens.items);
-    free(args->token_types.items);
-    free(args->prefill.items);
-    free(args->decode.items);
-    free(args->encode.items);
-    free(args->depth.items);
-    free(args->batch.items);
-    free(args->beams.items);
-    free(args->cache_types.items);
-    free(args->stop.items);
-    free(args->metrics_shown.items);
+    for (int i = 0; i < trine_n_options; i++) {
+        const option *o = &trine_options[i];
+        void *field = (char *)args + o->offset; /* cleared at once, for two options may set one field */
+        if (o->kind == OPTION_TEXTS) {
+            free(((text_list *)field)->items);
+            *(text_list *)field = (text_list) { 0 };
+        } else if (o->kind == OPTION_IDS || o->kind == OPTION_COUNTS || o->kind == OPTION_TYPES) {
+            free(((id_list *)field)->items);
+            *(id_list *)field = (id_list) { 0 };
+        }
+    }
     free(args->rest.items);
     *args = (arguments) { 0 };
 }
