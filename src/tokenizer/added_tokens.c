@@ -127,6 +127,12 @@ static size_t back_one(const char *text, size_t i)
     return i;
 }
 
+static bool is_space(const trine_added_tokens *a, const char *at)
+{
+    const uint32_t c = trine_utf8_at(at);
+    return trine_is_space(c) || (a->python_spaces && c >= 0x1C && c <= 0x1F);
+}
+
 void trine_added_tokens_split(trine_parts *out, const trine_added_tokens *a, bool normal, bool no_special, const char *text,
                               size_t begin, size_t end)
 {
@@ -151,12 +157,11 @@ void trine_added_tokens_split(trine_parts *out, const trine_added_tokens *a, boo
                 if (!left || !right) continue;
             }
             if (token->lstrip) {
-                while (start > begin && trine_is_space(trine_utf8_at(text + back_one(text, start)))) start = back_one(text, start);
+                while (start > begin && is_space(a, text + back_one(text, start))) start = back_one(text, start);
                 if (start < done) start = done;
             }
             if (token->rstrip)
-                while (stop < end && trine_is_space(trine_utf8_at(text + stop)))
-                    stop += trine_utf8_length((unsigned char)text[stop]);
+                while (stop < end && is_space(a, text + stop)) stop += trine_utf8_length((unsigned char)text[stop]);
             if (done < start) trine_parts_put(out, done, start, -1);
             trine_parts_put(out, start, stop, token->id);
             done = stop;

@@ -24,6 +24,7 @@ typedef struct trine_added_tokens {
     int n, cap;
     trine_trie plain, normal;                 /* values are places in items */
     bool first_plain[256], first_normal[256]; /* bytes with which one begins */
+    bool python_spaces; /* lstrip and rstrip are str.strip of Python, to which U+001C to U+001F are spaces, too: ByT5 */
 } trine_added_tokens;
 
 void trine_added_tokens_clear(trine_added_tokens *a);

@@ -235,6 +235,7 @@ static trine_status from_bytes(trine_tokenizer *t, const trine_neighbors *n, tri
         if (status) return status;
     }
     t->algorithm = TRINE_BYTES;
+    t->added.python_spaces = true; /* the reference is a class in Python */
     trine_status status = TRINE_OK;
     for (json_int_t i = 0; i < 3 + n_extra && !status; i++) {
         char extra[40];

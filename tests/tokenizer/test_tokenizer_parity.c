@@ -195,6 +195,25 @@ static void test_unigram(void **state)
     check("t5/spiece.model", "t5/expected.json");
 }
 
+/* ByT5's class in Python strips with str.strip, to which the separators U+001C to U+001F are spaces; `tokenizers` keeps them. */
+static void test_separators(void **state)
+{
+    (void)state;
+    static const int32_t stripped[] = { 100, 0, 101, 1 };
+    trine_tokenizer *t = open_fixture("byt5");
+    trine_encoding e;
+    trine_error err;
+    assert_int_equal(trine_tokenizer_encode(&e, t,
+                                            "a\x1c \x1f<pad>\x1e\x1d"
+                                            "b",
+                                            0, NULL, &err),
+                     TRINE_OK);
+    assert_int_equal(e.n, 4);
+    assert_memory_equal(e.ids, stripped, sizeof stripped);
+    trine_encoding_clear(&e);
+    trine_tokenizer_close(t);
+}
+
 static void test_bytes(void **state)
 {
     (void)state;
@@ -211,8 +230,9 @@ static void test_bytes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_wordpiece), cmocka_unit_test(test_byte_level),
-                                        cmocka_unit_test(test_sentencepiece_bpe), cmocka_unit_test(test_unigram),
-                                        cmocka_unit_test(test_bytes) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_wordpiece), cmocka_unit_test(test_byte_level), cmocka_unit_test(test_sentencepiece_bpe),
+        cmocka_unit_test(test_unigram),   cmocka_unit_test(test_bytes),      cmocka_unit_test(test_separators)
+    };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
