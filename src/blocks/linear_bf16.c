@@ -1,16 +1,15 @@
 /* linear_bf16.c - x W^T for many rows of x and W in bf16, on processors that multiply bf16: x is rounded to bf16 once for the
  * product and meets W's own bits.
  *
- * As many rows of x as half of the second cache holds pass over all columns of a piece before the next do. A sum runs in the order
- * of depth, however y is cut. */
+ * So many rows of x pass over all columns of a piece before the next do that their slice of depth, and their sums, stay in the second
+ * cache. A sum runs in the order of depth, however y is cut. */
 #include "base/size.h"
 #include "blocks/linear.h"
 
 enum {
-    X_BYTES = 3 << 18, /* of x that meet a piece of W together: 768 KiB */
-    LEAST_ROWS = 128,  /* or so many rows, or else reading W again and again would cost more */
-    PANEL_COLS = 32,   /* rows of W that the kernel makes ready together */
-    MOST_COLS = 512,   /* rows of W in a piece */
+    X_ROWS = 512,    /* of x that meet a piece of W together: a slice of them is 256 KiB */
+    PANEL_COLS = 32, /* rows of W that the kernel makes ready together */
+    MOST_COLS = 128, /* rows of W in a piece: 256 KiB of sums */
 };
 
 static size_t group_bytes(const trine_linear_job *job)
@@ -19,11 +18,7 @@ static size_t group_bytes(const trine_linear_job *job)
 }
 
 /* Rows of x that meet W together. */
-static int rows_at_once(const trine_linear_job *job)
-{
-    const int groups = (int)(X_BYTES / trine_round_up(group_bytes(job), 64));
-    return trine_min_int(trine_max_int(groups * TRINE_BF16_GROUP, LEAST_ROWS), trine_max_int(job->x.rows, 1));
-}
+static int rows_at_once(const trine_linear_job *job) { return trine_min_int(X_ROWS, job->x.rows); }
 
 static size_t shared_bytes(const trine_linear_job *job)
 {
@@ -32,7 +27,7 @@ static size_t shared_bytes(const trine_linear_job *job)
     return trine_mul_size(&n, groups, group_bytes(job)) ? n : SIZE_MAX;
 }
 
-static size_t scratch_floats(const trine_linear_job *job) { return trine_bf16_scratch(rows_at_once(job)); }
+static size_t scratch_floats(const trine_linear_job *job) { return trine_bf16_scratch(rows_at_once(job), MOST_COLS); }
 
 static void prepare(const trine_linear_job *job, int row, int n)
 {

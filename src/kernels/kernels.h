@@ -119,11 +119,14 @@ typedef struct trine_bf16_product {
     const unsigned char *w;
     size_t w_stride;
     const float *bias;
-    float *scratch; /* trine_bf16_scratch(n_rows) floats, at a multiple of 64 bytes */
+    float *scratch; /* trine_bf16_scratch(n_rows, n_cols) floats, at a multiple of 64 bytes */
 } trine_bf16_product;
 typedef void trine_bf16_gemm_fn(const trine_bf16_product *product);
 /* A part of W made ready, and sums that wait for the next part. */
-static inline size_t trine_bf16_scratch(int n_rows) { return 32 * 256 / 2 + 32 * (((size_t)n_rows + 31) / 32 * 32); }
+static inline size_t trine_bf16_scratch(int n_rows, int n_cols)
+{
+    return 32 * 256 / 2 + (((size_t)n_rows + 31) / 32 * 32) * (((size_t)n_cols + 31) / 32 * 32);
+}
 
 /* ---- element types ---- */
 

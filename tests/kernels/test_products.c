@@ -314,7 +314,7 @@ static void run_bf16(random_state *r, const trine_kernels *k, int n_rows, int n_
     const size_t w_stride = 2 * n + (size_t)random_int(r, 0, 5), y_stride = (size_t)(n_cols + random_int(r, 0, 3));
     float *x = take((size_t)n_rows * n * sizeof *x), *bias = take((size_t)n_cols * sizeof *bias);
     uint16_t *packed = aligned_alloc(64, n_groups * group * sizeof *packed);
-    float *scratch = aligned_alloc(64, trine_bf16_scratch(n_rows) * sizeof *scratch);
+    float *scratch = aligned_alloc(64, trine_bf16_scratch(n_rows, n_cols) * sizeof *scratch);
     unsigned char *w = take((size_t)(n_cols - 1) * w_stride + 2 * n + 1), *odd = w + 1; /* ends with its memory */
     guarded y = guard((size_t)(n_rows - 1) * y_stride + (size_t)n_cols, (size_t)random_int(r, 0, 3));
     assert_true(packed && scratch);

@@ -1,12 +1,13 @@
 /* bf16_x86.h - template: the bf16 product but for its innermost loop. For files compiled with AVX512_BF16; before they include
  * it they declare what computes a block of y.
  *
- *     for each 32 columns of y (rows of W), a panel
- *         for each slice of depth, 256 or less
+ *     for each slice of depth, 256 or less: all rows of x have their slice in the second cache
+ *         for each 32 columns of y (rows of W), a panel
  *             the slice of the panel is packed: 16 KiB, in the first cache while all rows of x pass
  *             for each block of rows: y or sums += x times the slice
  *
- * Between slices sums wait in f32, so a sum's order is that of depth from the bias on, however depth is cut.
+ * Between slices sums wait in f32, a panel's together, in the second cache as well: in y, whose rows may lie a power of two apart,
+ * they would push each other out. A sum's order is that of depth from the bias on, however depth is cut.
  *
  * Packing transposes W in units of two elements, 32 bits: a tile of 16 rows by 32 elements becomes 16 lines of 64 bytes. */
 #ifndef TRINE_KERNELS_BF16_X86_H
@@ -32,7 +33,7 @@ static void pack_part_of_tile(unsigned char *out, const unsigned char *in, size_
 typedef struct slice {
     const trine_bf16_product *p;
     unsigned char *panel; /* [n_steps][2][16 pairs][16 columns][2] */
-    float *sums;          /* of the slices before, 32 a row */
+    float *sums;          /* of the slices before, 32 a row, in the panel's place */
     int col, n_cols, step, n_steps, steps;
     const float *bias;         /* 32 of them, zeros where there is none */
     const unsigned char *next; /* where the next slice's rows of W begin */
@@ -76,19 +77,20 @@ static void gemm_by_slices(const trine_bf16_product *p, void all_rows(const slic
 {
     enum { MOST = 256 / TRINE_BF16_STEP, PANEL = 32 };
     float bias[PANEL] __attribute__((aligned(64)));
-    slice s = { .p = p, .panel = (unsigned char *)p->scratch, .sums = p->scratch + PANEL * 256 / 2, .bias = bias };
+    slice s = { .p = p, .panel = (unsigned char *)p->scratch, .bias = bias };
     const int n_blocks = (p->n_rows + 31) / 32;
     s.share = n_blocks ? (32 + n_blocks - 1) / n_blocks : 0;
     s.steps = (p->depth + TRINE_BF16_STEP - 1) / TRINE_BF16_STEP;
     const int n_slices = (s.steps + MOST - 1) / MOST, length = n_slices ? (s.steps + n_slices - 1) / n_slices : 1;
-    for (s.col = 0; s.col < p->n_cols; s.col += PANEL) {
-        s.n_cols = p->n_cols - s.col < PANEL ? p->n_cols - s.col : PANEL;
-        memset(bias, 0, sizeof bias);
-        if (p->bias) memcpy(bias, p->bias + s.col, (size_t)s.n_cols * sizeof *bias);
-        for (s.step = 0; s.step < s.steps; s.step += length) {
-            s.n_steps = s.steps - s.step < length ? s.steps - s.step : length;
-            const bool ends = s.step + s.n_steps == s.steps;
-            s.next = p->w + (size_t)(s.col + (ends ? PANEL : 0)) * p->w_stride + (ends ? 0 : (size_t)(s.step + length) * ROW_BYTES);
+    for (s.step = 0; s.step < s.steps; s.step += length) {
+        s.n_steps = s.steps - s.step < length ? s.steps - s.step : length;
+        s.sums = p->scratch + PANEL * 256 / 2;
+        for (s.col = 0; s.col < p->n_cols; s.col += PANEL, s.sums += (size_t)n_blocks * 32 * PANEL) {
+            s.n_cols = p->n_cols - s.col < PANEL ? p->n_cols - s.col : PANEL;
+            memset(bias, 0, sizeof bias);
+            if (p->bias) memcpy(bias, p->bias + s.col, (size_t)s.n_cols * sizeof *bias);
+            const bool ends = s.col + PANEL >= p->n_cols;
+            s.next = p->w + (ends ? 0 : (size_t)(s.col + PANEL) * p->w_stride) + (size_t)(s.step + (ends ? length : 0)) * ROW_BYTES;
             pack_slice(&s);
             all_rows(&s);
         }

@@ -1,5 +1,5 @@
-/* transpose_avx512.h - 16 x 16 units of 32 bits, in registers. Half of the transposition is done by the loads: a register takes 16
- * bytes of four rows, so that two rounds of shuffles remain of four. */
+/* transpose_avx512.h - 16 x 16 units of 32 bits, in registers. Each row is read once and whole: rows that lie a power of two apart
+ * share a set of the first cache, which holds fewer of them than there are, so a second visit would find them gone. */
 #ifndef TRINE_KERNELS_TRANSPOSE_AVX512_H
 #define TRINE_KERNELS_TRANSPOSE_AVX512_H
 
@@ -11,25 +11,31 @@
 /* Line i of out, 64 bytes, is unit i of 16 rows of in; rows lie in_stride bytes apart, lines out_stride. */
 static inline __attribute__((always_inline)) void transpose_16x16(void *out, size_t out_stride, const void *in, size_t in_stride)
 {
-    __m512i r[16];
-    TRINE_UNROLL_16 for (int i = 0; i < 16; i++)
+    __m512i r[16], s[16];
+    TRINE_UNROLL_16 for (int i = 0; i < 16; i++) r[i] = _mm512_loadu_si512((const unsigned char *)in + (size_t)i * in_stride);
+    TRINE_UNROLL_16 for (int i = 0; i < 16; i += 2)
     {
-        /* The quarter i / 4 of rows i % 4 and those 4, 8 and 12 below it. */
-        const unsigned char *from = (const unsigned char *)in + (size_t)(i % 4) * in_stride + 16 * (i / 4);
-        __m512i v = _mm512_castsi128_si512(_mm_loadu_si128((const void *)from));
-        v = _mm512_mask_broadcast_i32x4(v, 0x00F0, _mm_loadu_si128((const void *)(from + 4 * in_stride)));
-        v = _mm512_mask_broadcast_i32x4(v, 0x0F00, _mm_loadu_si128((const void *)(from + 8 * in_stride)));
-        r[i] = _mm512_mask_broadcast_i32x4(v, 0xF000, _mm_loadu_si128((const void *)(from + 12 * in_stride)));
+        s[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+        s[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
     }
-    TRINE_UNROLL_16 for (int q = 0; q < 16; q += 4)
+    /* Now r[4q + u] has, in its 128-bit part p, unit 4p + u of rows 4q .. 4q + 3. */
+    TRINE_UNROLL_16 for (int i = 0; i < 16; i += 4)
     {
-        const __m512i a = _mm512_unpacklo_epi32(r[q], r[q + 1]), b = _mm512_unpackhi_epi32(r[q], r[q + 1]);
-        const __m512i c = _mm512_unpacklo_epi32(r[q + 2], r[q + 3]), d = _mm512_unpackhi_epi32(r[q + 2], r[q + 3]);
-        unsigned char *to = (unsigned char *)out + (size_t)q * out_stride;
-        _mm512_storeu_si512(to, _mm512_unpacklo_epi64(a, c));
-        _mm512_storeu_si512(to + out_stride, _mm512_unpackhi_epi64(a, c));
-        _mm512_storeu_si512(to + 2 * out_stride, _mm512_unpacklo_epi64(b, d));
-        _mm512_storeu_si512(to + 3 * out_stride, _mm512_unpackhi_epi64(b, d));
+        r[i] = _mm512_unpacklo_epi64(s[i], s[i + 2]);
+        r[i + 1] = _mm512_unpackhi_epi64(s[i], s[i + 2]);
+        r[i + 2] = _mm512_unpacklo_epi64(s[i + 1], s[i + 3]);
+        r[i + 3] = _mm512_unpackhi_epi64(s[i + 1], s[i + 3]);
+    }
+    TRINE_UNROLL_16 for (int u = 0; u < 4; u++)
+    {
+        const __m512i even0 = _mm512_shuffle_i32x4(r[u], r[4 + u], 0x88), odd0 = _mm512_shuffle_i32x4(r[u], r[4 + u], 0xDD);
+        const __m512i even1 = _mm512_shuffle_i32x4(r[8 + u], r[12 + u], 0x88),
+                      odd1 = _mm512_shuffle_i32x4(r[8 + u], r[12 + u], 0xDD);
+        unsigned char *to = (unsigned char *)out + (size_t)u * out_stride;
+        _mm512_storeu_si512(to, _mm512_shuffle_i32x4(even0, even1, 0x88));
+        _mm512_storeu_si512(to + 4 * out_stride, _mm512_shuffle_i32x4(odd0, odd1, 0x88));
+        _mm512_storeu_si512(to + 8 * out_stride, _mm512_shuffle_i32x4(even0, even1, 0xDD));
+        _mm512_storeu_si512(to + 12 * out_stride, _mm512_shuffle_i32x4(odd0, odd1, 0xDD));
     }
 }
 
