@@ -103,10 +103,7 @@ static trine_status number_characters(trine_lattices *l, trine_string_table *num
     trine_status status = trine_train_alphabet(&alphabet, training->words, training->coverage, err);
     if (status) return status;
     bool fine = true;
-    for (int i = 0; i < alphabet.n && fine; i++) {
-        const int32_t at = trine_table_put(numbers, alphabet.items[i].text, alphabet.items[i].n);
-        if ((fine = at >= 0)) numbers->items[at].count = alphabet.items[i].count;
-    }
+    for (int i = 0; i < alphabet.n && fine; i++) fine = trine_table_put(numbers, alphabet.items[i].text, alphabet.items[i].n) >= 0;
     trine_table_clear(&alphabet);
     /* A character without a piece is dearer than any token, so a text that spells a reserved token must have no such character. */
     for (int i = 0; i < training->n_first; i++)
@@ -375,7 +372,7 @@ static void walk(const builder *b, bool writing)
     }
 }
 
-static trine_status list_pieces(builder *b, const trine_string_table *numbers, trine_error *err)
+static trine_status list_pieces(builder *b, trine_error *err)
 {
     trine_lattices *l = b->to;
     const size_t n_pieces = b->n_seeds + (size_t)l->n_characters;
@@ -389,8 +386,10 @@ static trine_status list_pieces(builder *b, const trine_string_table *numbers, t
     for (int c = 0; c < l->n_characters; c++) {
         l->places[c] = b->firsts[c + 1] < b->firsts[c + 2] ? b->suffixes[b->firsts[c + 1]] : 0; /* a token's, not in the texts */
         l->lengths[c] = 1;
-        l->seen[c] = numbers->items[c].count;
+        l->seen[c] = 0;
     }
+    for (size_t i = 0; i < l->n_places; i++)
+        if (l->codes[i]) l->seen[l->codes[i] - 1] += l->counts[b->segment_of[i]];
     for (size_t i = 0; i < b->n_seeds; i++) {
         const size_t piece = i + (size_t)l->n_characters;
         l->places[piece] = b->suffixes[b->seeds[i].left];
@@ -417,7 +416,7 @@ trine_status trine_lattices_open(trine_lattices *out, const trine_training *trai
     if (!status) status = sort_suffixes(&b, err);
     if (!status) status = find_seeds(&b, err);
     if (!status) status = choose_seeds(&b, err);
-    if (!status) status = list_pieces(&b, &numbers, err);
+    if (!status) status = list_pieces(&b, err);
     trine_table_clear(&numbers);
     free(b.suffixes);
     free(b.segment_of);

@@ -235,6 +235,20 @@ static void test_special_tokens_of_the_texts_are_not_trained_on(void **state)
     trine_tokenizer_close(t);
 }
 
+/* The characters that special tokens are spelt with get pieces, be they as rare in the texts as they may. */
+static void test_rare_characters_of_special_tokens(void **state)
+{
+    (void)state;
+    char text[8192] = "";
+    for (int i = 0; i < 200; i++) strcat(text, i == 100 ? "walking/talking/reading </s\n" : "walking talking reading\n");
+    const char *file = temp_write("text.txt", text, strlen(text));
+    const trine_tokenizer_train_options options = { .type = "t5", .vocab = 40, .n_sentinels = -1, .coverage = 0.99, .lines = true };
+    trine_tokenizer *t = train_on(file, &options);
+    assert_int_equal(count_of(t, "a/<>s", 2), 0);
+    assert_true(trained.n_tokens < 700); /* most words are one piece: 3 a line */
+    trine_tokenizer_close(t);
+}
+
 static void test_files_of_every_kind(void **state)
 {
     (void)state;
@@ -426,6 +440,7 @@ int main(void)
                                         TEST(test_digits_stand_alone),
                                         TEST(test_special_tokens_as_chosen),
                                         TEST(test_special_tokens_of_the_texts_are_not_trained_on),
+                                        TEST(test_rare_characters_of_special_tokens),
                                         TEST(test_files_of_every_kind),
                                         TEST(test_held_out_is_measured_as_encoding_does),
                                         TEST(test_what_cannot_be_done_is_refused),
