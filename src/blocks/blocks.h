@@ -18,8 +18,18 @@ typedef struct trine_weight {
     const void *data;
     trine_dtype type;
     int rows, cols;
-    const float *bias; /* [rows] or NULL */
+    const float *bias;             /* [rows] or NULL */
+    const struct trine_lora *lora; /* an adapter beside it, or NULL */
+    int lora_first;                /* its row that belongs to row 0: W may be some rows of what was adapted */
 } trine_weight;
+
+/* A low-rank adapter (Hu et al. 2022): W x becomes W x + scale B A x. a [rank, cols], b [all rows, rank]. */
+typedef struct trine_lora {
+    trine_weight a, b;
+    float scale;
+} trine_lora;
+/* y + scale B A x, where y = W x. Consumes y. For blocks that make y themselves: trine_linear and trine_linears do it. */
+trine_mat trine_adapted(trine_pass *p, trine_mat y, trine_mat x, const trine_weight *w);
 
 /* Vaswani et al. 2017: x W^T + b. */
 trine_mat trine_linear(trine_pass *p, trine_mat x, const trine_weight *w);

@@ -314,7 +314,7 @@ static void note(trine_pass *p, trine_mat *y, trine_mat x, const trine_weight *c
 static void linears(trine_pass *p, trine_mat *y, trine_mat x, const trine_weight *const *w, int n)
 {
     trine_weight weights[TRINE_LINEARS];
-    const trine_weight *of[TRINE_LINEARS];
+    const trine_weight *of[TRINE_LINEARS] = { NULL };
     for (int i = 0; i < n; i++) {
         y[i] = trine_mat_new(p, x.rows, w[i]->rows);
         weights[i] = trine_linear_weight(p, w[i]);
@@ -322,6 +322,8 @@ static void linears(trine_pass *p, trine_mat *y, trine_mat x, const trine_weight
     }
     linears_into(p, y, x, of, n);
     if (trine_pass_notes(p)) note(p, y, x, w, n);
+    for (int i = 0; i < n; i++)
+        if (w[i]->lora) y[i] = trine_adapted(p, y[i], x, w[i]);
 }
 
 trine_mat trine_linear(trine_pass *p, trine_mat x, const trine_weight *w)

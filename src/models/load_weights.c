@@ -355,7 +355,9 @@ trine_weight trine_weight_rows(const trine_weight *w, int first, int n)
                             .type = w->type,
                             .rows = n,
                             .cols = w->cols,
-                            .bias = w->bias ? w->bias + first : NULL };
+                            .bias = w->bias ? w->bias + first : NULL,
+                            .lora = w->lora,
+                            .lora_first = w->lora_first + first };
 }
 
 /* ------------------------------------------------------------------------------------------------------ begin and end */

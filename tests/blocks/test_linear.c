@@ -66,7 +66,7 @@ static weights make_weights(random_state *r, trine_dtype type, int rows, int col
         m.bias = bytes_of((size_t)rows * sizeof(float));
         random_fill(r, m.bias, (size_t)rows, 1);
     }
-    m.w = (trine_weight) { odd, type, rows, cols, m.bias };
+    m.w = (trine_weight) { .data = odd, .type = type, .rows = rows, .cols = cols, .bias = m.bias };
     return m;
 }
 
@@ -361,14 +361,14 @@ static void weights_that_do_not_fit(void **state)
 {
     (void)state;
     float x[8] = { 0 }, y[8], data[8] = { 0 };
-    trine_weight w = { data, TRINE_F32, 2, 3, NULL };
+    trine_weight w = { .data = data, .type = TRINE_F32, .rows = 2, .cols = 3 };
     product t = { .w = &w, .x = x, .y = y, .n_rows = 2, .cols = 4 };
     trine_segment segment;
     const trine_batch batch = one_segment(&segment, 2);
     assert_int_equal(run_failing_pass(&batch, TRINE_CPU_SCALAR, 1, linear_body, &t), TRINE_ERROR_INTERNAL);
-    w = (trine_weight) { data, TRINE_I32, 2, 4, NULL };
+    w = (trine_weight) { .data = data, .type = TRINE_I32, .rows = 2, .cols = 4 };
     assert_int_equal(run_failing_pass(&batch, TRINE_CPU_SCALAR, 1, linear_body, &t), TRINE_ERROR_INTERNAL);
-    w = (trine_weight) { data, TRINE_Q8_0, 2, 4, NULL };
+    w = (trine_weight) { .data = data, .type = TRINE_Q8_0, .rows = 2, .cols = 4 };
     assert_int_equal(run_failing_pass(&batch, TRINE_CPU_SCALAR, 1, linear_body, &t), TRINE_ERROR_INTERNAL);
 }
 

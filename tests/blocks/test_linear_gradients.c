@@ -153,7 +153,7 @@ static void gradients_agree(trine_cpu level, bool bf16, random_state *r)
             const int out = random_int(r, 1, large ? MOST_OUT : 60);
             const size_t size = (size_t)out * (size_t)t.cols;
             trine_weight *w = &t.w[v];
-            *w = (trine_weight) { next, TRINE_F32, out, t.cols, NULL };
+            *w = (trine_weight) { .data = next, .type = TRINE_F32, .rows = out, .cols = t.cols };
             t.plain[v] = floats(size);
             memcpy(t.plain[v], next, size * sizeof(float));
             next += size;

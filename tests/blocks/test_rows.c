@@ -209,7 +209,7 @@ static void failed_pass_is_still(void **state)
     trine_pass_trace(&p, "hidden", 2, x);
     assert_int_equal(calls, 1);
     trine_pass_fail(&p, TRINE_ERROR_INTERNAL, "a later failure");
-    const trine_weight w = { weight, TRINE_F32, 1, COLS, NULL };
+    const trine_weight w = { .data = weight, .type = TRINE_F32, .rows = 1, .cols = COLS };
     const trine_attention_spec spec = { .n_heads = 1, .n_kv_heads = 1, .d_head = COLS, .scale = 1 };
     const size_t used = arena.used;
     assert_null(trine_rms_norm(&p, x, weight, 1).data);

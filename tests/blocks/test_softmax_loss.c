@@ -105,7 +105,9 @@ static void run_one(random_state *r, trine_cpu level, int rows, int d, int vocab
     l.grads = zeros(l.n, sizeof *l.grads);
     if (bf16) l.bf16 = zeros(l.n, sizeof *l.bf16);
     random_fill(r, l.values, l.n, size / sqrtf((float)d));
-    t.w = (trine_weight) { l.values, TRINE_F32, vocab, d, random_int(r, 0, 1) ? l.values + n : NULL };
+    t.w = (trine_weight) {
+        .data = l.values, .type = TRINE_F32, .rows = vocab, .cols = d, .bias = random_int(r, 0, 1) ? l.values + n : NULL
+    };
     t.x = zeros((size_t)(rows * d), sizeof *t.x);
     t.dx = zeros((size_t)(rows * d), sizeof *t.dx);
     t.labels = zeros((size_t)rows, sizeof *t.labels);
