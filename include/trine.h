@@ -228,6 +228,11 @@ typedef struct trine_rope_scaling {
 /* trine_model_open with `rope` for a model of rotary positions; NULL: as the model says. */
 TRINE_API trine_status trine_model_open_scaled(trine_model **out, const char *path, const trine_model_options *options,
                                                const trine_rope_scaling *rope, trine_error *err);
+/* trine_model_open_scaled with a low-rank adapter (Hu et al. 2022) beside the weights: a directory in PEFT's layout, adapter_config.json
+ * with adapter_model.safetensors. `adapter` NULL: none. ERROR_FORMAT when it is of another model. */
+TRINE_API trine_status trine_model_open_adapted(trine_model **out, const char *path, const char *adapter,
+                                                const trine_model_options *options, const trine_rope_scaling *rope,
+                                                trine_error *err);
 /* Closes the model; its sessions must be closed before. */
 TRINE_API void trine_model_close(trine_model *model);
 
@@ -638,6 +643,11 @@ typedef struct trine_convert_result {
 /* Writes the model at `in` with its tokenizer and configuration to `out`; whole or not at all. */
 TRINE_API trine_status trine_convert(trine_convert_result *result, const char *out, const char *in,
                                      const trine_convert_options *options, trine_error *err);
+
+/* Writes the model at `in`, a directory, with the adapter of directory `adapter` added into its weights: a directory that needs it no
+ * more. options->type f32, f16 or bf16; 0: that of most of the model's weights, where it is one of these. */
+TRINE_API trine_status trine_merge_adapter(trine_convert_result *result, const char *out, const char *in, const char *adapter,
+                                           const trine_convert_options *options, trine_error *err);
 
 /* ------------------------------------------------------------------------------------------- training a tokenizer */
 

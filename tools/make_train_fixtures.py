@@ -3,8 +3,9 @@
 
     python tools/make_train_fixtures.py declared    names and shapes that save_pretrained writes, class by class
     python tools/make_train_fixtures.py adamw       steps of torch.optim.AdamW
+    python tools/make_train_fixtures.py lora        adapters as PEFT saves them, over tests/fixtures/models
 
-Without an argument: all of them. Needs torch, transformers.
+Without an argument: all of them. Needs torch, transformers, peft.
 """
 import json
 import os
@@ -145,10 +146,46 @@ def adamw():
         json.dump(steps, f)
 
 
+def lora():
+    import peft
+    models = os.path.join(os.path.dirname(OUT), "models")
+    ids = [3, 9, 4, 7, 5]
+    cases = [
+        ("lora-bert-classify", "bert-classify", T.AutoModelForSequenceClassification, "SEQ_CLS",
+         ["query", "value", "attention.output.dense", "intermediate.dense"], {}),
+        ("lora-gpt2", "gpt2", T.AutoModelForCausalLM, "CAUSAL_LM", ["c_attn", "c_proj", "c_fc"], {"fan_in_fan_out": True}),
+        ("lora-llama3", "llama3", T.AutoModelForCausalLM, "CAUSAL_LM", ["q_proj", "v_proj", "down_proj"], {"use_rslora": True}),
+        ("lora-t5", "t5-v1.1", T.AutoModelForSeq2SeqLM, "SEQ_2_SEQ_LM", ["q", "v", "wo"], {}),
+    ]
+    for name, base, cls, task, targets, more in cases:
+        model = cls.from_pretrained(os.path.join(models, base), dtype=torch.float32)
+        model = peft.get_peft_model(model, peft.LoraConfig(r=2, lora_alpha=3, task_type=task, target_modules=targets, **more))
+        with torch.no_grad():
+            for parameter in model.parameters():
+                if parameter.requires_grad:
+                    parameter.copy_(torch.randn_like(parameter) * 0.2)
+        model.eval()
+        x = torch.tensor([ids])
+        with torch.no_grad():
+            logits = (model(input_ids=x, decoder_input_ids=x) if task == "SEQ_2_SEQ_LM" else model(input_ids=x)).logits
+        out = os.path.join(OUT, name)
+        model.save_pretrained(out)
+        os.remove(os.path.join(out, "README.md"))
+        path = os.path.join(out, "adapter_config.json")  # no path of a machine
+        with open(path) as f:
+            config = json.load(f)
+        config["base_model_name_or_path"] = base
+        config["target_modules"] = sorted(config["target_modules"])
+        with open(path, "w") as f:
+            json.dump(config, f, indent=2)
+        with open(os.path.join(out, "expected.json"), "w") as f:
+            json.dump({"base": base, "ids": ids, "logits": [float(v) for v in logits.flatten()]}, f)
+
+
 def main():
     os.makedirs(OUT, exist_ok=True)
     torch.manual_seed(20260715)
-    makers = {"declared": declared, "adamw": adamw}
+    makers = {"declared": declared, "adamw": adamw, "lora": lora}
     for name in sys.argv[1:] or makers:
         makers[name]()
 

@@ -76,7 +76,7 @@ typedef struct mask_value {
 /* Everything a command line can say; options.c says by offset which option sets which field. */
 typedef struct arguments {
     bool help, quiet, json;
-    const char *model, *cpu;
+    const char *model, *adapter, *cpu;
     int ctx, threads;
     int rope_scaling; /* index into its choices */
     float rope_scale;

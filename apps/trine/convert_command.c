@@ -18,7 +18,8 @@ int convert_main(run *r)
         .user = r,
     };
     progress_begin(r, "writing");
-    trine_status status = trine_convert(&result, a->out, a->model, &options, &err);
+    trine_status status = a->adapter ? trine_merge_adapter(&result, a->out, a->model, a->adapter, &options, &err)
+                                     : trine_convert(&result, a->out, a->model, &options, &err);
     progress_end(r);
     if (status) return fail_status(r, status, &err);
     if (a->json) {

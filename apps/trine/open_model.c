@@ -105,7 +105,7 @@ int open_model(run *r)
     } else if (GIVEN(a, rope_scaling)) {
         return fail_usage(r, "--rope-scaling says how; --rope-scale X says by how much");
     }
-    trine_status status = trine_model_open_scaled(&r->model, a->model, &options, rope.kind ? &rope : NULL, &err);
+    trine_status status = trine_model_open_adapted(&r->model, a->model, a->adapter, &options, rope.kind ? &rope : NULL, &err);
     if (status) return fail_status(r, status, &err);
     r->info = trine_model_get_info(r->model);
     r->tokenizer = trine_model_get_tokenizer(r->model);

@@ -240,6 +240,10 @@ const option trine_options[] = {
       .more = "The directory holds config.json, *.safetensors and the tokenizer's files. For tokenize and detokenize a tokenizer "
               "alone is "
               "enough: its directory, or one file such as tokenizer.json, vocab.txt or spiece.model." },
+    { "adapter", .argument = "DIR", .kind = OPTION_TEXT, .group = GROUP_MODEL, .commands = RUNNERS | CMD_CONVERT, .offset = FIELD(adapter),
+      .help = "a low-rank adapter beside the model's weights, in PEFT's layout",
+      .more = "What finetune --lora and PEFT write: adapter_config.json with adapter_model.safetensors. MODEL is the one it was trained "
+              "on. convert adds it into the weights." },
     { "ctx-size", 'c', .argument = "N", .kind = OPTION_INT, .group = GROUP_MODEL, .min = 0, .max = 16777216, .commands = RUNNERS | CMD_QUANTIZE,
       .offset = FIELD(ctx), .help = "tokens of context; 0: what the model takes and memory allows (default: 0)" },
     { "cache-type", .argument = "TYPE", .kind = OPTION_TYPE, .group = GROUP_MODEL, .choices = "f32|f16|bf16|q8_0|q4_0",

@@ -10,6 +10,7 @@
 #include "base/size.h"
 #include "base/status.h"
 #include "checkpoint/checkpoint_build.h"
+#include "checkpoint/json_file.h"
 
 /* FNV-1a. */
 static uint64_t hash(const char *name)
@@ -162,6 +163,18 @@ void trine_checkpoint_close(trine_checkpoint *c)
     free(c->restored);
     free(c->declared);
     free(c);
+}
+
+trine_status trine_checkpoint_configure(trine_checkpoint *c, const json_t *config, const char *path, trine_error *err)
+{
+    if (c->gguf)
+        return trine_fail(err, TRINE_ERROR_UNSUPPORTED,
+                          "'%s': an adapter with a head of its own needs a directory: convert it first", path);
+    json_t *copy = trine_json_copy(config);
+    if (!copy) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to open '%s'", path);
+    json_decref(c->config);
+    c->config = copy;
+    return TRINE_OK;
 }
 
 const char *trine_checkpoint_container(const trine_checkpoint *c) { return c->container; }

@@ -119,6 +119,17 @@ static trine_status fill_pooling(trine_model *m, trine_error *err)
     return status ? status : trine_sentence_length_read(&m->embed_tokens, dir, err);
 }
 
+/* Every part of an adapter must have found its weight: half an adapter would be another model. */
+static trine_status check_adapter(const trine_model *m, trine_error *err)
+{
+    for (int i = 0; m->adapter && i < m->adapter->n_modules; i++)
+        if (!m->adapter->modules[i].used)
+            return trine_fail(err, TRINE_ERROR_FORMAT,
+                              "'%s': the adapter has '%s', which this model has not: it is of another model", m->info.path,
+                              m->adapter->modules[i].name);
+    return TRINE_OK;
+}
+
 /* m->checkpoint may be there already. */
 static trine_status open_parts(trine_model *m, const char *path, const trine_model_options *options, trine_error *err)
 {
@@ -128,6 +139,8 @@ static trine_status open_parts(trine_model *m, const char *path, const trine_mod
     trine_kernels_init(&m->kernels, level);
     if (!(m->info.path = strdup(path))) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to open '%s'", path);
     if (!m->checkpoint) status = trine_checkpoint_open(&m->checkpoint, path, err);
+    if (status) return status;
+    if (m->adapter && m->adapter->config) status = trine_checkpoint_configure(m->checkpoint, m->adapter->config, path, err);
     if (status) return status;
     m->family = trine_family_find(trine_checkpoint_config(m->checkpoint), err);
     if (!m->family) {
@@ -139,6 +152,8 @@ static trine_status open_parts(trine_model *m, const char *path, const trine_mod
         m->family = NULL; /* load has freed what it took */
         return trine_fail_in(err, status, "'%s'", path);
     }
+    status = check_adapter(m, err);
+    if (status) return status;
     if (m->rope_scaling && strcmp(m->info.positions, "rotary") != 0)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "'%s': rope_scaling is for rotary positions, and this %s has %s ones", path,
                           m->info.family, m->info.positions);
@@ -149,16 +164,18 @@ static trine_status open_parts(trine_model *m, const char *path, const trine_mod
 }
 
 /* A model of `path`, or of a checkpoint that is open already, which is the model's from here on. */
-static trine_status open_model(trine_model **out, const char *path, trine_checkpoint *c, const trine_model_options *options,
-                               const trine_rope_scaling *rope, trine_error *err)
+static trine_status open_model(trine_model **out, const char *path, trine_checkpoint *c, trine_adapter *adapter,
+                               const trine_model_options *options, const trine_rope_scaling *rope, trine_error *err)
 {
     *out = NULL;
     trine_model *m = calloc(1, sizeof *m);
     if (!m) {
         trine_checkpoint_close(c);
+        trine_adapter_close(adapter);
         return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to open '%s'", path);
     }
     m->checkpoint = c;
+    m->adapter = adapter;
     const trine_model_options none = { 0 };
     if (!options) options = &none;
     m->log = options->log;
@@ -181,15 +198,26 @@ trine_status trine_model_open(trine_model **out, const char *path, const trine_m
 trine_status trine_model_open_scaled(trine_model **out, const char *path, const trine_model_options *options,
                                      const trine_rope_scaling *rope, trine_error *err)
 {
-    if (path && *path) return open_model(out, path, NULL, options, rope, err);
+    if (path && *path) return open_model(out, path, NULL, NULL, options, rope, err);
     *out = NULL;
     return trine_fail(err, TRINE_ERROR_ARGUMENT, "no path of a model was given");
 }
 
-trine_status trine_model_open_checkpoint(trine_model **out, trine_checkpoint *c, const char *path,
+trine_status trine_model_open_adapted(trine_model **out, const char *path, const char *adapter_dir,
+                                      const trine_model_options *options, const trine_rope_scaling *rope, trine_error *err)
+{
+    *out = NULL;
+    if (!adapter_dir || !*adapter_dir) return trine_model_open_scaled(out, path, options, rope, err);
+    if (!path || !*path) return trine_fail(err, TRINE_ERROR_ARGUMENT, "no path of a model was given");
+    trine_adapter *adapter;
+    const trine_status status = trine_adapter_open(&adapter, adapter_dir, err);
+    return status ? status : open_model(out, path, NULL, adapter, options, rope, err);
+}
+
+trine_status trine_model_open_checkpoint(trine_model **out, trine_checkpoint *c, trine_adapter *adapter, const char *path,
                                          const trine_model_options *options, trine_error *err)
 {
-    return open_model(out, path, c, options, NULL, err);
+    return open_model(out, path, c, adapter, options, NULL, err);
 }
 
 void trine_model_close(trine_model *m)
@@ -198,6 +226,7 @@ void trine_model_close(trine_model *m)
     if (m->family && m->family->unload) m->family->unload(m);
     trine_tokenizer_close(m->tokenizer);
     trine_checkpoint_close(m->checkpoint);
+    trine_adapter_close(m->adapter);
     free((void *)(uintptr_t)m->info.path);
     free(m);
 }

@@ -77,12 +77,19 @@ enum { NAME_BYTES = 192 }; /* the longest name of a known family has 80 */
 
 bool trine_load_blank(const trine_loader *l) { return trine_checkpoint_is_blank(l->m->checkpoint); }
 
+/* The checkpoint's tensor, or the one that an adapter has in its place. */
+static const trine_tensor *look_up(const trine_loader *l, const char *name)
+{
+    const trine_tensor *t = l->m->adapter ? trine_adapter_tensor(l->m->adapter, name) : NULL;
+    return t ? t : trine_checkpoint_find(l->m->checkpoint, name);
+}
+
 static bool has(const trine_loader *l, const char *format, va_list args)
 {
     char name[NAME_BYTES];
     if (l->status) return false;
     vsnprintf(name, NAME_BYTES, format, args);
-    return trine_checkpoint_find(l->m->checkpoint, name) != NULL;
+    return look_up(l, name) != NULL;
 }
 
 bool trine_load_has(const trine_loader *l, const char *format, ...)
@@ -110,7 +117,7 @@ bool trine_load_wants(const trine_loader *l, bool written, const char *format, .
 static const trine_tensor *find(trine_loader *l, const char *name, const trine_declaration *d)
 {
     if (l->status) return NULL;
-    if (!trine_load_blank(l)) return trine_checkpoint_find(l->m->checkpoint, name);
+    if (!trine_load_blank(l)) return look_up(l, name);
     if (d->shape[0] < 1 || (d->n_dims > 1 && d->shape[1] < 1)) {
         trine_load_fail(l, TRINE_ERROR_FORMAT, "config.json does not say how large tensor '%s' is", name);
         return NULL;
@@ -241,12 +248,33 @@ static const float *as_f32(trine_loader *l, const trine_tensor *t, const char *n
 
 /* ---------------------------------------------------------------------------------------------------------- by shape */
 
+/* The adapter of a matrix, where there is one. Rows in another order than transformers' would need B's in that order. */
+static void adapt(trine_loader *l, trine_weight *w, const char *name)
+{
+    trine_adapter_module *m = l->m->adapter ? trine_adapter_find(l->m->adapter, name) : NULL;
+    if (!m || l->status) return;
+    const bool paired =
+        trine_read_bool(l, "trine_rope_interleaved", false) && (strstr(name, ".q_proj.") || strstr(name, ".k_proj."));
+    if (m->lora.a.cols != w->cols || m->lora.b.rows != w->rows)
+        trine_load_fail(l, TRINE_ERROR_FORMAT, "the adapter of '%s' is for [%d,%d], but the model's weight is [%d,%d]", name,
+                        m->lora.b.rows, m->lora.a.cols, w->rows, w->cols);
+    else if (paired)
+        trine_load_fail(
+            l, TRINE_ERROR_UNSUPPORTED,
+            "the adapter of '%s' is for rows in transformers' order, and this GGUF file has them in pairs: convert it to "
+            "a directory first",
+            name);
+    m->used = true;
+    w->lora = &m->lora;
+}
+
 static trine_weight matrix(trine_loader *l, int rows, int cols, const char *name)
 {
     const trine_tensor *t = find(l, name, &(trine_declaration) { .n_dims = 2, .shape = { rows, cols } });
     if (!fits(l, t, name, rows, cols)) return (trine_weight) { 0 };
-    const void *data = in_place(l, t);
-    return (trine_weight) { .data = data, .type = t->type, .rows = (int)t->shape[0], .cols = (int)t->shape[1] };
+    trine_weight w = { .data = in_place(l, t), .type = t->type, .rows = (int)t->shape[0], .cols = (int)t->shape[1] };
+    adapt(l, &w, name);
+    return w;
 }
 
 trine_weight trine_load_matrix(trine_loader *l, int rows, int cols, const char *format, ...)
@@ -257,6 +285,13 @@ trine_weight trine_load_matrix(trine_loader *l, int rows, int cols, const char *
     vsnprintf(name, sizeof name, format, args);
     va_end(args);
     return matrix(l, rows, cols, name);
+}
+
+static trine_weight turned(trine_loader *l, const void *data, trine_dtype type, int rows, int cols, const char *name)
+{
+    trine_weight w = { .data = data, .type = type, .rows = rows, .cols = cols };
+    adapt(l, &w, name);
+    return w;
 }
 
 trine_weight trine_load_transposed(trine_loader *l, int rows, int cols, const char *format, ...)
@@ -270,7 +305,7 @@ trine_weight trine_load_transposed(trine_loader *l, int rows, int cols, const ch
     if (!fits(l, t, name, cols, rows)) return (trine_weight) { 0 };
     if (trine_load_blank(l)) { /* its data lies turned already */
         count(l, t, 0);
-        return (trine_weight) { .data = t->data, .type = t->type, .rows = rows, .cols = cols };
+        return turned(l, t->data, t->type, rows, cols, name);
     }
     const trine_dtype_info *type = trine_dtype_get(t->type);
     if (type->block != 1) {
@@ -286,7 +321,7 @@ trine_weight trine_load_transposed(trine_loader *l, int rows, int cols, const ch
         for (size_t c = 0; c < (size_t)cols; c++)
             memcpy(copy + (r * (size_t)cols + c) * size, in + (c * (size_t)rows + r) * size, size);
     count(l, t, t->bytes);
-    return (trine_weight) { .data = copy, .type = t->type, .rows = rows, .cols = cols };
+    return turned(l, copy, t->type, rows, cols, name);
 }
 
 static const float *vector(trine_loader *l, int n, const char *name)
@@ -331,20 +366,30 @@ trine_weight trine_load_linear(trine_loader *l, int rows, int cols, trine_bias b
     return w;
 }
 
+/* An output layer is computed with the loss, by the weight alone. */
+static trine_weight unadapted(trine_loader *l, const trine_weight *embedding, const char *name)
+{
+    const trine_weight w = matrix(l, embedding->rows, embedding->cols, name);
+    if (w.lora)
+        trine_load_fail(l, TRINE_ERROR_UNSUPPORTED, "the adapter has '%s'; supported: linear layers of attention and feed-forward",
+                        name);
+    return w;
+}
+
 trine_weight trine_load_output(trine_loader *l, const trine_weight *embedding, bool tied_when_silent, const char *name)
 {
     if (l->status) return (trine_weight) { 0 };
     if (trine_load_blank(l)) {
         l->m->info.tied = trine_read_bool(l, "tie_word_embeddings", tied_when_silent);
-        return l->m->info.tied ? *embedding : matrix(l, embedding->rows, embedding->cols, name);
+        return l->m->info.tied ? *embedding : unadapted(l, embedding, name);
     }
-    const trine_tensor *t = trine_checkpoint_find(l->m->checkpoint, name);
+    const trine_tensor *t = look_up(l, name);
     size_t bytes = 0;
     trine_dtype_bytes(&bytes, embedding->type, (size_t)embedding->rows * (size_t)embedding->cols);
     l->m->info.tied = !t || t->data == embedding->data ||
                       (trine_read_bool(l, "tie_word_embeddings", false) && t->type == embedding->type && t->bytes == bytes &&
                        !memcmp(t->data, embedding->data, bytes));
-    return l->m->info.tied ? *embedding : matrix(l, embedding->rows, embedding->cols, name);
+    return l->m->info.tied ? *embedding : unadapted(l, embedding, name);
 }
 
 trine_weight trine_weight_rows(const trine_weight *w, int first, int n)

@@ -7,6 +7,7 @@
 #include "blocks/blocks.h"
 #include "blocks/kv_cache.h"
 #include "checkpoint/checkpoint.h"
+#include "models/adapter.h"
 
 /* The papers' parts as functions over a pass. Each returns early when the pass has failed; all work while measuring. */
 typedef struct trine_family {
@@ -32,6 +33,7 @@ struct trine_model {
     trine_model_info info;
     trine_checkpoint *checkpoint; /* owned */
     trine_tokenizer *tokenizer;   /* owned, or NULL */
+    trine_adapter *adapter;       /* owned, or NULL: beside the weights that it names */
     trine_kernels kernels;        /* of the chosen CPU level */
     void *weights;                /* the family's own struct */
     trine_kv_shape self_shape;    /* of the decoder's cache (type is the session's choice); n_layers 0: no cache */

@@ -91,6 +91,12 @@ void trine_initialise(float *values, const trine_param *t, const json_t *config,
         for (size_t i = 0; i < t->n; i++) values[i] = fill;
         return;
     }
+    if (strstr(t->name, ".lora_")) { /* as PEFT: A uniform by its fan in, B zero, so that an adapter begins as nothing */
+        const double bound = ends_with(t->name, ".lora_A.weight") ? 1 / sqrt((double)t->shape[1]) : 0;
+        const uint64_t key = trine_random_key(seed, stream_of(t->name));
+        for (size_t i = 0; i < t->n; i++) values[i] = (float)(bound * (2 * trine_random_unit(key, i) - 1));
+        return;
+    }
     fill_normal(values, t->n, scale_of(t->name, config), trine_random_key(seed, stream_of(t->name)));
     const int64_t pad = padding_row(t->name, config);
     if (pad >= 0 && pad < t->shape[0]) memset(values + pad * t->shape[1], 0, (size_t)t->shape[1] * sizeof *values);

@@ -5,11 +5,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/buffer.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "checkpoint/blank_checkpoint.h"
 #include "checkpoint/json_file.h"
 #include "load/model_open.h"
+#include "train/params_lora.h"
 #include "train/params_take.h"
 
 enum { TENSOR_FLOATS = 16, HUGE_PAGE = 2 << 20 };
@@ -41,27 +43,52 @@ static trine_status take_arrays(trine_params *p, const trine_params_options *o, 
 /* Biases are those by name too: T5's table of relative positions is added to scores. */
 static bool decays(const char *name, const trine_declaration *d) { return d->n_dims > 1 && !d->unused && !strstr(name, "bias"); }
 
-/* The table, from what the family declared; names are the checkpoint's. */
-static trine_status lay_out(trine_params *p, trine_checkpoint *c, trine_error *err)
+/* One tensor of the table. */
+static trine_status add(trine_params *p, const char *end, const char *name, const trine_declaration *d, trine_error *err)
 {
-    p->n_tensors = trine_checkpoint_n_tensors(c);
-    p->tensors = calloc((size_t)p->n_tensors + 1, sizeof *p->tensors);
-    if (!p->tensors) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory for a table of %d tensors", p->n_tensors);
-    for (int i = 0; i < p->n_tensors; i++) {
-        const trine_declaration d = trine_blank_declaration(c, i);
-        trine_param *t = &p->tensors[i];
-        *t = (trine_param) { .name = strdup(trine_checkpoint_tensor(c, i)->name),
-                             .n_dims = d.n_dims,
-                             .shape = { d.shape[0], d.shape[1] },
-                             .turned = d.turned,
-                             .offset = p->n,
-                             .n = (size_t)d.shape[0] * (size_t)d.shape[1] };
-        if (!t->name) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory for a table of %d tensors", p->n_tensors);
-        t->decays = decays(t->name, &d);
-        if (!trine_add_size(&p->n, p->n, trine_round_up(t->n, TENSOR_FLOATS)))
-            return trine_fail(err, TRINE_ERROR_MEMORY, "the model's parameters are more than memory can hold");
+    trine_param *t = &p->tensors[p->n_tensors++];
+    *t = (trine_param) { .n_dims = d->n_dims,
+                         .shape = { d->shape[0], d->n_dims > 1 ? d->shape[1] : 1 },
+                         .turned = d->turned,
+                         .offset = p->n,
+                         .n = (size_t)d->shape[0] * (size_t)(d->n_dims > 1 ? d->shape[1] : 1) };
+    if (*end) {
+        trine_buffer whole = { 0 };
+        trine_buffer_printf(&whole, "%s%.*s%s", TRINE_ADAPTER_PREFIX, (int)(strlen(name) - strlen(".weight")), name, end);
+        t->name = trine_buffer_take(&whole);
+    } else {
+        t->name = strdup(name);
     }
-    return TRINE_OK;
+    if (!t->name) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory for a table of %d tensors", p->n_tensors);
+    t->decays = decays(t->name, d);
+    if (trine_add_size(&p->n, p->n, trine_round_up(t->n, TENSOR_FLOATS))) return TRINE_OK;
+    return trine_fail(err, TRINE_ERROR_MEMORY, "the model's parameters are more than memory can hold");
+}
+
+/* The pair of an adapted weight. */
+static trine_status add_pair(trine_params *p, const char *name, const trine_declaration *d, trine_error *err)
+{
+    const int64_t out = d->shape[d->turned], in = d->shape[!d->turned];
+    const trine_declaration a = { .n_dims = 2, .shape = { p->lora_rank, in } }, b = { .n_dims = 2, .shape = { out, p->lora_rank } };
+    const trine_status status = add(p, ".lora_A.weight", name, &a, err);
+    return status ? status : add(p, ".lora_B.weight", name, &b, err);
+}
+
+/* The table, from what the family declared; names are the checkpoint's. */
+static trine_status lay_out(trine_params *p, const trine_checkpoint *c, const trine_source *s, trine_head head, trine_error *err)
+{
+    const int n = trine_checkpoint_n_tensors(c);
+    p->tensors = calloc(2 * (size_t)n + 1, sizeof *p->tensors);
+    if (!p->tensors) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory for a table of %d tensors", n);
+    trine_status status = TRINE_OK;
+    for (int i = 0; !status && i < n; i++) {
+        const char *name = trine_checkpoint_tensor(c, i)->name;
+        const trine_declaration d = trine_blank_declaration(c, i);
+        const trine_role role = p->lora_rank ? trine_lora_role(p, name, &d, trine_source_find(s, name), head) : TRINE_ROLE_LEARNS;
+        if (role == TRINE_ROLE_LEARNS) status = add(p, "", name, &d, err);
+        if (role == TRINE_ROLE_ADAPTED) status = add_pair(p, name, &d, err);
+    }
+    return status;
 }
 
 static trine_status place(trine_params *p, trine_checkpoint *c, trine_error *err)
@@ -101,22 +128,31 @@ static trine_status open_parts(trine_params *p, trine_model **model, const trine
 {
     trine_source source = { 0 };
     trine_checkpoint *blank = NULL;
+    trine_adapter *adapter = NULL;
     trine_model_info info;
     trine_status status = trine_source_open(&source, o, err);
     if (!status) status = trine_source_config(&p->config, &source, o, err);
     const char *directory = o->tokenizer ? o->tokenizer : source.checkpoint ? trine_checkpoint_directory(source.checkpoint) : NULL;
     if (!status) status = trine_checkpoint_blank(&blank, p->config, directory, err);
     if (!status) status = trine_family_declare(&info, blank, err);
-    if (!status) status = lay_out(p, blank, err);
+    if (!status && o->lora_rank) status = trine_lora_settle(p, o, &info, err);
+    if (!status) status = lay_out(p, blank, &source, info.head, err);
     if (!status) status = take_arrays(p, o, err);
-    if (!status) status = place(p, blank, err);
-    if (!status) status = trine_source_take(p, &source, &info, o, err);
+    if (!status && p->lora_rank) status = trine_lora_place(&adapter, p, blank, &source, info.head, o->checkpoint, err);
+    if (!status && !p->lora_rank) status = place(p, blank, err);
+    if (!status) status = trine_source_take(p, &source, blank, &info, o, err);
     if (!status) status = fill(p, o, err);
     if (!status) {
         const trine_model_options options = { .cpu = o->cpu, .log = o->log, .log_user = o->log_user };
-        status = trine_model_open_checkpoint(model, blank, o->checkpoint ? o->checkpoint : "config.json", &options, err);
-        blank = NULL; /* the model's */
+        status = trine_model_open_checkpoint(model, blank, adapter, o->checkpoint ? o->checkpoint : "config.json", &options, err);
+        blank = NULL; /* the model's, as the adapter is */
+        adapter = NULL;
     }
+    if (p->lora_rank) {
+        p->source = source.checkpoint;
+        source.checkpoint = NULL;
+    }
+    trine_adapter_close(adapter);
     trine_checkpoint_close(blank);
     trine_source_close(&source);
     return status;
@@ -147,6 +183,10 @@ void trine_params_close(trine_params *p)
     free(p->m);
     free(p->v);
     free(p->bf16);
+    for (int i = 0; i < p->n_frozen; i++) free(p->frozen[i]);
+    free(p->frozen);
+    free(p->base);
+    json_decref(p->lora_targets);
     trine_checkpoint_close(p->source);
     json_decref(p->config);
     free(p);

@@ -30,11 +30,19 @@ typedef struct trine_params {
     float *m, *v;   /* [n], or NULL: AdamW's moments */
     uint16_t *bf16; /* [n], or NULL: values rounded */
     int n_tensors;
-    trine_param *tensors;     /* in rising order of offset, without holes but for padding */
-    json_t *config;           /* config.json of the model as it is trained */
-    int n_new;                /* tensors with is_new; 0 when nothing was to be taken */
-    int n_unused;             /* tensors of the source that the model has no use for */
-    trine_checkpoint *source; /* where frozen weights lie; or NULL */
+    trine_param *tensors; /* in rising order of offset, without holes but for padding */
+    json_t *config;       /* config.json of the model as it is trained */
+    int n_new;            /* tensors with is_new; 0 when nothing was to be taken */
+    int n_unused;         /* tensors of the source that the model has no use for */
+    /* Adapters in place of the weights; 0: the weights learn. The table then has base_model.model.MODULE.lora_A.weight and lora_B of
+     * each adapted layer, and whatever learns whole (a new head). */
+    int lora_rank;
+    float lora_alpha;
+    json_t *lora_targets;     /* names, as adapter_config.json has them */
+    char *base;               /* path of the adapted model */
+    trine_checkpoint *source; /* where frozen weights lie */
+    float **frozen;           /* [n_frozen] those that could not stay there */
+    int n_frozen;
 } trine_params;
 
 typedef struct trine_params_options {
@@ -46,6 +54,12 @@ typedef struct trine_params_options {
     trine_head head;
     const char *const *labels; /* [n_labels]; HEAD_LABELS, HEAD_TAGS */
     int n_labels;
+    /* Low-rank adapters of linear layers in place of the weights, which stay in the file as they are. */
+    int lora_rank;                   /* 0: none */
+    float lora_alpha;                /* what they add is scaled by lora_alpha / lora_rank; 0: twice the rank */
+    const char *const *lora_targets; /* [n_lora_targets] ends of modules' names, "query"; NULL: all of attention and feed-forward */
+    int n_lora_targets;
+    const char *adapter;    /* directory of an adapter that is added into the checkpoint's values first (merged), or NULL */
     uint64_t seed;          /* of what is initialised */
     bool grads, adam, bf16; /* which arrays to take beside the values */
     int n_threads;          /* that initialise; 0: one. The values do not depend on it */

@@ -2,6 +2,7 @@
 #include "train/params_save.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,8 +12,9 @@
 #include "load/directory_files.h"
 #include "load/sentence_transformers.h"
 #include "quant/quant.h"
+#include "train/params_lora.h"
 
-enum { CHUNK = 1 << 14 };
+enum { CHUNK = 1 << 14, NAME_BYTES = 256 };
 
 /* Values [first, first + n) of a tensor in the order of a file. */
 static void gather(float *out, const float *values, const trine_param *t, size_t first, size_t n)
@@ -48,19 +50,31 @@ static trine_status write_tensor(trine_writer *w, const float *values, const tri
     return TRINE_OK;
 }
 
+/* The name in the file: what learns whole beside adapters has their prefix there too. */
+static const char *file_name_of(const trine_params *p, const trine_param *t, char out[NAME_BYTES])
+{
+    if (!p->lora_rank || !strncmp(t->name, TRINE_ADAPTER_PREFIX, strlen(TRINE_ADAPTER_PREFIX))) return t->name;
+    snprintf(out, NAME_BYTES, "%s%s", TRINE_ADAPTER_PREFIX, t->name);
+    return out;
+}
+
 static trine_status write_weights(trine_new_directory *d, const trine_params *p, const float *values, trine_dtype type,
                                   trine_error *err)
 {
-    char *header = NULL, *path = trine_path_join(d->temporary, "model.safetensors");
+    char *header = NULL, *path = trine_path_join(d->temporary, p->lora_rank ? "adapter_model.safetensors" : "model.safetensors");
+    char(*names)[NAME_BYTES] = calloc((size_t)p->n_tensors + 1, sizeof *names);
     float *floats = malloc(CHUNK * sizeof *floats), *packed = malloc(CHUNK * sizeof *packed);
     trine_tensor *tensors = calloc((size_t)p->n_tensors + 1, sizeof *tensors);
     size_t header_bytes;
     trine_writer w = { .fd = -1 };
     trine_status status = TRINE_OK;
-    if (!path || !floats || !packed || !tensors) status = trine_fail(err, TRINE_ERROR_MEMORY, "no memory to write '%s'", d->path);
+    if (!path || !floats || !packed || !tensors || !names)
+        status = trine_fail(err, TRINE_ERROR_MEMORY, "no memory to write '%s'", d->path);
     for (int i = 0; !status && i < p->n_tensors; i++) {
         const trine_param *t = &p->tensors[i];
-        tensors[i] = (trine_tensor) { .name = t->name, .type = type, .n_dims = t->n_dims, .shape = { t->shape[0], t->shape[1] } };
+        tensors[i] = (trine_tensor) {
+            .name = file_name_of(p, t, names[i]), .type = type, .n_dims = t->n_dims, .shape = { t->shape[0], t->shape[1] }
+        };
         trine_dtype_bytes(&tensors[i].bytes, type, t->n);
     }
     if (!status) status = trine_safetensors_header(&header, &header_bytes, tensors, p->n_tensors, "{\"format\":\"pt\"}", err);
@@ -78,6 +92,7 @@ static trine_status write_weights(trine_new_directory *d, const trine_params *p,
     }
     free(header);
     free(tensors);
+    free(names);
     free(packed);
     free(floats);
     free(path);
@@ -88,7 +103,7 @@ static trine_status write_config(trine_new_directory *d, const trine_params *p, 
 {
     trine_json_builder config = { .object = trine_json_copy(p->config) };
     if (!config.object) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to write '%s'", d->path);
-    const char *name = type == TRINE_BF16 ? "bfloat16" : "float32";
+    const char *name = type == TRINE_BF16 ? "bfloat16" : type == TRINE_F16 ? "float16" : "float32";
     /* transformers has called it both. */
     trine_json_put(&config, "dtype", json_string(name));
     trine_json_put(&config, "torch_dtype", json_string(name));
@@ -102,14 +117,18 @@ trine_status trine_params_save(const char *dir, const trine_params *p, const tri
     const trine_save_options none = { 0 };
     if (!options) options = &none;
     const trine_dtype type = options->type ? options->type : TRINE_F32;
-    if (type != TRINE_F32 && type != TRINE_BF16)
-        return trine_fail(err, TRINE_ERROR_ARGUMENT, "cannot save a trained model as %s, expected f32 or bf16",
+    if (type != TRINE_F32 && type != TRINE_F16 && type != TRINE_BF16)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "cannot save a trained model as %s, expected f32, f16 or bf16",
                           trine_dtype_name(type) ? trine_dtype_name(type) : "an unknown type");
     const char *tokenizer = options->tokenizer ? options->tokenizer : trine_checkpoint_directory(model->checkpoint);
     trine_new_directory d;
     trine_status status = trine_new_directory_open(&d, dir, options->overwrite, err);
     if (status) return status;
     status = write_config(&d, p, type, err);
+    if (!status && p->lora_rank) {
+        trine_json_builder adapter = trine_lora_config(p, model);
+        status = trine_directory_put_json(&d, "adapter_config.json", &adapter, err);
+    }
     if (!status && tokenizer) status = trine_directory_put_fellows(&d, tokenizer, err);
     if (!status && model->info.paradigm == TRINE_ENCODER && model->info.head == TRINE_HEAD_NONE)
         status = trine_sentence_modules_write(d.temporary, model->info.pooling, model->info.normalize, model->info.d_model, err);

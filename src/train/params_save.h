@@ -1,11 +1,12 @@
-/* params_save.h - trained parameters as a Hugging Face directory: config.json, model.safetensors, the tokenizer's files. */
+/* params_save.h - trained parameters as a Hugging Face directory: config.json, model.safetensors, the tokenizer's files; adapters as
+ * PEFT's, with adapter_config.json and adapter_model.safetensors in place of the weights. */
 #ifndef TRINE_TRAIN_PARAMS_SAVE_H
 #define TRINE_TRAIN_PARAMS_SAVE_H
 
 #include "train/params.h"
 
 typedef struct trine_save_options {
-    trine_dtype type;      /* F32 or BF16; 0: F32 */
+    trine_dtype type;      /* F32, F16 or BF16; 0: F32 */
     const float *values;   /* [params->n] in place of params->values (an average of them); NULL: those */
     const char *tokenizer; /* directory whose tokenizer files are copied; NULL: the model's checkpoint's, where it has one */
     bool overwrite;        /* replace a model's directory that is there */

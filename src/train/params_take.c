@@ -41,6 +41,7 @@ trine_status trine_source_open(trine_source *s, const trine_params_options *o, t
         status = trine_family_declare(&s->info, s->checkpoint, err);
         if (status) status = trine_fail_in(err, status, "'%s'", o->checkpoint);
     }
+    if (!status && o->adapter) status = trine_adapter_open(&s->adapter, o->adapter, err);
     if (status) trine_source_close(s);
     return status;
 }
@@ -48,6 +49,7 @@ trine_status trine_source_open(trine_source *s, const trine_params_options *o, t
 void trine_source_close(trine_source *s)
 {
     trine_checkpoint_close(s->checkpoint);
+    trine_adapter_close(s->adapter);
     *s = (trine_source) { 0 };
 }
 
@@ -82,13 +84,16 @@ static bool has_labels(const json_t *config, const char *const *labels, int n_la
 
 trine_status trine_source_config(json_t **out, const trine_source *s, const trine_params_options *o, trine_error *err)
 {
-    const json_t *config = o->config ? o->config : trine_checkpoint_config(s->checkpoint);
+    const json_t *config = o->config                          ? o->config
+                           : s->adapter && s->adapter->config ? s->adapter->config
+                                                              : trine_checkpoint_config(s->checkpoint);
     if (!json_is_object(config)) return trine_fail(err, TRINE_ERROR_FORMAT, "config.json is not a JSON object");
     *out = NULL;
     trine_status status = TRINE_OK;
     const char *class = json_string_value(json_array_get(json_object_get(config, "architectures"), 0));
     /* A file without the name of its class, or with one that transformers has given up, gets today's. */
-    const bool unnamed = s->checkpoint && !o->config && (!class || ends_with(class, "WithLMHeadModel"));
+    const bool unnamed =
+        s->checkpoint && config == trine_checkpoint_config(s->checkpoint) && (!class || ends_with(class, "WithLMHeadModel"));
     if (o->change_head)
         status = trine_params_config(out, config, o->head, o->labels, o->n_labels, err);
     else if (unnamed && s->info.head != TRINE_HEAD_LABELS && s->info.head != TRINE_HEAD_TAGS)
@@ -98,7 +103,7 @@ trine_status trine_source_config(json_t **out, const trine_source *s, const trin
     if (status) return status;
     trine_json_builder made = { .object = *out };
     const bool outputs = s->info.head == TRINE_HEAD_LM || s->info.head == TRINE_HEAD_MLM;
-    if (s->checkpoint && !o->config && outputs) settle_tying(&made, &s->info);
+    if (s->checkpoint && config == trine_checkpoint_config(s->checkpoint) && outputs) settle_tying(&made, &s->info);
     if (!made.failed) return TRINE_OK;
     json_decref(*out);
     *out = NULL;
@@ -126,9 +131,9 @@ static const trine_tensor *find_spelt(const trine_checkpoint *c, const char *nam
 
 static const trine_tensor *find_prefixed(const trine_checkpoint *c, const char *name)
 {
-    static const char *const prefixes[] = { "bert.", "roberta.", "distilbert.", "transformer.", "model." };
+    const char *const *prefixes = trine_name_prefixes;
     const trine_tensor *t = find_spelt(c, name);
-    for (size_t i = 0; !t && i < sizeof prefixes / sizeof *prefixes; i++) {
+    for (size_t i = 0; !t && prefixes[i]; i++) {
         char whole[NAME_BYTES];
         if (starts_with(name, prefixes[i])) return find_spelt(c, name + strlen(prefixes[i]));
         if (snprintf(whole, sizeof whole, "%s%s", prefixes[i], name) < (int)sizeof whole) t = find_spelt(c, whole);
@@ -154,6 +159,8 @@ static const trine_tensor *find_in(const trine_checkpoint *c, const char *name)
     return find_prefixed(c, name);
 }
 
+const trine_tensor *trine_source_find(const trine_source *s, const char *name) { return find_in(s->checkpoint, name); }
+
 /* What files hold that is no weight, or one that is there already under another name. */
 static bool is_said_twice(const char *name, bool tied)
 {
@@ -174,7 +181,7 @@ static bool is_said_twice(const char *name, bool tied)
 /* ------------------------------------------------------------------------------------------------------------ taking */
 
 /* The values of a tensor that has t's shape, as f32, where they belong. */
-static trine_status copy_values(float *out, const trine_param *t, const trine_tensor *from, const char *path, trine_error *err)
+trine_status trine_source_copy(float *out, const trine_param *t, const trine_tensor *from, const char *path, trine_error *err)
 {
     const trine_dtype_info *type = trine_dtype_get(from->type);
     if (!type || !type->computes || !type->unpack || t->n % (size_t)type->block)
@@ -208,6 +215,46 @@ static bool has_shape(const trine_tensor *from, const trine_param *t)
     return from->n_dims == t->n_dims && from->shape[0] == t->shape[0] && (t->n_dims == 1 || from->shape[1] == t->shape[1]);
 }
 
+trine_status trine_source_check(const trine_tensor *from, const trine_param *t, const char *path, trine_error *err)
+{
+    const trine_dtype_info *type = trine_dtype_get(from->type);
+    if (!has_shape(from, t))
+        return trine_fail(err, TRINE_ERROR_FORMAT,
+                          "'%s': tensor '%s' has shape [%" PRId64 ",%" PRId64 "], expected [%" PRId64 ",%" PRId64 "]", path,
+                          t->name, from->shape[0], from->shape[1], t->shape[0], t->shape[1]);
+    if (type && type->computes && type->unpack) return TRINE_OK;
+    return trine_fail(err, TRINE_ERROR_UNSUPPORTED, "'%s': tensor '%s' has type %s, expected f32, f16 or bf16", path, t->name,
+                      type ? type->name : "unknown");
+}
+
+/* W += scale B A, in the order in which weights compute: [out, in]. */
+static void merge(float *w, const trine_lora *lora)
+{
+    const float *a = lora->a.data, *b = lora->b.data;
+    const size_t cols = (size_t)lora->a.cols, rank = (size_t)lora->a.rows;
+    for (size_t r = 0; r < (size_t)lora->b.rows; r++) {
+        for (size_t k = 0; k < rank; k++) {
+            const float factor = lora->scale * b[r * rank + k];
+            for (size_t c = 0; c < cols; c++) w[r * cols + c] += factor * a[k * cols + c];
+        }
+    }
+}
+
+static trine_status merge_into(trine_params *p, const trine_param *t, const trine_adapter *adapter, const char *path,
+                               trine_error *err)
+{
+    trine_adapter_module *m = adapter ? trine_adapter_find(adapter, t->name) : NULL;
+    if (!m) return TRINE_OK;
+    const int64_t out = t->shape[t->turned], in = t->n_dims > 1 ? t->shape[!t->turned] : 0;
+    if (m->lora.b.rows != out || m->lora.a.cols != in)
+        return trine_fail(err, TRINE_ERROR_FORMAT,
+                          "'%s': the adapter of '%s' is for [%d,%d], but the weight is [%" PRId64 ",%" PRId64 "]", path, t->name,
+                          m->lora.b.rows, m->lora.a.cols, out, in);
+    merge(p->values + t->offset, &m->lora);
+    m->used = true;
+    return TRINE_OK;
+}
+
 /* The layer that gives labels. */
 static bool gives_labels(const char *name) { return starts_with(name, "classifier.") && !starts_with(name, "classifier.dense."); }
 
@@ -226,34 +273,36 @@ static void name_one(trine_buffer *names, int n, const char *name)
     if (n <= NAMES_SAID) trine_buffer_printf(names, "%s%s", n > 1 ? ", " : "", name);
 }
 
-static trine_status take_all(trine_params *p, unsigned char *used, const trine_source *s, const trine_params_options *o,
-                             trine_buffer *names, trine_error *err)
+static trine_status take_all(trine_params *p, const trine_source *s, const trine_params_options *o, trine_buffer *names,
+                             trine_error *err)
 {
     const bool labelled = o->change_head && (o->head == TRINE_HEAD_LABELS || o->head == TRINE_HEAD_TAGS);
     const bool other_labels = labelled && !has_labels(trine_checkpoint_config(s->checkpoint), o->labels, o->n_labels);
     trine_status status = TRINE_OK;
     for (int i = 0; !status && i < p->n_tensors; i++) {
         trine_param *t = &p->tensors[i];
-        const trine_tensor *from = find_in(s->checkpoint, t->name);
+        if (strstr(t->name, ".lora_")) {
+            t->is_new = true;
+            continue;
+        }
+        const trine_tensor *from = s->adapter ? trine_adapter_tensor(s->adapter, t->name) : NULL;
+        if (!from) from = find_in(s->checkpoint, t->name);
         const bool anew = other_labels && gives_labels(t->name);
-        if (from) used[from - trine_checkpoint_tensor(s->checkpoint, 0)] = 1;
         if (!from || anew) {
             t->is_new = true;
             name_one(names, ++p->n_new, t->name);
-        } else if (!has_shape(from, t)) {
-            status = trine_fail(err, TRINE_ERROR_FORMAT,
-                                "'%s': tensor '%s' has shape [%" PRId64 ",%" PRId64 "], expected [%" PRId64 ",%" PRId64 "]",
-                                o->checkpoint, t->name, from->shape[0], from->shape[1], t->shape[0], t->shape[1]);
         } else {
-            status = copy_values(p->values + t->offset, t, from, o->checkpoint, err);
+            status = trine_source_check(from, t, o->checkpoint, err);
+            if (!status) status = trine_source_copy(p->values + t->offset, t, from, o->checkpoint, err);
+            if (!status) status = merge_into(p, t, s->adapter, o->adapter, err);
             trine_checkpoint_forget(s->checkpoint, from);
         }
     }
     return status;
 }
 
-trine_status trine_source_take(trine_params *p, const trine_source *s, const trine_model_info *info, const trine_params_options *o,
-                               trine_error *err)
+trine_status trine_source_take(trine_params *p, const trine_source *s, const trine_checkpoint *blank, const trine_model_info *info,
+                               const trine_params_options *o, trine_error *err)
 {
     if (!s->checkpoint) {
         for (int i = 0; i < p->n_tensors; i++) p->tensors[i].is_new = true;
@@ -263,7 +312,15 @@ trine_status trine_source_take(trine_params *p, const trine_source *s, const tri
     unsigned char *used = calloc((size_t)n + 1, 1);
     if (!used) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory for a table of %d tensors", n);
     trine_buffer fresh = { 0 }, left = { 0 };
-    const trine_status status = take_all(p, used, s, o, &fresh, err);
+    trine_status status = take_all(p, s, o, &fresh, err);
+    for (int i = 0; i < trine_checkpoint_n_tensors(blank); i++) {
+        const trine_tensor *from = find_in(s->checkpoint, trine_checkpoint_tensor(blank, i)->name);
+        if (from) used[from - trine_checkpoint_tensor(s->checkpoint, 0)] = 1;
+    }
+    for (int i = 0; !status && s->adapter && i < s->adapter->n_modules; i++)
+        if (!s->adapter->modules[i].used)
+            status = trine_fail(err, TRINE_ERROR_FORMAT, "'%s' has '%s', which the model '%s' has not: it is of another model",
+                                o->adapter, s->adapter->modules[i].name, o->checkpoint);
     for (int i = 0; !status && i < n; i++) {
         const char *name = trine_checkpoint_tensor(s->checkpoint, i)->name;
         if (!used[i] && !is_said_twice(name, info->tied || info->head == TRINE_HEAD_NONE)) name_one(&left, ++p->n_unused, name);

@@ -7,6 +7,7 @@
 typedef struct trine_source {
     trine_checkpoint *checkpoint; /* NULL: nothing is taken */
     trine_model_info info;        /* of the checkpoint; texts are borrowed from it */
+    trine_adapter *adapter;       /* to be merged, or NULL */
 } trine_source;
 
 /* Opens options->checkpoint when there is one. ERROR_UNSUPPORTED for GGUF: its rows may lie in another order. */
@@ -14,8 +15,14 @@ trine_status trine_source_open(trine_source *s, const trine_params_options *o, t
 void trine_source_close(trine_source *s);
 /* The configuration to train: options' or the source's, for the head that is asked for. */
 trine_status trine_source_config(json_t **out, const trine_source *s, const trine_params_options *o, trine_error *err);
+/* The source's tensor for the model's `name`, whatever prefix or older name it has there; NULL: it has none. */
+const trine_tensor *trine_source_find(const trine_source *s, const char *name);
+/* That it has t's shape and a type that can be a weight. */
+trine_status trine_source_check(const trine_tensor *from, const trine_param *t, const char *path, trine_error *err);
+/* Its values as f32, turned where t is. */
+trine_status trine_source_copy(float *out, const trine_param *t, const trine_tensor *from, const char *path, trine_error *err);
 /* Takes what the source has into p->values and marks the rest as new; without a source everything is new. */
-trine_status trine_source_take(trine_params *p, const trine_source *s, const trine_model_info *info, const trine_params_options *o,
-                               trine_error *err);
+trine_status trine_source_take(trine_params *p, const trine_source *s, const trine_checkpoint *blank, const trine_model_info *info,
+                               const trine_params_options *o, trine_error *err);
 
 #endif
