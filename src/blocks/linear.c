@@ -177,13 +177,20 @@ typedef struct linears_op {
     trine_weight w[TRINE_LINEARS];
 } linears_op;
 
-trine_weight trine_linear_weight(const trine_pass *p, const trine_weight *w)
+/* The copy of W that is rounded to bf16 already, where products are in bf16; or NULL. */
+static const uint16_t *rounded_of(const trine_pass *p, const trine_weight *w)
 {
     const trine_tape *tape = p->tape;
+    if (!tape || !tape->values_bf16 || w->type != TRINE_F32 || !trine_is_parameter(p, w->data)) return NULL;
+    return tape->values_bf16 + ((const float *)w->data - tape->values);
+}
+
+trine_weight trine_linear_weight(const trine_pass *p, const trine_weight *w)
+{
     trine_weight copy = *w;
-    if (!tape || !tape->values_bf16 || w->type != TRINE_F32 || !p->kernels->bf16_gemm || !trine_is_parameter(p, w->data))
-        return copy;
-    copy.data = tape->values_bf16 + ((const float *)w->data - tape->values);
+    const uint16_t *rounded = p->kernels->bf16_gemm ? rounded_of(p, w) : NULL;
+    if (!rounded) return copy;
+    copy.data = rounded;
     copy.type = TRINE_BF16;
     return copy;
 }
@@ -217,8 +224,8 @@ static void add_unpacked(trine_pass *p, trine_mat dx, trine_mat dy, const trine_
     trine_dtype_bytes(&job.row_bytes, w->type, (size_t)w->cols);
     for (; job.first < w->rows && !p->failed; job.first += UNPACK_ROWS) {
         const int n = trine_min_int(UNPACK_ROWS, w->rows - job.first);
-        const trine_matmul_term term = { { dy.data ? dy.data + job.first : NULL, (size_t)w->rows, false },
-                                         { rows.data, (size_t)w->cols, false },
+        const trine_matmul_term term = { { dy.data ? dy.data + job.first : NULL, (size_t)w->rows, false, NULL },
+                                         { rows.data, (size_t)w->cols, false, NULL },
                                          n };
         if (trine_pass_computes(p)) trine_for_rows(p, n, (double)w->cols, unpack_rows, &job);
         trine_matmuls(p,
@@ -259,9 +266,11 @@ void trine_linear_gradients(trine_pass *p, trine_mat dx, bool add, trine_mat x, 
         all[n_all++] = (trine_matmul) { .c = dx.data, .c_stride = (size_t)dx.cols, .m = dx.rows, .n = dx.cols, .add = add };
     for (int i = 0; i < n; i++) {
         float *dw = w[i]->type == TRINE_F32 ? trine_parameter_grad(p, w[i]->data) : NULL, *db = trine_parameter_grad(p, w[i]->bias);
-        const trine_operand by_rows = { dy[i].data, (size_t)dy[i].cols, false }, turned = { dy[i].data, (size_t)dy[i].cols, true };
+        const trine_operand by_rows = { dy[i].data, (size_t)dy[i].cols, false, NULL },
+                            turned = { dy[i].data, (size_t)dy[i].cols, true, NULL };
         if (dx.rows && w[i]->type == TRINE_F32)
-            all[0].terms[all[0].n_terms++] = (trine_matmul_term) { by_rows, { w[i]->data, (size_t)w[i]->cols, false }, w[i]->rows };
+            all[0].terms[all[0].n_terms++] =
+                (trine_matmul_term) { by_rows, { w[i]->data, (size_t)w[i]->cols, false, rounded_of(p, w[i]) }, w[i]->rows };
         if (dw)
             all[n_all++] = (trine_matmul) {
                 .c = dw,
@@ -271,7 +280,7 @@ void trine_linear_gradients(trine_pass *p, trine_mat dx, bool add, trine_mat x, 
                 .n_terms = 1,
                 .add = true,
                 .sums = db,
-                .terms = { { turned, { x.data, (size_t)x.cols, false }, dy[i].rows } },
+                .terms = { { turned, { x.data, (size_t)x.cols, false, NULL }, dy[i].rows } },
             };
         else if (db && trine_pass_computes(p))
             trine_for_rows(p, dy[i].cols, (double)dy[i].rows, add_columns, &(bias_job) { p->kernels, dy[i], db });

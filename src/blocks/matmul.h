@@ -3,6 +3,8 @@
  *     y = x W^T          d x (+)= d y  W          sum over what W makes
  *                        d W  +=  d y^T x         sum over rows of x
  *
+ * In bf16 compute (tape.h), where the processor multiplies bf16, operands are rounded to it as they are laid out; sums are in f32.
+ *
  * A sum runs over slices of depth in order and inside a slice in order, so it does not depend on the number of threads. */
 #ifndef TRINE_BLOCKS_MATMUL_H
 #define TRINE_BLOCKS_MATMUL_H
@@ -14,6 +16,7 @@ typedef struct trine_operand {
     const float *data;
     size_t stride; /* floats from line to line */
     bool turned;
+    const uint16_t *rounded; /* the same in bf16, when it is there; or NULL */
 } trine_operand;
 
 typedef struct trine_matmul_term {

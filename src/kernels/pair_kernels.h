@@ -1,4 +1,5 @@
-/* pair_kernels.h - attention of many queries where the processor multiplies bf16: both products and the softmax between them.
+/* pair_kernels.h - attention of many queries where the processor multiplies bf16: both products and the softmax between them; and the
+ * products of training.
  *
  * Such products take elements by pairs along the sum, in steps of 32. The left side (queries, weights) lies in groups of 16
  * rows, [step][16 rows][32]; the right side (keys, values) in panels of 16 columns, [pair][16 columns][2]. Each is then one tile of
@@ -21,10 +22,15 @@ typedef void trine_pair_gemm_fn(float *y, size_t y_stride, const uint16_t *left,
                                 size_t panel, int n_panels, int n_steps, bool add);
 /* A row as a left side: n elements times `factor` to row `row`, zeros up to whole steps. */
 typedef void trine_pair_left_fn(uint16_t *out, size_t group, int row, const float *x, float factor, size_t n);
+/* The same of columns: in[k * stride + i] as row i < n_rows of a group, k < n, zeros up to whole steps and up to 16 rows. */
+typedef void trine_pair_left_turned_fn(uint16_t *out, const float *in, size_t stride, int n_rows, size_t n);
 /* in[k * stride + j] - less[k] (NULL: as it is) as a right side: k < n_rows, zeros up to `rows` (even); j < n_cols, zeros up to whole
  * panels. */
 typedef void trine_pair_right_fn(uint16_t *out, size_t panel, const float *in, size_t stride, const float *less, int n_rows,
                                  int rows, int n_cols);
+/* The same of what is bf16 already. */
+typedef void trine_pair_right_bf16_fn(uint16_t *out, size_t panel, const uint16_t *in, size_t stride, int n_rows, int rows,
+                                      int n_cols);
 /* The running softmax of n_rows rows of n scores: exp(score - max) as a left side, zeros up to whole steps of 32; sum = sum fade + those.
  * A row's max only follows its largest score when that is more than 8 beyond it: then fade is exp(old max - max), else 1. */
 typedef void trine_pair_soften_fn(uint16_t *out, size_t group, const float *scores, size_t stride, int n_rows, int n, float *max,
@@ -38,7 +44,9 @@ typedef struct trine_pair_kernels {
     trine_pair_around_fn *begin, *end;
     trine_pair_gemm_fn *gemm;
     trine_pair_left_fn *left;
+    trine_pair_left_turned_fn *left_turned;
     trine_pair_right_fn *right;
+    trine_pair_right_bf16_fn *right_bf16;
     trine_pair_soften_fn *soften;
 } trine_pair_kernels;
 

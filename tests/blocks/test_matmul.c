@@ -41,7 +41,7 @@ static side make_side(random_state *r, int rows, int cols, bool turned, int more
     const size_t n = lines ? (lines - 1) * stride + wide : 0;
     side s = { .memory = floats(n) };
     random_fill(r, s.memory, n, 1);
-    s.o = (trine_operand) { s.memory, stride, turned };
+    s.o = (trine_operand) { s.memory, stride, turned, NULL };
     return s;
 }
 

@@ -52,7 +52,9 @@ static void products_agree(void **state)
     (void)state;
     static _Alignas(64) uint16_t left[ROWS * DEEP], right[WIDE * DEEP];
     static _Alignas(64) float y[ROWS * (WIDE + 16)], before[ROWS * (WIDE + 16)];
-    static float x[ROWS][DEEP], w[DEEP][WIDE], less[DEEP];
+    static _Alignas(64) uint16_t other[WIDE * DEEP];
+    static uint16_t bits[WIDE * DEEP];
+    static float x[ROWS][DEEP], w[DEEP][WIDE], less[DEEP], turned[GROUP * DEEP];
     random_state r = random_open("pairs");
     trine_pair_kernels kernels[2];
     const int n = variants(kernels);
@@ -82,6 +84,23 @@ static void products_agree(void **state)
                     assert_int_equal(at_right(right, panel, t, j),
                                      t < (size_t)depth && j < (size_t)cols ? trine_f32_to_bf16(w[t][j]) : 0);
             }
+            /* The same sides from columns, and from what is rounded already, are the same to the bit. */
+            for (int j = 0; j < rows; j += GROUP) {
+                const int n_rows = rows - j < GROUP ? rows - j : GROUP;
+                for (int t = 0; t < depth; t++)
+                    for (int i = 0; i < n_rows; i++) turned[t * n_rows + i] = x[j + i][t] * factor;
+                memset(other, 0xFF, group * sizeof *other);
+                k->left_turned(other, turned, (size_t)n_rows, n_rows, (size_t)depth);
+                for (size_t i = 0; i < GROUP; i++)
+                    for (size_t t = 0; t < (size_t)all; t++)
+                        assert_int_equal(at_left(other, group, i, t),
+                                         i < (size_t)n_rows ? at_left(left + (size_t)(j / GROUP) * group, group, i, t) : 0);
+            }
+            for (int t = 0; t < depth; t++)
+                for (int j = 0; j < cols; j++) bits[t * cols + j] = trine_f32_to_bf16(w[t][j]);
+            memset(other, 0xFF, sizeof other);
+            k->right_bf16(other, panel, bits, (size_t)cols, depth, all, cols);
+            assert_memory_equal(other, right, panel * (size_t)n_panels * sizeof *other);
             const bool add = random_int(&r, 0, 1);
             k->begin();
             k->gemm(y, stride, left, group, rows, right, panel, n_panels, n_steps, add);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernels/pair_kernels.h"
+#include "kernels/x86/transpose_avx512.h"
 
 #define TRINE_UNROLL _Pragma("GCC unroll 16")
 #define TRINE_INLINE static inline __attribute__((always_inline))
@@ -68,11 +69,31 @@ static void left(uint16_t *out, size_t group, int row, const float *x, float fac
     }
 }
 
-static void right(uint16_t *out, size_t panel, const float *in, size_t stride, const float *less, int n_rows, int rows, int n_cols)
+/* Elements 0 and 16, 1 and 17, ... of a vector side by side: pairs. */
+TRINE_INLINE __m512i pairs_of(__m512i two)
 {
-    /* Elements 0 and 16, 1 and 17, ... of a vector side by side: pairs. */
     const __m512i pairs = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4,
                                            19, 3, 18, 2, 17, 1, 16, 0);
+    return _mm512_permutexvar_epi16(pairs, two);
+}
+
+static void left_turned(uint16_t *out, const float *in, size_t stride, int n_rows, size_t n)
+{
+    uint32_t columns[STEP / 2][GROUP] __attribute__((aligned(64)));
+    const __mmask16 rows = first_lanes((size_t)n_rows);
+    for (size_t k = 0; k < n; k += STEP, out += TILE) {
+        for (size_t pair = 0; pair < STEP / 2; pair++) {
+            const size_t at = k + 2 * pair;
+            const __m512 first = at < n ? _mm512_maskz_loadu_ps(rows, in + at * stride) : _mm512_setzero_ps();
+            const __m512 second = at + 1 < n ? _mm512_maskz_loadu_ps(rows, in + (at + 1) * stride) : _mm512_setzero_ps();
+            _mm512_store_si512(columns[pair], pairs_of(two_of(first, second)));
+        }
+        transpose_16x16(out, sizeof *columns, columns, sizeof *columns);
+    }
+}
+
+static void right(uint16_t *out, size_t panel, const float *in, size_t stride, const float *less, int n_rows, int rows, int n_cols)
+{
     for (int k = 0; k < rows; k += 2, out += 2 * COLS) {
         uint16_t *to = out;
         const __m512 less_first = _mm512_set1_ps(less && k < n_rows ? less[k] : 0);
@@ -83,7 +104,21 @@ static void right(uint16_t *out, size_t panel, const float *in, size_t stride, c
             const __mmask16 here = k < n_rows ? lanes : 0, next = k + 1 < n_rows ? lanes : 0;
             const __m512 first = _mm512_maskz_sub_ps(here, _mm512_maskz_loadu_ps(here, at), less_first);
             const __m512 second = _mm512_maskz_sub_ps(next, _mm512_maskz_loadu_ps(next, at + stride), less_second);
-            _mm512_storeu_si512(to, _mm512_permutexvar_epi16(pairs, two_of(first, second)));
+            _mm512_storeu_si512(to, pairs_of(two_of(first, second)));
+        }
+    }
+}
+
+static void right_bf16(uint16_t *out, size_t panel, const uint16_t *in, size_t stride, int n_rows, int rows, int n_cols)
+{
+    for (int k = 0; k < rows; k += 2, out += 2 * COLS) {
+        uint16_t *to = out;
+        for (int j = 0; j < n_cols; j += COLS, to += panel) {
+            const __mmask16 lanes = first_lanes((size_t)(n_cols - j));
+            const uint16_t *at = in + (size_t)k * stride + (size_t)j;
+            const __m256i first = _mm256_maskz_loadu_epi16(k < n_rows ? lanes : 0, at);
+            const __m256i second = _mm256_maskz_loadu_epi16(k + 1 < n_rows ? lanes : 0, at + stride);
+            _mm512_storeu_si512(to, pairs_of(_mm512_inserti64x4(_mm512_castsi256_si512(first), second, 1)));
         }
     }
 }
@@ -147,6 +182,6 @@ static void nothing(void) {}
 
 void trine_pair_kernels_avx512_bf16(trine_pair_kernels *k)
 {
-    *k = (trine_pair_kernels) { nothing, nothing, gemm, left, right, soften };
+    *k = (trine_pair_kernels) { nothing, nothing, gemm, left, left_turned, right, right_bf16, soften };
 }
 #endif
