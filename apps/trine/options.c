@@ -38,14 +38,15 @@ const option trine_options[] = {
       .help = "system message at the head of the conversation" },
     { "template", .argument = "FILE", .kind = OPTION_FILE, .commands = CMD_GENERATE | CMD_CHAT, .offset = FIELD(template_file),
       .help = "chat template (Jinja) to use in place of the model's own" },
-    { "task", .argument = "TASK", .kind = OPTION_CHOICE, .choices = "lm|mlm|classify|tag|translate|summarize", .commands = CMD_EVAL | CMD_QUANTIZE,
-      .offset = FIELD(task), .help = "what to measure (default: what the model's head is for)" },
+    { "task", .argument = "TASK", .kind = OPTION_CHOICE, .choices = "lm|mlm|classify|tag|translate|summarize",
+      .commands = CMD_EVAL | CMD_QUANTIZE, .offset = FIELD(task),
+      .help = "what to measure (default: what the model's head is for)" },
     { "from", .argument = "LANG", .kind = OPTION_TEXT, .commands = CMD_TRANSLATE | CMD_EVAL | CMD_QUANTIZE, .offset = FIELD(from),
       .help = "language of the source: en, de, fr, ... (default: en, with --to)" },
     { "to", .argument = "LANG", .kind = OPTION_TEXT, .commands = CMD_TRANSLATE | CMD_EVAL | CMD_QUANTIZE, .offset = FIELD(to),
       .help = "language of the translation" },
-    { "prefix", .argument = "TEXT", .kind = OPTION_TEXT, .commands = TEXT_TO_TEXT | CMD_EVAL | CMD_QUANTIZE, .offset = FIELD(prefix),
-      .help = "instruction put before the text (default: by task and languages)" },
+    { "prefix", .argument = "TEXT", .kind = OPTION_TEXT, .commands = TEXT_TO_TEXT | CMD_EVAL | CMD_QUANTIZE,
+      .offset = FIELD(prefix), .help = "instruction put before the text (default: by task and languages)" },
     { "whole", .kind = OPTION_FLAG, .commands = CMD_SUMMARIZE, .offset = FIELD(whole),
       .help = "refuse a document longer than the context, do not read it in parts" },
     { "hidden", .kind = OPTION_FLAG, .commands = CMD_TRACE, .offset = FIELD(hidden),
@@ -60,10 +61,12 @@ const option trine_options[] = {
       .help = "column with the text or source (default: found by the header)" },
     { "pair-column", .argument = "COLUMN", .kind = OPTION_TEXT, .commands = CMD_EVAL, .offset = FIELD(pair_column),
       .help = "column with the second text of a pair" },
-    { "reverse", .kind = OPTION_FLAG, .commands = CMD_EVAL | CMD_QUANTIZE, .offset = FIELD(reverse), .help = "the file holds target TAB source" },
-    { "limit", .argument = "N", .kind = OPTION_INT, .min = 1, .max = 2147483647, .commands = CMD_EVAL | CMD_QUANTIZE, .offset = FIELD(limit),
-      .help = "examples at most, from the beginning (default: all)" },
-    { "stride", .argument = "N", .kind = OPTION_INT, .min = -1, .max = 16777216, .commands = CMD_EVAL | CMD_QUANTIZE, .offset = FIELD(stride),
+    { "reverse", .kind = OPTION_FLAG, .commands = CMD_EVAL | CMD_QUANTIZE, .offset = FIELD(reverse),
+      .help = "the file holds target TAB source" },
+    { "limit", .argument = "N", .kind = OPTION_INT, .min = 1, .max = 2147483647, .commands = CMD_EVAL | CMD_QUANTIZE,
+      .offset = FIELD(limit), .help = "examples at most, from the beginning (default: all)" },
+    { "stride", .argument = "N", .kind = OPTION_INT, .min = -1, .max = 16777216, .commands = CMD_EVAL | CMD_QUANTIZE,
+      .offset = FIELD(stride),
       .help = "lm: tokens the window moves by (default: the window, no overlap; -1: as llama.cpp, second halves scored)" },
     { "type", .argument = "TYPE", .kind = OPTION_TYPE, .choices = "f32|f16|bf16", .commands = CMD_CONVERT, .offset = FIELD(type),
       .help = "type of the matrices (default: as they are, where that can be held)" },
@@ -78,9 +81,10 @@ const option trine_options[] = {
               "name. The last that fits counts. TYPE is f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k or q6_k." },
     { "measure", .argument = "FILE", .kind = OPTION_FILE, .commands = CMD_QUANTIZE, .offset = FIELD(measure),
       .help = "measure both models on FILE, and how far the new one's distributions are from the old one's",
-      .more = "As `trine eval` reads and measures it: perplexity of a decoder, masked tokens found by an encoder, BLEU or ROUGE of "
-              "an encoder-decoder (--task). Beside it the mean KL divergence in nats, and how often both hold the same token for the "
-              "likeliest." },
+      .more =
+          "As `trine eval` reads and measures it: perplexity of a decoder, masked tokens found by an encoder, BLEU or ROUGE of "
+          "an encoder-decoder (--task). Beside it the mean KL divergence in nats, and how often both hold the same token for the "
+          "likeliest." },
     { "container", .argument = "KIND", .kind = OPTION_CHOICE, .choices = "gguf|safetensors", .commands = CMD_CONVERT | CMD_QUANTIZE,
       .offset = FIELD(container), .help = "form to write (default: by OUT's name: .gguf, else a directory)" },
     { "shard-size", .argument = "BYTES", .kind = OPTION_BYTES, .min = 1024, .max = 1e15, .commands = CMD_CONVERT | CMD_QUANTIZE,
@@ -109,7 +113,8 @@ const option trine_options[] = {
       .help = "draw the curves into FILE as SVG" },
     { "record", .argument = "FILE", .kind = OPTION_FILE, .commands = CMD_RUNS, .offset = FIELD(record),
       .help = "the record of experiments (default: $XDG_DATA_HOME/trine/record.db)",
-      .more = "An SQLite file: tables runs (configuration, seed, version, machine, times, status) and metrics (run, step, name, value)." },
+      .more = "An SQLite file: tables runs (configuration, seed, version, machine, times, status) and metrics (run, step, name, "
+              "value)." },
     { "type", .argument = "TYPE", .kind = OPTION_CHOICE, .choices = "bert|gpt2|llama|t5", .fallback = "bert",
       .commands = CMD_TOKENIZER, .offset = FIELD(tokenizer_type), .help = "whose conventions to follow",
       .more = "bert: WordPiece, lower case, [CLS] text [SEP]. gpt2: BPE over bytes. llama: the same by Llama 3's rules, "
@@ -122,10 +127,11 @@ const option trine_options[] = {
       .help = "measure the tokens a byte on FILE too, which is not trained on; may be given again" },
     { "special", .argument = "ROLE=TOKEN", .kind = OPTION_TEXTS, .commands = CMD_TOKENIZER, .offset = FIELD(specials),
       .help = "special tokens in place of the type's own; may be given again",
-      .more = "ROLE is bos, eos, pad, unk, cls, sep or mask; a TOKEN alone has none, and one TOKEN may have several. Ids are given from "
+      .more = "ROLE is bos, eos, pad, unk, cls, sep or mask; a TOKEN alone has none, and one TOKEN may have several. Ids are given "
+              "from "
               "0 in this order, and the type's template does not count: see --template." },
-    { "sentinels", .argument = "N", .kind = OPTION_INT, .min = 0, .max = 100000, .commands = CMD_TOKENIZER, .offset = FIELD(sentinels),
-      .help = "sentinels <extra_id_0> ..., the highest ids (default: t5 100, else none)" },
+    { "sentinels", .argument = "N", .kind = OPTION_INT, .min = 0, .max = 100000, .commands = CMD_TOKENIZER,
+      .offset = FIELD(sentinels), .help = "sentinels <extra_id_0> ..., the highest ids (default: t5 100, else none)" },
     { "add-token", .argument = "TEXT", .kind = OPTION_TEXTS, .commands = CMD_TOKENIZER, .offset = FIELD(added),
       .help = "a token that stays whole, but is ordinary text; may be given again" },
     { "template", .argument = "TEXT", .kind = OPTION_TEXT, .commands = CMD_TOKENIZER, .offset = FIELD(single),
@@ -137,11 +143,12 @@ const option trine_options[] = {
       .more = "With unigram nfkc also makes one space of several and of line ends, as sentencepiece does." },
     { "case", .argument = "CASE", .kind = OPTION_CHOICE, .choices = "keep|lower", .commands = CMD_TOKENIZER,
       .offset = FIELD(letter_case), .help = "what becomes of capitals (default: keep; bert: lower)" },
-    { "digits", .kind = OPTION_FLAG, .commands = CMD_TOKENIZER, .offset = FIELD(digits), .help = "every digit is a token of its own" },
+    { "digits", .kind = OPTION_FLAG, .commands = CMD_TOKENIZER, .offset = FIELD(digits),
+      .help = "every digit is a token of its own" },
     { "byte-fallback", .kind = OPTION_FLAG, .commands = CMD_TOKENIZER, .offset = FIELD(byte_fallback),
       .help = "unigram: spell what has no piece in bytes" },
-    { "coverage", .argument = "SHARE", .kind = OPTION_REAL, .min = 0, .max = 1, .commands = CMD_TOKENIZER, .offset = FIELD(coverage),
-      .help = "share of all characters that get a token (default: 1; unigram 0.9995)" },
+    { "coverage", .argument = "SHARE", .kind = OPTION_REAL, .min = 0, .max = 1, .commands = CMD_TOKENIZER,
+      .offset = FIELD(coverage), .help = "share of all characters that get a token (default: 1; unigram 0.9995)" },
     { "min-count", .argument = "N", .kind = OPTION_INT, .min = 0, .max = 2147483647, .commands = CMD_TOKENIZER,
       .offset = FIELD(min_count), .help = "wordpiece, bpe: merge nothing that stands less often (default: 1)" },
     { "max-piece", .argument = "N", .kind = OPTION_INT, .min = 0, .max = 31, .commands = CMD_TOKENIZER, .offset = FIELD(max_piece),
@@ -240,12 +247,14 @@ const option trine_options[] = {
       .more = "The directory holds config.json, *.safetensors and the tokenizer's files. For tokenize and detokenize a tokenizer "
               "alone is "
               "enough: its directory, or one file such as tokenizer.json, vocab.txt or spiece.model." },
-    { "adapter", .argument = "DIR", .kind = OPTION_TEXT, .group = GROUP_MODEL, .commands = RUNNERS | CMD_CONVERT, .offset = FIELD(adapter),
-      .help = "a low-rank adapter beside the model's weights, in PEFT's layout",
-      .more = "What finetune --lora and PEFT write: adapter_config.json with adapter_model.safetensors. MODEL is the one it was trained "
+    { "adapter", .argument = "DIR", .kind = OPTION_TEXT, .group = GROUP_MODEL, .commands = RUNNERS | CMD_CONVERT,
+      .offset = FIELD(adapter), .help = "a low-rank adapter beside the model's weights, in PEFT's layout",
+      .more = "What finetune --lora and PEFT write: adapter_config.json with adapter_model.safetensors. MODEL is the one it was "
+              "trained "
               "on. convert adds it into the weights." },
-    { "ctx-size", 'c', .argument = "N", .kind = OPTION_INT, .group = GROUP_MODEL, .min = 0, .max = 16777216, .commands = RUNNERS | CMD_QUANTIZE,
-      .offset = FIELD(ctx), .help = "tokens of context; 0: what the model takes and memory allows (default: 0)" },
+    { "ctx-size", 'c', .argument = "N", .kind = OPTION_INT, .group = GROUP_MODEL, .min = 0, .max = 16777216,
+      .commands = RUNNERS | CMD_QUANTIZE, .offset = FIELD(ctx),
+      .help = "tokens of context; 0: what the model takes and memory allows (default: 0)" },
     { "cache-type", .argument = "TYPE", .kind = OPTION_TYPE, .group = GROUP_MODEL, .choices = "f32|f16|bf16|q8_0|q4_0",
       .commands = WRITERS | CMD_TRACE | CMD_EVAL, .offset = FIELD(cache_type),
       .help = "type of the key-value cache (default: f32 or f16, by its size)" },
@@ -253,8 +262,9 @@ const option trine_options[] = {
       .commands = CMD_BENCH, .offset = FIELD(cache_types), .help = "types of the key-value cache (default: by its size)" },
     { "rope-scale", .argument = "X", .kind = OPTION_REAL, .group = GROUP_MODEL, .min = 1, .max = 1e6, .commands = RUNNERS,
       .offset = FIELD(rope_scale), .help = "rotary positions: read texts X times as long as the model was trained on",
-      .more = "A context beyond the trained one is refused without it. What the model makes of such a text is not what it was trained "
-              "for; yarn does it the least harm." },
+      .more =
+          "A context beyond the trained one is refused without it. What the model makes of such a text is not what it was trained "
+          "for; yarn does it the least harm." },
     { "rope-scaling", .argument = "KIND", .kind = OPTION_CHOICE, .group = GROUP_MODEL, .choices = "yarn|linear", .fallback = "yarn",
       .commands = RUNNERS, .offset = FIELD(rope_scaling), .help = "how --rope-scale stretches them" },
     { "mask", .argument = "MASK", .kind = OPTION_MASK, .group = GROUP_MODEL, .choices = "bidirectional|causal|prefix:N",

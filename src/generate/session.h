@@ -8,7 +8,7 @@ struct trine_session {
     trine_model *model;
     trine_session_options options; /* with every default filled in */
     trine_arena arena;
-    trine_team *team; /* options.n_threads; NULL: one */
+    trine_team *team;            /* options.n_threads; NULL: one */
     trine_kv_pool *self, *cross; /* NULL where the paradigm has none */
     trine_memory memory;
     trine_tracer *tracer;    /* set for the length of a trace */
