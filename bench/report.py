@@ -143,8 +143,9 @@ def main():
            "Peers: " + ", ".join(f"{k} {v}" for k, v in f["versions"].items()) + ".", "",
            f"{sum(checks)} of the {len(checks)} targets that could be measured are reached.", "", "![trine beside its peers](results.svg)", ""]
     out += limits_table(native)
-    out += ["", "The share is that of the nearer limit, as `trine bench --limits` counts: bytes that must be read, operations that must be done. Where",
-            "the processor has tiles (AMX), targets in shares of a peak are held against the tiles' peak."]
+    out += ["", "The share is that of the nearer limit, as `trine bench --limits` counts: bytes that must be read, operations that must be done,",
+            "against what the machine allowed in the same run; the median of the passes. Where the processor has tiles (AMX), targets in",
+            "shares of a peak are held against the tiles' peak."]
     for group, title in GROUPS.items():
         some = [r for r in native if r["group"] == group]
         if some:

@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -58,23 +59,26 @@ class Peer:
 
 
 class Bench:
-    """trine bench, run once for every pass; the limits of the machine are measured in the first and after the last."""
+    """trine bench, run once for every pass, with the limits of the machine in the same run: the memory of a machine that others share
+    may be twice as fast a minute later, so a share is that of its own run, and the median of the passes counts."""
 
     def __init__(self, ours, threads, cpu):
         repeat = [] if "--repeat" in ours["arguments"] else ["--repeat", "2"]
         self.command = [TRINE, "bench", "-m", ours["model"], "-t", str(threads), "--json", "-q", *ours["arguments"], *repeat]
         self.command += ["--cpu", cpu] if cpu else []
-        self.limits, self.result, self.peak = None, None, None
+        self.limits, self.result, self.shares = None, None, []
 
     def once(self):
-        with_limits = [] if self.limits else ["--limits"]
-        out = json.loads(subprocess.run(self.command + with_limits, capture_output=True, text=True, check=True).stdout)
+        out = json.loads(subprocess.run(self.command + ["--limits"], capture_output=True, text=True, check=True).stdout)
         r = out["results"][-1]
-        if not self.limits:
-            self.limits, self.peak = out["limits"], r["peak"]
+        self.limits = best_limits(out["limits"], self.limits or out["limits"])
+        self.shares.append(shares(r, out["limits"], r["peak"]))
         if not self.result or r["best_ms"] < self.result["best_ms"]:
             self.result = r
         return r["best_ms"] / 1000
+
+    def share(self):
+        return {k: statistics.median(s[k] for s in self.shares) for k in self.shares[0]}
 
     def close(self):
         pass
@@ -87,17 +91,12 @@ def resolve(value):
     return value[0](*value[1:]) if isinstance(value, tuple) else value
 
 
-def measure_limits(threads, cpu):
-    command = [TRINE, "bench", "--limits", "--json", "-q", "-t", str(threads)] + (["--cpu", cpu] if cpu else [])
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)["limits"]
-
-
 def best_limits(a, b):
     return {k: max(v, b[k]) if k.endswith(("_bytes", "_ops")) else v for k, v in a.items()}
 
 
 def shares(result, limits, kind):
-    """Of what is read and computed in the best run; the peak is that of the type, of vectors or of tiles, whichever is higher."""
+    """Of what is read and computed; the peak is that of the type, of vectors or of tiles, whichever is higher."""
     seconds = result["best_ms"] / 1000
     names = {"f32": ["f32_ops"], "bf16": ["bf16_ops", "f32_ops", "tile_bf16_ops"], "int8": ["int8_ops", "tile_int8_ops"]}[kind]
     vector = max(limits[n] for n in names if not n.startswith("tile"))
@@ -156,9 +155,8 @@ def run_case(c, o):
             times[name].append(side.once())
     mine = sides["trine"]
     if isinstance(mine, Bench):
-        limits = best_limits(mine.limits, measure_limits(o.threads, o.cpu))
-        record |= {"limits": limits, "work": {"bytes": mine.result["bytes"], "flops": mine.result["flops"], "peak": mine.peak},
-                   "shares": shares(mine.result, limits, mine.peak)}
+        record |= {"limits": mine.limits, "shares": mine.share(),
+                   "work": {"bytes": mine.result["bytes"], "flops": mine.result["flops"], "peak": mine.result["peak"]}}
     for side in sides.values():
         side.close()
     record["rates"] = {name: c["units"] / min(t) for name, t in times.items()}
