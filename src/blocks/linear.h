@@ -19,8 +19,9 @@ typedef struct trine_linear_job {
 enum {
     TRINE_LINEAR_BF16_ROWS = 7, /* from this many rows of x on it becomes bf16 where W is and the processor multiplies it */
 };
-/* And from this many on a quantised W becomes panels of bytes; before, rows of Q8_0 meet x as they are, with nothing to unpack. */
-static inline int trine_linear_integer_rows(trine_dtype type) { return type == TRINE_Q8_0 ? 8 : 4; }
+/* And from this many on a quantised W becomes panels of bytes; before, rows of W meet x as they lie, four rows of x at a time, and
+ * those of Q8_0 have nothing to unpack. */
+static inline int trine_linear_integer_rows(trine_dtype type) { return type == TRINE_Q8_0 ? 24 : 12; }
 
 typedef struct trine_linear_path {
     int unit;    /* rows of W that are computed together: pieces are cut in multiples of it */
