@@ -420,6 +420,10 @@ static void bert(steps *s, const trine_normalizer *normalizer)
 {
     const trine_aligned *in = s->in;
     trine_aligned *joined = &s->room->joined;
+    if (in == &s->room->texts[0] || in == &s->room->texts[1] || in == joined) { /* the steps of a part would write over it */
+        bert_steps(s, normalizer);
+        return;
+    }
     trine_aligned_reset(joined);
     for (size_t i = 0, end; i < in->n; i = end) {
         const bool plain = is_plain((unsigned char)in->text[i]);

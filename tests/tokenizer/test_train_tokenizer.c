@@ -135,6 +135,13 @@ static void test_wordpiece_gives_lower_case(void **state)
     t = train_on(TEXT, &(trine_tokenizer_train_options) { .type = "bert", .vocab = 500, .lowercase = -1 });
     assert_comes_back(t, "Walking", "Walking");
     trine_tokenizer_close(t);
+    t = train_on(TEXT, &(trine_tokenizer_train_options) { .type = "bert", .vocab = 500, .normalization = "nfc" });
+    assert_comes_back(t,
+                      "Die Stra\xC3\x9F"
+                      "e ist scho\xCC\x88n. Walking",
+                      "die stra\xC3\x9F"
+                      "e ist schon. walking");
+    trine_tokenizer_close(t);
 }
 
 static int count_of(const trine_tokenizer *t, const char *text, int32_t id)
