@@ -16,6 +16,7 @@
 #include "support/runner.h"
 #include "support/temp.h"
 #include "train/params_save.h"
+#include "train/step.h"
 
 static const char *dir;
 
@@ -129,6 +130,106 @@ static void adapters_are_saved_opened_and_merged(void **state)
         trine_model_close(model);
         trine_params_close(p);
         trine_model_close(base);
+    }
+}
+
+static double gradients(trine_params *p, trine_model *m, bool recompute)
+{
+    static const int32_t ids[7] = { 3, 9, 4, 7, 5, 8, 6 }, rows[7] = { 0, 1, 2, 3, 4, 5, 6 };
+    static const trine_segment segments[2] = { { .n_rows = 3 }, { .first_row = 3, .n_rows = 4 } };
+    const bool both = trine_model_get_info(m)->paradigm == TRINE_ENCODER_DECODER;
+    const trine_train_batch batch = { .n_texts = 2,
+                                      .n_rows = 7,
+                                      .ids = ids,
+                                      .segments = segments,
+                                      .n_target_rows = both ? 7 : 0,
+                                      .target_ids = both ? ids : NULL,
+                                      .target_segments = both ? segments : NULL,
+                                      .n_out = 7,
+                                      .out_rows = rows,
+                                      .labels = ids };
+    trine_step *step;
+    trine_error err;
+    double loss, weight;
+    if (trine_step_open(&step, m, p, &(trine_step_options) { .n_threads = 2, .recompute = recompute }, &err))
+        fail_msg("%s", err.text);
+    if (trine_step_run(&loss, &weight, step, &batch, 1.0f / 7, &err)) fail_msg("%s", err.text);
+    trine_step_close(step);
+    return loss;
+}
+
+/* |have - want| over all, beside |want|. */
+typedef struct distance {
+    double apart, size;
+} distance;
+
+static void add_distance(distance *d, double have, double want)
+{
+    d->apart += (have - want) * (have - want);
+    d->size += want * want;
+}
+
+/* With W' = W + s B A merged and learning whole, d B is s dW' A^T and d A is s B^T dW'. */
+static void compare_gradients(const trine_params *lora, const trine_params *whole, float scale)
+{
+    distance d = { 0, 0 };
+    for (int t = 0; t < lora->n_tensors; t += 2) {
+        const trine_param *a = &lora->tensors[t], *b = &lora->tensors[t + 1];
+        char name[200];
+        snprintf(name, sizeof name, "%.*s.weight", (int)(strlen(a->name) - strlen("base_model.model..lora_A.weight")),
+                 a->name + strlen("base_model.model."));
+        const trine_param *w = trine_params_find(whole, name);
+        if (!w) fail_msg("there is no '%s'", name);
+        const size_t rank = (size_t)a->shape[0], in = (size_t)a->shape[1], out = (size_t)b->shape[0];
+        const float *va = lora->values + a->offset, *vb = lora->values + b->offset, *ga = lora->grads + a->offset,
+                    *gb = lora->grads + b->offset, *gw = whole->grads + w->offset;
+        for (size_t k = 0; k < rank; k++) {
+            for (size_t o = 0; o < out; o++) {
+                double sum = 0;
+                for (size_t i = 0; i < in; i++) sum += (double)gw[o * in + i] * (double)va[k * in + i];
+                add_distance(&d, (double)gb[o * rank + k], (double)scale * sum);
+            }
+            for (size_t i = 0; i < in; i++) {
+                double sum = 0;
+                for (size_t o = 0; o < out; o++) sum += (double)gw[o * in + i] * (double)vb[o * rank + k];
+                add_distance(&d, (double)ga[k * in + i], (double)scale * sum);
+            }
+        }
+    }
+    /* Two forwards whose weights round differently, in f32. */
+    if (!(d.size > 0 && d.apart <= 1e-8 * d.size)) fail_msg("gradients apart by %g of %g", sqrt(d.apart), sqrt(d.size));
+}
+
+static void adapters_learn_as_the_merged_weights_would(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "bert-mlm", "roberta-mlm", "distilbert-mlm", "gpt2",
+                                         "llama3",   "qwen2",       "t5-v1.1",        "t5-v1.0" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char name[64], adapter[300], path[512];
+        snprintf(name, sizeof name, "models/%s", names[i]);
+        snprintf(path, sizeof path, "%s", fixture(name));
+        snprintf(adapter, sizeof adapter, "%s-%zu", temp_path("adapter"), i);
+        trine_model *model, *merged;
+        trine_error err;
+        trine_params_options o = { .checkpoint = path, .lora_rank = 3, .lora_alpha = 2, .grads = true, .cpu = "scalar" };
+        trine_params *p = open_params(&model, &o);
+        random_state r = { 3 };
+        for (int t = 0; t < p->n_tensors; t++) random_fill(&r, p->values + p->tensors[t].offset, p->tensors[t].n, 0.2f);
+        if (trine_params_save(adapter, p, model, NULL, &err)) fail_msg("%s", err.text);
+        o = (trine_params_options) { .checkpoint = path, .adapter = adapter, .grads = true, .cpu = "scalar" };
+        trine_params *whole = open_params(&merged, &o);
+        for (int recompute = 0; recompute < 2; recompute++) {
+            memset(p->grads, 0, p->n * sizeof *p->grads);
+            memset(whole->grads, 0, whole->n * sizeof *whole->grads);
+            const double x = gradients(p, model, recompute), y = gradients(whole, merged, false);
+            if (fabs(x - y) > 1e-5 * fabs(y)) fail_msg("%s: loss %.9g, expected %.9g", names[i], x, y);
+            compare_gradients(p, whole, 2.0f / 3);
+        }
+        trine_model_close(model);
+        trine_params_close(p);
+        trine_model_close(merged);
+        trine_params_close(whole);
     }
 }
 
@@ -306,6 +407,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(adapters_are_saved_opened_and_merged, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(adapters_learn_as_the_merged_weights_would, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_new_head_goes_with_its_adapter, set_up, tear_down),
         cmocka_unit_test_setup_teardown(adapters_of_peft_are_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_no_adapter_is_refused, set_up, tear_down),
