@@ -7,6 +7,10 @@
 #include "base/size.h"
 #include "blocks/linear.h"
 
+/* Bytes of W in a piece, at most. Where a piece begins, the hardware has to find the stream anew: pieces of 64 KiB cost a third of
+ * what memory gives. */
+#define PIECE ((size_t)1 << 20)
+
 static size_t nothing(const trine_linear_job *job)
 {
     (void)job;
@@ -71,7 +75,7 @@ static void run_8(const trine_linear_job *job, int first, int n, int row, int n_
 
 trine_linear_path trine_linear_few(const trine_linear_job *job)
 {
-    const int most = trine_max_int(16, (int)(65536 / (job->row_bytes + 1))) / TRINE_DOT_TILE * TRINE_DOT_TILE;
+    const int most = trine_max_int(16, (int)(PIECE / (job->row_bytes + 1))) / TRINE_DOT_TILE * TRINE_DOT_TILE;
     const bool blocks = trine_dtype_get(job->w->type)->block > 1;
     return (trine_linear_path) {
         .unit = TRINE_DOT_TILE,
