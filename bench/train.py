@@ -7,6 +7,7 @@ Shapes are those of ../shared/PEERS.md."""
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,12 +36,15 @@ class Side:
         if not first:
             sys.exit(f"train.py: {' '.join(command)} does not answer")
         self.about = json.loads(first)
+        self.process.send_signal(signal.SIGSTOP)  # threads that spin while they wait would take the other's cores
 
-    def step(self):
+    def step(self, warm=False):
+        self.process.send_signal(signal.SIGCONT)
         self.process.stdin.write("step\n")
         self.process.stdin.flush()
         answer = json.loads(self.process.stdout.readline())
-        if answer["seconds"] < self.best:
+        self.process.send_signal(signal.SIGSTOP)
+        if answer["seconds"] < self.best and not warm:
             self.best, self.last = answer["seconds"], answer
         self.resident, self.loss = answer["resident"], answer["loss"]
 
@@ -65,10 +69,10 @@ def main():
                 shape = [path, str(texts), str(tokens)] + flags
                 ours = Side([STEP] + shape)
                 peer = None if o.ours else Side([sys.executable, os.path.join(HERE, "train_peer.py")] + shape + ["compile"] * o.compile)
-                for _ in range(o.steps):
-                    ours.step()
+                for n in range(o.steps + 1):
+                    ours.step(warm=n == 0)
                     if peer:
-                        peer.step()
+                        peer.step(warm=n == 0)
                 n = texts * tokens
                 flops = 6 * ours.about["parameters"] * n / ours.best / 1e9
                 print(f"{name + ' ' + precision:14}{ours.best * 1e3:9.1f}{peer.best * 1e3 if peer else 0:9.1f}"
@@ -76,6 +80,7 @@ def main():
                       f"{peer.resident / 1e6 if peer else 0:9.0f}  {ours.last['optimiser'] * 1e3:.1f}", flush=True)
                 for side in (ours, peer):
                     if side:
+                        side.process.send_signal(signal.SIGCONT)
                         side.process.stdin.close()
                         side.process.wait()
 
