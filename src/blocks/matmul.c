@@ -239,7 +239,9 @@ static int divide(int *size, int n, int most, int unit)
     return (n + *size - 1) / *size;
 }
 
-/* Large blocks, for they need the least laying out; smaller ones where a thread would work on one for long after all others are done. */
+/* Large blocks, for they need the least laying out; smaller ones where threads would wait for one of them. */
+#define SHARES 1.5 /* a piece is at most a thread's part of the work over this */
+
 static int cut_one(cut *it, double most_work, int unit, int width)
 {
     int rows = MOST_ROWS, cols = MOST_COLS / width * width, depth = 0;
@@ -254,6 +256,24 @@ static int cut_one(cut *it, double most_work, int unit, int width)
             cols = trine_max_int(LEAST_COLS / width, cols / width / 2) * width;
     }
     return it->n_blocks * it->n_parts;
+}
+
+static double piece_work(const cut *it)
+{
+    double depth = 0;
+    for (int t = 0; t < it->product->n_terms; t++) depth += (double)it->product->terms[t].k;
+    return (double)it->rows * (double)it->cols * depth;
+}
+
+/* Products of the largest pieces first: what is left at the end is small. */
+static void order(cut *items, int n)
+{
+    for (int i = 1; i < n; i++)
+        for (int k = i; k > 0 && piece_work(&items[k]) > piece_work(&items[k - 1]); k--) {
+            const cut it = items[k];
+            items[k] = items[k - 1];
+            items[k - 1] = it;
+        }
 }
 
 void trine_matmuls(trine_pass *p, const trine_matmul *products, int n)
@@ -278,8 +298,9 @@ void trine_matmuls(trine_pass *p, const trine_matmul *products, int n)
         const bool small = work <= SMALL_WORK || n_threads < 2;
         int n_pieces = 0;
         for (int i = 0; i < n; i++)
-            n_pieces += cut_one(&j.items[i], small ? work : work / (3 * n_threads), j.bf16 ? TRINE_PAIR_ROWS : TRINE_GROUP,
+            n_pieces += cut_one(&j.items[i], small ? work : work / (SHARES * n_threads), j.bf16 ? TRINE_PAIR_ROWS : TRINE_GROUP,
                                 j.bf16 ? BF16_COLS : p->kernels->group_cols);
+        order(j.items, n);
         trine_team_run(small ? NULL : p->team, n_pieces, run_piece, &j);
     }
     trine_arena_release(p->arena, mark);
