@@ -831,7 +831,9 @@ typedef struct trine_new_model {
     const char *config; /* a config.json, or a directory with one; NULL: */
     const char *arch; /* "bert", "gpt2", "llama" or "t5", of this size (0: 4 layers, 256 wide, heads of 64, ff 4 times the width) */
     int n_layers, d_model, n_heads, n_kv_heads, d_ff;
-    const char *tokenizer; /* a directory with a tokenizer, or one of its files */
+    const char *
+        tokenizer; /* a directory with a tokenizer, or one of its files; NULL: trained on the texts, with `vocab` tokens (0: 8,000) */
+    int vocab;
 } trine_new_model;
 
 /* One source of a mixture. */
@@ -925,6 +927,11 @@ typedef struct trine_train_result {
     bool early; /* stopped by patience */
 } trine_train_result;
 
+/* Trains a new model from nothing. ERROR_CANCELLED when on_step stopped it: a checkpoint is there to resume. ERROR_NUMERIC when the
+ * loss is not finite: the text names the step, the batch and the last good checkpoint. */
+TRINE_API trine_status trine_train(trine_train_result *out, const trine_new_model *model, const trine_train_options *options,
+                                   trine_error *err);
+
 typedef enum trine_finetune_task {
     TRINE_FINETUNE_CLASSIFY, /* a label for a text, or for a pair */
     TRINE_FINETUNE_TAG,      /* CoNLL columns: a tag for a word */
@@ -932,6 +939,10 @@ typedef enum trine_finetune_task {
     TRINE_FINETUNE_LM,       /* conversations ("messages"), "prompt" and "completion", or "text": the answers alone are learnt */
     TRINE_FINETUNE_EMBED     /* pairs of texts that belong together, against the others of the batch */
 } trine_finetune_task;
+/* Trains the model at `model` on for a task; parts[0] alone is read. The rest as trine_train. */
+TRINE_API trine_status trine_finetune(trine_train_result *out, trine_finetune_task task, const char *model,
+                                      const trine_train_options *options, trine_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -128,6 +128,16 @@ typedef struct arguments {
     const char *record, *svg; /* runs, train, finetune */
     text_list metrics_shown;
 
+    int arch; /* train: the new model; index into its choices */
+    const char *config, *tokenizer;
+    int layers, width, heads, kv_heads, ff;
+    text_list data, valid; /* train, finetune */
+    const char *split, *mix, *metrics_file, *source_column, *target_column;
+    int objective, decay; /* indices into their choices */
+    int steps, batch_texts, batch_tokens, accumulate, seq_len, target_len, warmup, eval_every, save_every, keep, patience, lora;
+    float epochs, hold_out, lr, min_lr, weight_decay, beta1, beta2, clip, dropout, label_smoothing, ema, lora_alpha;
+    bool separate, whole_word, bf16, recompute, resume, no_record;
+
     const char *out;
     text_list rest;      /* arguments that are no options */
     char complaint[400]; /* why the command line was refused */
@@ -152,7 +162,15 @@ typedef enum option_kind {
     OPTION_MASK    /* mask_value: bidirectional, causal, prefix:N */
 } option_kind;
 
-typedef enum option_group { GROUP_TASK, GROUP_TEXT, GROUP_WRITING, GROUP_MODEL, GROUP_OUTPUT, GROUP_COUNT } option_group;
+typedef enum option_group {
+    GROUP_TASK,
+    GROUP_TEXT,
+    GROUP_LEARNING,
+    GROUP_WRITING,
+    GROUP_MODEL,
+    GROUP_OUTPUT,
+    GROUP_COUNT
+} option_group;
 
 typedef struct option {
     const char *name;     /* long name, without dashes */
@@ -213,6 +231,8 @@ int eval_main(run *r);
 int bench_main(run *r);
 int convert_main(run *r);
 int quantize_main(run *r);
+int train_main(run *r);
+int finetune_main(run *r);
 int runs_main(run *r);
 int tokenizer_main(run *r);
 int help_main(run *r);

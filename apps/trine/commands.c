@@ -257,6 +257,52 @@ const command trine_commands[] = {
         { "tokenizer --type t5 --byte-fallback -o vocab --lines train.en train.de", "" } },
       tokenizer_main },
 
+    { "train",
+      CMD_TRAIN,
+      LEARN,
+      "[DATA...]",
+      0,
+      -1,
+      "train a new model from nothing on your own text",
+      "Makes a model of --arch and sizes, or of a config.json, and trains it on DATA (--data): encoders fill masks, decoders "
+      "continue, "
+      "encoder-decoders restore spans or turn a source into a target. Text is tokenised once, shuffled by the seed in each epoch "
+      "and packed "
+      "into batches without padding. AdamW, in f32 or --bf16.\n\n"
+      "OUT becomes a directory in the Hugging Face layout, the best by --valid or --hold-out, else the last. Its folder training/ "
+      "holds "
+      "checkpoints, metrics and the last weights. Control-C saves and says how to go on; after a crash --resume goes on from the "
+      "last "
+      "checkpoint, bit for bit. docs/TRAINING.md has recipes.",
+      { { "train --arch gpt2 story.txt --hold-out 0.1 --steps 2000 -o gpt", "a small GPT" },
+        { "train --arch bert --tokenizer tok books/ --whole-word -o bert", "a folder of text" },
+        { "train --arch t5 --objective seq2seq pairs.tsv -o t5", "source TAB target" },
+        { "train --config c.json --tokenizer tok --mix recipe.json -o t5", "a mixture by weight" },
+        { "train --arch gpt2 story.txt --steps 2000 -o gpt --resume", "after an interruption" } },
+      train_main },
+    { "finetune",
+      CMD_FINETUNE,
+      LEARN,
+      "TASK [DATA...]",
+      1,
+      -1,
+      "train a model on for a task: classify, tag, seq2seq, lm, embed",
+      "classify: a label for a text or a pair, from TSV, CSV or JSON lines (columns label, text; text2 or --pair-column for "
+      "pairs). tag: CoNLL "
+      "columns, any of IOB1, BIO and IOBES. seq2seq: source and target, with --prefix before each source. lm: JSON lines with "
+      "\"messages\", which "
+      "the model's chat template renders, or \"prompt\" and \"completion\"; the answers alone are learnt. embed: pairs of texts "
+      "that "
+      "belong together, told from the others of their batch.\n\n"
+      "The whole model is trained, or with --lora adapters. OUT is a directory that every command runs and transformers loads: the "
+      "best on "
+      "--valid by the task's own measure, accuracy or F1, else by the loss.",
+      { { "finetune classify -m MiniLM train.tsv --valid dev.tsv -o mood", "labels of the file" },
+        { "finetune tag -m MiniLM train.conll --valid dev.conll -o entities", "named entities" },
+        { "finetune seq2seq -m t5 pairs.tsv --prefix \"summarize: \" -o t5s", "" },
+        { "finetune lm -m SmolLM2 chats.jsonl --lora 8 -o mine", "an adapter" },
+        { "finetune classify -m MiniLM train.tsv -o mood --resume", "after an interruption" } },
+      finetune_main },
     { "runs",
       CMD_RUNS,
       LEARN,

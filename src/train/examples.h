@@ -81,6 +81,7 @@ int trine_span_length(int seq_len, double share, double mean);
 typedef struct trine_stored {
     trine_examples base;
     trine_batch_room all;
+    bool pairs; /* an example is two texts, one after the other */
 } trine_stored;
 /* New examples, none yet. */
 trine_status trine_stored_open(trine_stored **out, trine_error *err);

@@ -112,6 +112,7 @@ static trine_status add_match(trine_stored *out, trine_reading *r, const trine_t
         trine_encoding e;
         if ((status = trine_reading_encode(&e, r, texts[i], NULL, r->seq_len, err))) break;
         trine_batch_add_text(&out->all, e.ids, e.types, e.n, 0);
+        if (i) trine_batch_add_out(&out->all, 0, 0, 1); /* a pair counts once */
         trine_encoding_clear(&e);
     }
     return status;
@@ -123,5 +124,6 @@ trine_status trine_read_matches(trine_stored *out, trine_reading *r, const trine
     static const char *const targets[] = { "positive", "sentence2", "text2", "answer", "passage", "target", NULL };
     const trine_column columns[2] = { { "first text", "--source", part->source_column, sources, false },
                                       { "second text", "--target", part->target_column, targets, false } };
+    out->pairs = true;
     return each_pair(out, r, part, columns, add_match, err);
 }

@@ -21,11 +21,12 @@ static trine_status no_memory(trine_error *err) { return trine_fail(err, TRINE_E
 
 static bool is_dot(const char *name) { return !strcmp(name, ".") || !strcmp(name, ".."); }
 
-static bool is_empty(const char *path)
+/* Whether a folder holds nothing, `but` set aside; one that is not there does. */
+static bool is_empty(const char *path, const char *but)
 {
     DIR *dir = opendir(path);
     bool empty = true;
-    for (struct dirent *e; dir && empty && (e = readdir(dir));) empty = is_dot(e->d_name);
+    for (struct dirent *e; dir && empty && (e = readdir(dir));) empty = is_dot(e->d_name) || !strcmp(e->d_name, but);
     if (dir) closedir(dir);
     return empty;
 }
@@ -76,15 +77,17 @@ trine_status trine_run_directory_open(trine_run_directory *d, const trine_train_
         trine_run_directory_close(d);
         return no_memory(err);
     }
-    const bool was_there = !is_empty(d->out), has_run = trine_is_directory(d->training);
+    /* A run that failed before its first checkpoint has left nothing worth keeping. */
+    const bool has_run = trine_is_directory(d->training), has_files = !is_empty(d->out, "training");
+    const bool has_steps = !is_empty(d->checkpoints, "");
     trine_status status = TRINE_OK;
-    if (was_there && !has_run && !o->overwrite)
+    if (has_files && !has_run && !o->overwrite)
         status = trine_fail(err, TRINE_ERROR_IO,
                             "'%s' is not empty: choose another directory, or ask to overwrite it (--overwrite)", d->out);
     if (!status) status = make_folder(d->out, err);
     if (!status) status = make_folder(d->training, err);
     if (!status) status = take_lock(d, err);
-    if (!status && was_there && has_run && !o->resume && !o->overwrite)
+    if (!status && has_run && (has_files || has_steps) && !o->resume && !o->overwrite)
         status = trine_fail(
             err, TRINE_ERROR_IO,
             "'%s' holds a run already: go on with it (--resume), begin anew (--overwrite), or choose another directory", d->out);

@@ -8,22 +8,30 @@
 static int64_t count(const trine_examples *e, uint64_t epoch)
 {
     (void)epoch;
-    return ((const trine_stored *)e)->all.n_texts;
+    const trine_stored *s = (const trine_stored *)e;
+    return s->pairs ? s->all.n_texts / 2 : s->all.n_texts;
 }
 
 static trine_example_size size(const trine_examples *e, uint64_t epoch, int64_t i)
 {
     (void)epoch;
-    const trine_batch_room *all = &((const trine_stored *)e)->all;
-    return (trine_example_size) { .rows = all->segments[i].n_rows,
-                                  .targets = all->n_targets ? all->target_segments[i].n_rows : 0,
-                                  .outs = all->out_ends[i] - (i ? all->out_ends[i - 1] : 0) };
+    const trine_stored *s = (const trine_stored *)e;
+    const trine_batch_room *all = &s->all;
+    trine_example_size sum = { 0 };
+    for (int64_t t = s->pairs ? 2 * i : i, end = t + 1 + s->pairs; t < end; t++) {
+        sum.rows += all->segments[t].n_rows;
+        sum.targets += all->n_targets ? all->target_segments[t].n_rows : 0;
+        sum.outs += all->out_ends[t] - (t ? all->out_ends[t - 1] : 0);
+    }
+    return sum;
 }
 
 static void make(trine_batch_room *room, const trine_examples *e, uint64_t epoch, int64_t i)
 {
     (void)epoch;
-    trine_batch_copy_text(room, &((const trine_stored *)e)->all, i);
+    const trine_stored *s = (const trine_stored *)e;
+    if (s->pairs) trine_batch_copy_text(room, &s->all, 2 * i);
+    trine_batch_copy_text(room, &s->all, s->pairs ? 2 * i + 1 : i);
 }
 
 static void close_stored(trine_examples *e)
@@ -43,7 +51,7 @@ trine_status trine_stored_open(trine_stored **out, trine_error *err)
 
 trine_status trine_stored_hold_out(trine_stored **out, trine_stored *from, double share, uint64_t seed, trine_error *err)
 {
-    const int n = from->all.n_texts, n_held = (int)(share * n + 0.5);
+    const int n = (int)count(&from->base, 0), n_held = (int)(share * n + 0.5);
     *out = NULL;
     if (n_held < 1 || n_held >= n)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: a share of %g of %d examples leaves none on one side", share, n);
@@ -56,11 +64,12 @@ trine_status trine_stored_hold_out(trine_stored **out, trine_stored *from, doubl
     }
     held->base.label_a_text = kept->base.label_a_text = from->base.label_a_text;
     held->all.label_a_text = kept->all.label_a_text = from->all.label_a_text;
+    held->pairs = kept->pairs = from->pairs;
     trine_draws d = trine_draws_for(seed, TRINE_DRAW_HELD_OUT, 0, 0);
     for (int i = 0, left = n_held; i < n; i++) {
         const bool take = (int64_t)trine_draw_below(&d, (uint64_t)(n - i)) < left;
         left -= take;
-        trine_batch_copy_text(take ? &held->all : &kept->all, &from->all, i);
+        make(take ? &held->all : &kept->all, &from->base, 0, i);
     }
     const bool failed = held->all.failed || kept->all.failed;
     const trine_batch_room whole = from->all;

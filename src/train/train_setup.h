@@ -39,8 +39,9 @@ trine_status trine_train_feed(trine_feed **out, trine_examples *examples, const 
 void trine_train_log_cut(const trine_reading *r, const trine_train_options *o);
 void trine_train_log(const trine_train_options *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Runs the trainer over a learner of its own: t->params, model, feeds, configuration, options and measure are set. */
-trine_status trine_train_learn(trine_train_result *out, trine_trainer *t, trine_error *err);
+/* Runs the trainer over a step of its own: t->params, model, feeds, configuration, options and measure are set. `contrast`: the loss
+ * tells pairs of texts apart. */
+trine_status trine_train_learn(trine_train_result *out, trine_trainer *t, bool contrast, trine_error *err);
 
 /* Releases what a trainer holds. */
 void trine_trainer_close(trine_trainer *t);

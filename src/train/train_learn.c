@@ -1,0 +1,50 @@
+/* train_learn.c - the trainer over the model itself: a step is what computes its gradients. */
+#include <stdlib.h>
+
+#include "base/status.h"
+#include "train/step.h"
+#include "train/train_setup.h"
+
+static trine_status run(double *loss, double *weight, void *self, const trine_train_batch *batch, uint64_t step, uint64_t micro,
+                        float scale, trine_error *err)
+{
+    trine_step_set_step(self, step, micro);
+    return trine_step_run(loss, weight, self, batch, scale, err);
+}
+
+static trine_status loss_alone(double *loss, double *weight, void *self, const trine_train_batch *batch, trine_error *err)
+{
+    return trine_step_loss(loss, weight, self, batch, err);
+}
+
+/* The configuration's own dropout, by the names that families have for it. */
+static float dropout_of(const json_t *config)
+{
+    static const char *const keys[] = { "hidden_dropout_prob", "resid_pdrop", "dropout_rate", "dropout", "attention_dropout" };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const json_t *v = json_object_get(config, keys[i]);
+        if (json_is_number(v)) return (float)json_number_value(v);
+    }
+    return 0;
+}
+
+trine_status trine_train_learn(trine_train_result *out, trine_trainer *t, bool contrast, trine_error *err)
+{
+    const trine_train_options *o = t->options;
+    trine_step *step;
+    const trine_step_options options = { .n_threads = o->n_threads,
+                                         .bf16 = o->bf16,
+                                         .recompute = o->recompute,
+                                         .contrast = contrast,
+                                         .dropout = o->dropout > 0   ? o->dropout
+                                                    : o->dropout < 0 ? 0
+                                                                     : dropout_of(t->params->config),
+                                         .label_smoothing = o->label_smoothing,
+                                         .seed = o->seed };
+    trine_status status = trine_step_open(&step, t->model, t->params, &options, err);
+    if (status) return status;
+    t->learner = (trine_learner) { step, run, loss_alone };
+    status = trine_trainer_run(out, t, err);
+    trine_step_close(step);
+    return status;
+}

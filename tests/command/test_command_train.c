@@ -1,0 +1,249 @@
+/* test_command_train.c - trine train and trine finetune: every architecture and task learns and its result runs, an interrupted run goes on,
+ * and what is wrong with data or options is told. */
+#include "run_trine.h"
+
+#include <sys/stat.h>
+
+#include "support/temp.h"
+
+static char text_path[400], labelled[400], tagged[400], pairs[400], chats[400];
+
+/* Small files of each form; words are those of the fixtures' vocabularies, or are not: what is unknown is learnt too. */
+static int set_up(void **state)
+{
+    (void)state;
+    char b[8000];
+    temp_make();
+    size_t n = 0;
+    for (int i = 0; i < 60; i++)
+        n += (size_t)snprintf(b + n, sizeof b - n, "the cat sat on the mat and the dog ran %d times\n\n", i % 7);
+    snprintf(text_path, sizeof text_path, "%s", temp_write("text.txt", b, n));
+    n = (size_t)snprintf(b, sizeof b, "label\tsentence\n");
+    for (int i = 0; i < 60; i++)
+        n += (size_t)snprintf(b + n, sizeof b - n, i % 2 ? "yes\tthe cat sat\n" : "no\ta dog ran and ran\n");
+    snprintf(labelled, sizeof labelled, "%s", temp_write("labelled.tsv", b, n));
+    n = 0;
+    for (int i = 0; i < 30; i++)
+        n += (size_t)snprintf(b + n, sizeof b - n, "the\tO\ncat\tI-PER\nsat\tO\n\na\tO\ndog\tI-LOC\nran\tO\n\n");
+    snprintf(tagged, sizeof tagged, "%s", temp_write("tagged.conll", b, n));
+    n = 0;
+    for (int i = 0; i < 40; i++) n += (size_t)snprintf(b + n, sizeof b - n, "the cat\ta dog\nthe mat sat\tran\n");
+    snprintf(pairs, sizeof pairs, "%s", temp_write("pairs.tsv", b, n));
+    n = 0;
+    for (int i = 0; i < 20; i++)
+        n += (size_t)snprintf(
+            b + n, sizeof b - n,
+            "{\"messages\":[{\"role\":\"user\",\"content\":\"the cat\"},{\"role\":\"assistant\",\"content\":\"sat\"}]}\n"
+            "{\"prompt\":\"a dog\",\"completion\":\" ran\"}\n");
+    snprintf(chats, sizeof chats, "%s", temp_write("chats.jsonl", b, n));
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    temp_remove();
+    return 0;
+}
+
+/* The last document is the result; the loss of the last step must be below that of the first. */
+static json_t *learnt(process_result r)
+{
+    assert_status(&r, 0);
+    json_t *first = document(&r, 0);
+    int n = 0;
+    for (const char *p = r.out; (p = strchr(p, '\n')); p++) n++;
+    json_t *last = document(&r, n - 1);
+    if (!(number_of(last, "loss") < number_of(first, "loss"))) fail_msg("nothing was learnt:\n%.2000s", r.out);
+    json_decref(first);
+    process_result_clear(&r);
+    return last;
+}
+
+#define TINY "--layers", "1", "--width", "16", "--heads", "2", "--seq-len", "16", "--batch", "8", "--no-record", "--json", "-t", "1"
+
+static void every_architecture_learns(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *arch, *tokenizer, *more;
+    } archs[] = {
+        { "bert", MLM, "--whole-word" }, { "gpt2", LLAMA, "--separate" }, { "llama", LLAMA, "--recompute" }, { "t5", T5, "--bf16" }
+    };
+    for (int i = 0; i < 4; i++) {
+        const char *out = temp_path(archs[i].arch);
+        json_t *r = learnt(run_trine(NULL, "train", "--arch", archs[i].arch, "--tokenizer", archs[i].tokenizer, archs[i].more,
+                                     text_path, "--hold-out", "0.2", "--steps", "40", "--lr", "0.01", "--objective",
+                                     i == 3 ? "prefix"
+                                     : i    ? "causal"
+                                            : "masked",
+                                     TINY, "-o", out));
+        assert_true(number_of(r, "steps") == 40 && number_of(r, "parameters") > 1000);
+        json_decref(r);
+        process_result p = run_trine(NULL, "inspect", "--json", out);
+        assert_status(&p, 0);
+        process_result_clear(&p);
+    }
+    process_result p = run_trine(NULL, "generate", "-m", temp_path("gpt2"), "-q", "-n", "3", "--temp", "0", "the cat");
+    assert_status(&p, 0);
+    process_result_clear(&p);
+}
+
+static void pairs_are_learnt_and_mixed(void **state)
+{
+    (void)state;
+    json_decref(learnt(run_trine(NULL, "train", "--arch", "t5", "--tokenizer", T5, pairs, "--objective", "seq2seq", "--steps", "30",
+                                 "--lr", "0.01", "--label-smoothing", "0.1", "--ema", "0.9", TINY, "-o", temp_path("out"))));
+    char recipe[1500];
+    const int n = snprintf(recipe, sizeof recipe,
+                           "[{\"data\":\"%s\",\"objective\":\"prefix\",\"weight\":3},{\"data\":[\"%s\"],\"objective\":\"seq2seq\","
+                           "\"prefix\":\"x: \"}]",
+                           text_path, pairs);
+    const char *mix = temp_write("mix.json", recipe, (size_t)n);
+    json_decref(learnt(run_trine(NULL, "train", "--arch", "t5", "--tokenizer", T5, "--mix", mix, "--steps", "30", "--lr", "0.01",
+                                 "--dropout", "0.1", TINY, "-o", temp_path("mixed"))));
+}
+
+#define TUNE "--steps", "200", "--lr", "0.005", "--batch", "8", "--no-record", "--json", "-t", "1"
+
+static void every_task_is_learnt(void **state)
+{
+    (void)state;
+    json_t *r =
+        learnt(run_trine(NULL, "finetune", "classify", "-m", MLM, labelled, "--valid", labelled, TUNE, "-o", temp_path("c")));
+    assert_true(number_of(r, "accuracy") == 1);
+    json_decref(r);
+    r = only_document(run_trine(NULL, "classify", "-m", temp_path("c"), "--json", "-q", "the cat sat"));
+    assert_string_equal(text_of(json_array_get(array_of(r, "labels"), 0), "label"), "yes");
+    json_decref(r);
+    r = learnt(run_trine(NULL, "finetune", "tag", "-m", MLM, tagged, "--valid", tagged, TUNE, "-o", temp_path("t")));
+    assert_true(number_of(r, "f1") > 0.99);
+    json_decref(r);
+    json_decref(learnt(run_trine(NULL, "finetune", "seq2seq", "-m", T5, pairs, TUNE, "-o", temp_path("s"))));
+    json_decref(learnt(run_trine(NULL, "finetune", "lm", "-m", LLAMA, chats, TUNE, "-o", temp_path("l"))));
+    json_decref(learnt(run_trine(NULL, "finetune", "embed", "-m", MLM, pairs, TUNE, "-o", temp_path("e"))));
+    r = learnt(run_trine(NULL, "finetune", "classify", "-m", MLM, labelled, "--valid", labelled, "--lora", "4", TUNE, "-o",
+                         temp_path("a")));
+    assert_true(number_of(r, "trained") < number_of(r, "parameters"));
+    json_decref(r);
+    r = only_document(run_trine(NULL, "embed", "-m", temp_path("e"), "--json", "-q", "the cat"));
+    assert_true(json_array_size(array_of(r, "embedding")) > 0);
+    json_decref(r);
+}
+
+static char *bytes_of(const char *path)
+{
+    char *text = calloc(1, 1 << 22);
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    assert_true(text && fread(text, 1, (1 << 22) - 1, f) > 100);
+    fclose(f);
+    return text;
+}
+
+static void interrupted_it_says_how_to_go_on(void **state)
+{
+    (void)state;
+#define RUN "train", "--arch", "bert", "--tokenizer", MLM, text_path, "--steps", "400", "--dropout", "0.1", TINY
+    process_result r = run_trine(NULL, RUN, "-o", temp_path("whole"));
+    assert_status(&r, 0);
+    process_result_clear(&r);
+    const process_options interrupt = { .interrupt_at = "\"step\":3," };
+    r = run_trine(&interrupt, RUN, "-o", temp_path("part"));
+    assert_status(&r, 130);
+    assert_contains(r.err, "--resume");
+    process_result_clear(&r);
+    assert_error(run_trine(NULL, RUN, "-q", "-o", temp_path("part")), 1, "--resume");
+    r = run_trine(NULL, RUN, "-o", temp_path("part"), "--resume");
+    assert_status(&r, 0);
+    process_result_clear(&r);
+    char *a = bytes_of(temp_path("whole/model.safetensors")), *b = bytes_of(temp_path("part/model.safetensors"));
+    assert_memory_equal(a, b, 1 << 22);
+    free(a);
+    free(b);
+    assert_error(run_trine(NULL, RUN, "-q", "-o", temp_path("part"), "--resume", "--lr", "0.5"), 2, "lr = ");
+}
+
+static const char *file_of(const char *name, const char *content) { return temp_write(name, content, strlen(content)); }
+
+static void wrong_data_is_told(void **state)
+{
+    (void)state;
+#define CLASSIFY "finetune", "classify", "-m", MLM, "-q", "--no-record", "-o", temp_path("o")
+#define TAG "finetune", "tag", "-m", MLM, "-q", "--no-record", "-o", temp_path("o")
+    assert_error(run_trine(NULL, CLASSIFY, file_of("a.tsv", "label\ttext\n\tone\nx\ttwo\n")), 3, "line 2: the label is missing");
+    assert_error(run_trine(NULL, CLASSIFY, labelled, "--valid", file_of("b.tsv", "label\tsentence\nmaybe\tthe cat\n")), 3,
+                 "line 2: the label 'maybe' is none of those learnt: no, yes");
+    assert_error(run_trine(NULL, CLASSIFY, file_of("c.tsv", "a\tb\nx\ty\n")), 3,
+                 "no column for the label (label); there are: a, b");
+    assert_error(run_trine(NULL, CLASSIFY, labelled, "--text", "body"), 3, "no column 'body'");
+    assert_error(run_trine(NULL, CLASSIFY, file_of("d.tsv", "")), 3, "the file is empty");
+    assert_error(run_trine(NULL, CLASSIFY, file_of("e.tsv", "label\ttext\n")), 1, "no row under the header");
+    assert_error(run_trine(NULL, CLASSIFY, file_of("f.tsv", "label\ttext\nx\tone\nx\ttwo\n")), 3,
+                 "all examples have one label, 'x'");
+    assert_error(run_trine(NULL, CLASSIFY, labelled, "--seq-len", "9999"), 2, "this model takes");
+    assert_error(run_trine(NULL, CLASSIFY, temp_path("none.tsv")), 3, "there is no such file");
+    assert_error(run_trine(NULL, TAG, file_of("g.conll", "the\tO\ncat\tO\n")), 3, "every word is tagged O");
+    assert_error(run_trine(NULL, TAG, tagged, "--valid", file_of("h.conll", "the\tO\ncat\tB-ORG\n")), 3,
+                 "line 2: the tag 'B-ORG' is of no kind that was learnt");
+    assert_error(run_trine(NULL, TAG, file_of("i.conll", "the\n")), 3, "expected a word and its tag");
+    assert_error(run_trine(NULL, "finetune", "lm", "-m", LLAMA, "-q", "--no-record", "-o", temp_path("o"),
+                           file_of("j.jsonl", "{\"a\":1}\n")),
+                 3, "line 1: expected \"messages\"");
+    assert_error(run_trine(NULL, "finetune", "lm", "-m", MLM, "-q", "--no-record", "-o", temp_path("o"), chats), 2,
+                 "is for models that write");
+    assert_error(run_trine(NULL, "finetune", "classify", "-m", temp_path("none"), "-q", "-o", temp_path("o"), labelled), 3,
+                 "no such model");
+    assert_error(run_trine(NULL, "train", "--arch", "gpt2", "--tokenizer", LLAMA, "-q", "--no-record", "-o", temp_path("p"),
+                           file_of("k.txt", " \n")),
+                 3, "the file is empty");
+    assert_error(
+        run_trine(NULL, "train", "--arch", "bert", "--tokenizer", LLAMA, "-q", "--no-record", "-o", temp_path("p"), text_path), 2,
+        "this tokenizer has no mask token");
+    assert_error(run_trine(NULL, "train", "--arch", "gpt2", "--objective", "span", "--tokenizer", LLAMA, "-q", "--no-record", "-o",
+                           temp_path("p"), text_path, "--overwrite"),
+                 2, "span corruption is for encoder-decoders");
+    assert_error(run_trine(NULL, "train", "--arch", "gpt2", "--tokenizer", LLAMA, "-q", "--no-record", "-o", temp_path("p"),
+                           "--mix", file_of("m.json", "[{\"data\":\"x\",\"weigth\":2}]")),
+                 3, "\"weigth\", which is unknown");
+}
+
+static void a_rate_that_diverges_stops(void **state)
+{
+    (void)state;
+    process_result r =
+        run_trine(NULL, "train", "--arch", "gpt2", "--tokenizer", LLAMA, text_path, "--steps", "3000", "--lr", "10", "--clip", "0",
+                  "--decay", "constant", "--warmup", "0", "--beta2", "0.1", "--weight-decay", "10", TINY, "-o", temp_path("d"));
+    assert_status(&r, 1);
+    assert_contains(r.err, "is not finite. The last good checkpoint is ");
+    assert_contains(r.err, "--lr");
+    process_result_clear(&r);
+}
+
+static void wrong_usage_is_told(void **state)
+{
+    (void)state;
+    assert_error(run_trine(NULL, "train", "-o", "x", text_path), 2, "no model: expected --arch or --config");
+    assert_error(run_trine(NULL, "train", "--arch", "bert", "--tokenizer", MLM, text_path), 2, "expected -o OUT");
+    assert_error(run_trine(NULL, "train", "--arch", "bert", "--tokenizer", MLM, "-o", "x"), 2, "nothing to learn from");
+    assert_error(
+        run_trine(NULL, "train", "--arch", "bert", "--tokenizer", MLM, "-o", "x", text_path, "--steps", "3", "--epochs", "2"), 2,
+        "--steps and --epochs");
+    assert_error(run_trine(NULL, "finetune", "juggle", "-m", MLM, "-o", "x", text_path), 2, "the task is one of");
+    assert_error(run_trine(NULL, "finetune", "classify", "-m", MLM, "-o", "x", text_path, "--patience", "2"), 2,
+                 "--valid or --hold-out");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(every_architecture_learns, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(pairs_are_learnt_and_mixed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(every_task_is_learnt, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(interrupted_it_says_how_to_go_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(wrong_data_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_rate_that_diverges_stops, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(wrong_usage_is_told, set_up, tear_down),
+    };
+    return cmocka_run_group_tests_name("command_train", tests, NULL, NULL);
+}
