@@ -191,14 +191,15 @@ int write_svg(run *r, const char *path, const curve *curves, int n)
             "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
             WIDTH, HEIGHT);
     const double tx = tick_of(f.x1 - f.x0), ty = tick_of(f.y1 - f.y0);
-    for (double y = ceil(f.y0 / ty) * ty; y <= f.y1 + ty * 1e-9; y += ty) {
-        const double at = TOP + (f.y1 - y) / (f.y1 - f.y0) * h;
+    const int y_ticks = (int)floor(f.y1 / ty + 1e-9), x_ticks = (int)floor(f.x1 / tx + 1e-9);
+    for (int i = (int)ceil(f.y0 / ty); i <= y_ticks; i++) {
+        const double y = i * ty, at = TOP + (f.y1 - y) / (f.y1 - f.y0) * h;
         fprintf(out, "<path d=\"M%d %.1fH%d\" stroke=\"#ddd\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.6g</text>\n", LEFT,
-                at, WIDTH - RIGHT, LEFT - 8, at + 4, fabs(y) < ty * 1e-6 ? 0 : y);
+                at, WIDTH - RIGHT, LEFT - 8, at + 4, y);
     }
-    for (double x = ceil(f.x0 / tx) * tx; x <= f.x1 + tx * 1e-9; x += tx)
-        fprintf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.6g</text>\n", LEFT + (x - f.x0) / (f.x1 - f.x0) * w,
-                HEIGHT - BOTTOM + 18, x);
+    for (int i = (int)ceil(f.x0 / tx); i <= x_ticks; i++)
+        fprintf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.6g</text>\n", LEFT + (i * tx - f.x0) / (f.x1 - f.x0) * w,
+                HEIGHT - BOTTOM + 18, i * tx);
     fprintf(out,
             "<path d=\"M%d %dV%dH%d\" fill=\"none\" stroke=\"#333\"/><text x=\"%d\" y=\"%d\" text-anchor=\"middle\">step</text>\n",
             LEFT, TOP, HEIGHT - BOTTOM, WIDTH - RIGHT, LEFT + (int)w / 2, HEIGHT - 10);
