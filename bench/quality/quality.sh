@@ -1,0 +1,59 @@
+#!/bin/sh
+# quality.sh RECIPE [SEED...] - trains a recipe on real data, with seeds 1 2 3 if none are named, and prints a line a seed: what was
+# reached and in which time. Records lie in BENCH_RECORDS/quality. No recipe: lists them.
+#   BENCH_DATA    the texts: sst2/ wikigold/ wnut17/ tinyshakespeare/   BENCH_MINILM  all-MiniLM-L6-v2 (bench/models.py gets it)
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/trine-bench
+trine=${BENCH_TRINE:-$root/build/trine}
+data=${BENCH_DATA:-$root/../shared/data}
+minilm=${BENCH_MINILM:-$cache/models/all-minilm-l6-v2}
+records=${BENCH_RECORDS:-$cache/records}/quality
+
+# recipe, what is reported, what to reach
+list='
+sst2        accuracy on the development sentences, whole model         at least 0.89
+sst2-lora   the same by adapters of rank 8                              at least 0.875
+wikigold    F1 of entities on the development sentences                 at least 0.71
+wnut17      F1 of entities on the development sentences                 at least 0.30
+shakespeare loss by character, 4 layers of 128, context 64, 2,000 steps at most 1.88'
+
+[ $# -gt 0 ] || { echo "quality.sh RECIPE [SEED...], where RECIPE is$list"; exit 2; }
+recipe=$1
+shift
+[ $# -gt 0 ] || set -- 1 2 3
+mkdir -p "$records"
+
+# nanoGPT's split and alphabet: the first 90% is learnt, a token is a character.
+characters() {
+    folder=$records/shakespeare-data
+    [ -e "$folder/tokenizer.json" ] && return
+    mkdir -p "$folder"
+    n=$(($(wc -c <"$data/tinyshakespeare/input.txt") * 9 / 10))
+    head -c "$n" "$data/tinyshakespeare/input.txt" >"$folder/train.txt"
+    tail -c "+$((n + 1))" "$data/tinyshakespeare/input.txt" >"$folder/valid.txt"
+    "$trine" tokenizer -q --type gpt2 --algorithm bpe --vocab 257 --out "$folder/tok" --overwrite "$folder/train.txt"
+    mv "$folder/tok"/* "$folder" && rmdir "$folder/tok"
+}
+
+for seed; do
+    out=$records/$recipe-$seed
+    common="-q --seed $seed --no-record --overwrite -o $out"
+    start=$(date +%s)
+    # shellcheck disable=SC2086
+    case $recipe in
+    sst2) "$trine" finetune classify -m "$minilm" "$data/sst2/train.tsv.gz" --valid "$data/sst2/dev.tsv" --bf16 --epochs 3 $common ;;
+    sst2-lora) "$trine" finetune classify -m "$minilm" "$data/sst2/train.tsv.gz" --valid "$data/sst2/dev.tsv" --lora 8 --epochs 2 $common ;;
+    wikigold) "$trine" finetune tag -m "$minilm" "$data/wikigold/train.conll" --valid "$data/wikigold/dev.conll" --bf16 $common ;;
+    wnut17) "$trine" finetune tag -m "$minilm" "$data/wnut17/train.conll" --valid "$data/wnut17/dev.conll" --bf16 $common ;;
+    shakespeare)
+        characters
+        "$trine" train --arch gpt2 --layers 4 --width 128 --heads 4 --tokenizer "$records/shakespeare-data" --seq-len 64 --batch 12 \
+            --batch-tokens 768 --steps 2000 --warmup 100 --lr 1e-3 --min-lr 1e-4 --beta2 0.99 --weight-decay 0.1 --eval-every 250 \
+            --valid "$records/shakespeare-data/valid.txt" "$records/shakespeare-data/train.txt" $common
+        ;;
+    *) echo "quality.sh: there is no recipe '$recipe'; there are$list" >&2; exit 2 ;;
+    esac
+    echo "$recipe seed $seed: $(($(date +%s) - start)) s"
+done
