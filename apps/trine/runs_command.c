@@ -66,8 +66,8 @@ static int list_runs(run *r, trine_record *record, const trine_runs *runs)
     }
     for (int i = 0; i < shown; i++) {
         const trine_run_info *k = &runs->items[i];
-        double loss, valid;
-        bool has_loss, has_valid;
+        double loss = 0, valid = 0;
+        bool has_loss = false, has_valid = false;
         int code = last_value(r, &loss, &has_loss, record, k->id, "loss");
         if (!code) code = last_value(r, &valid, &has_valid, record, k->id, "valid_loss");
         if (code) return code;
@@ -139,13 +139,13 @@ static int tell_runs(run *r, trine_record *record, const trine_run_info *info)
     if (status) return fail_status(r, status, &err);
     curve *curves = calloc((size_t)all.n + 1, sizeof *curves);
     int code = curves ? 0 : fail_memory(r), n = 0;
-    for (; n < all.n && !code; n++) {
+    for (; curves && n < all.n && !code; n++) {
         curves[n].name = all.items[n];
         status = trine_record_series(&curves[n].series, record, info->id, all.items[n], &err);
         if (status) code = fail_status(r, status, &err);
     }
-    if (!code) write_curves(r, info, curves, n);
-    for (int i = 0; i < n; i++) trine_series_clear(&curves[i].series);
+    if (curves && !code) write_curves(r, info, curves, n);
+    for (int i = 0; curves && i < n; i++) trine_series_clear(&curves[i].series);
     free(curves);
     trine_names_clear(&all);
     return code;
