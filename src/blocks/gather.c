@@ -50,7 +50,7 @@ static void take_backward(trine_pass *p, trine_op *op)
 static trine_mat take(trine_pass *p, trine_mat x, const int32_t *rows, int n)
 {
     trine_mat y = trine_mat_new(p, n, x.cols);
-    for (int i = 0; i < n && trine_pass_computes(p); i++) {
+    for (int i = 0; rows && i < n && trine_pass_computes(p); i++) {
         if (rows[i] < 0 || rows[i] >= x.rows)
             trine_pass_fail(p, TRINE_ERROR_INTERNAL, "take rows: row %d of %d", (int)rows[i], x.rows);
         else

@@ -162,7 +162,7 @@ static void linears_into(trine_pass *p, const trine_mat *y, trine_mat x, const t
     }
     all.scratch = trine_pass_alloc(p, all.stride * (size_t)trine_max_int(1, p->n_threads), sizeof(float));
     for (int i = 0; i < n; i++) share(p, &all, i);
-    if (trine_pass_computes(p) && x.rows > 0) compute(p, &all);
+    if (trine_pass_computes(p) && n > 0 && x.rows > 0) compute(p, &all);
     trine_arena_release(p->arena, mark);
 }
 
