@@ -8,7 +8,8 @@
  *     |/////////|   width -> panel     [ ........ ]                               [ ...... ]
  *     +---------+
  *
- * A sum runs over slices in order and inside a slice in order, whichever thread computes it. */
+ * Between slices sums wait in y, or, where rows of y lie so that they push each other out of the second cache, in a place of their
+ * own, a panel's together. A sum runs over slices in order and inside a slice in order, whichever thread computes it. */
 #include <string.h>
 
 #include "base/size.h"
@@ -19,7 +20,9 @@ enum {
     SLICE_256 = 256,  /* of types whose blocks are 256 columns */
     UNPACK_ROWS = 16, /* rows of W unpacked at a time before they become a part of a panel */
     MOST_COLS = 240,  /* rows of W in a piece */
-    X_ROWS = 512,     /* rows of x that pass over a panel: their slice, and their rows of y, stay in the second cache */
+    MOST_APART = 144, /* and where sums wait apart from y: then they take room in the second cache */
+    PAGE_COLS = 1024, /* columns of y to a page */
+    X_ROWS = 512,     /* rows of x that pass over a panel: their slice, and their sums, stay in the second cache */
 };
 
 static int slice_of(const trine_linear_job *job) { return trine_dtype_get(job->w->type)->block > SLICE ? SLICE_256 : SLICE; }
@@ -31,7 +34,21 @@ static size_t shared_bytes(const trine_linear_job *job)
     return trine_mul_size(&n, rows, (size_t)job->x.cols * sizeof(float)) ? n : SIZE_MAX;
 }
 
-static size_t scratch_floats(const trine_linear_job *job) { return SLICE_256 * ((size_t)job->kernels->group_cols + UNPACK_ROWS); }
+/* Rows that lie whole pages apart share few sets of a cache. */
+static bool sums_apart(const trine_linear_job *job) { return job->y.cols % PAGE_COLS == 0 && job->w->cols > slice_of(job); }
+
+static int most_cols(const trine_linear_job *job)
+{
+    const int width = job->kernels->group_cols;
+    return trine_max_int((sums_apart(job) ? MOST_APART : MOST_COLS) / width, 1) * width;
+}
+
+static size_t panel_floats(const trine_linear_job *job) { return SLICE_256 * ((size_t)job->kernels->group_cols + UNPACK_ROWS); }
+static size_t sums_floats(const trine_linear_job *job)
+{
+    return sums_apart(job) ? (size_t)trine_min_int(X_ROWS, job->x.rows) * (size_t)most_cols(job) : 0;
+}
+static size_t scratch_floats(const trine_linear_job *job) { return panel_floats(job) + sums_floats(job); }
 
 /* Groups of rows that begin in [row, row + n). */
 static void prepare(const trine_linear_job *job, int row, int n)
@@ -85,39 +102,48 @@ static void ask_for(const trine_linear_job *job, const part *w, int from, int to
         for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch(w->at + (size_t)j * job->row_bytes + at, 0, 2);
 }
 
-static void run(const trine_linear_job *job, int first, int n, int row, int n_rows, float *scratch)
+/* n_rows rows of x from `row` on over one panel: columns from `col` on of y, which is column j of the piece. */
+static void pass_over(const trine_linear_job *job, const part *now, const part *next, int col, int row, int n_rows, int k0, int j,
+                      float *scratch)
 {
     const trine_kernels *kernels = job->kernels;
+    const int share = (kernels->group_cols * TRINE_GROUP + n_rows - 1) / n_rows;
+    const size_t width = (size_t)kernels->group_cols, y_cols = (size_t)job->y.cols;
+    const float *bias = job->w->bias ? job->w->bias + col : NULL;
+    const bool apart = sums_apart(job), last = k0 + now->n_cols == job->w->cols;
+    float *panel = scratch + UNPACK_ROWS * SLICE_256, *sums = scratch + panel_floats(job) + (size_t)j * (size_t)n_rows;
+    make_panel(panel, job, now, scratch);
+    /* While rows of x pass, W's next rows come from memory. */
+    for (int g = 0, asked = 0; g < n_rows; g += TRINE_GROUP, asked += share, sums += width * TRINE_GROUP) {
+        const int n = trine_min_int(TRINE_GROUP, n_rows - g);
+        const float *x = (const float *)job->shared + (size_t)(row + g) * (size_t)job->w->cols + (size_t)k0 * TRINE_GROUP;
+        float *y = job->y.data + (size_t)(row + g) * y_cols + (size_t)col;
+        ask_for(job, next, asked, asked + share);
+        kernels->gemm_group(apart ? sums : y, apart ? width : y_cols, x, n, panel, now->n_rows, (size_t)now->n_cols, bias, k0 > 0);
+        for (int i = 0; apart && last && i < n; i++)
+            memcpy(y + (size_t)i * y_cols, sums + (size_t)i * width, (size_t)now->n_rows * sizeof *y);
+    }
+}
+
+static void run(const trine_linear_job *job, int first, int n, int row, int n_rows, float *scratch)
+{
     const trine_weight *w = job->w;
-    const trine_mat y = job->y;
-    const int width = kernels->group_cols, slice = slice_of(job);
-    float *panel = scratch + UNPACK_ROWS * SLICE_256;
-    for (int k0 = 0; k0 < w->cols; k0 += slice)
-        for (int i = 0; i < n_rows; i += X_ROWS)
+    const int width = job->kernels->group_cols, slice = slice_of(job);
+    for (int i = 0; i < n_rows; i += X_ROWS)
+        for (int k0 = 0; k0 < w->cols; k0 += slice)
             for (int j = 0; j < n; j += width) {
-                const int end = trine_min_int(i + X_ROWS, n_rows), share = (width * TRINE_GROUP + end - i - 1) / (end - i);
                 const part now = part_of(job, first + j, n - j, k0);
                 const part next = j + width < n ? part_of(job, first + j + width, n - j - width, k0)
                                                 : part_of(job, first, n, k0 + slice < w->cols ? k0 + slice : k0);
-                make_panel(panel, job, &now, scratch);
-                /* While rows of x pass, W's next rows come from memory. */
-                for (int g = i, asked = 0; g < end; g += TRINE_GROUP, asked += share) {
-                    const size_t at = (size_t)(row + g);
-                    ask_for(job, &next, asked, asked + share);
-                    kernels->gemm_group(y.data + at * (size_t)y.cols + (size_t)(first + j), (size_t)y.cols,
-                                        (const float *)job->shared + at * (size_t)w->cols + (size_t)k0 * TRINE_GROUP,
-                                        trine_min_int(TRINE_GROUP, end - g), panel, now.n_rows, (size_t)now.n_cols,
-                                        w->bias ? w->bias + first + j : NULL, k0 > 0);
-                }
+                pass_over(job, &now, &next, first + j, row + i, trine_min_int(X_ROWS, n_rows - i), k0, j, scratch);
             }
 }
 
 trine_linear_path trine_linear_panels(const trine_linear_job *job)
 {
-    const int width = job->kernels->group_cols;
     return (trine_linear_path) {
-        .unit = width,
-        .most = trine_max_int(MOST_COLS / width, 1) * width,
+        .unit = job->kernels->group_cols,
+        .most = most_cols(job),
         .cuts_x = true,
         .x_unit = TRINE_GROUP, /* a group of rows belongs to one piece */
         .shared_bytes = shared_bytes,
