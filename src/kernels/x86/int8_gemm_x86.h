@@ -1,6 +1,6 @@
 /* int8_gemm_x86.h - template: the product on bytes, in registers. Include it after a vector_*.h and what a level makes of one step:
  *
- *     INT8_ROWS (a macro)          rows of x in a tile: as many sums, by two vectors of columns, as the registers hold
+ *     INT8_ROWS (a macro)          rows of x in a tile, by two vectors of columns: what is fastest by measurement
  *     INT8_OFFSET                  128 where W's bytes have no sign
  *     w_bytes, w_bytes_load        four bytes of W for each column of a vector
  *     w_bytes_dot(sum, w, four)    each column's sum plus four products with the same four bytes of x
@@ -93,14 +93,6 @@ TRINE_INLINE void int8_tiles(float *y, size_t y_stride, const trine_int8_rows *x
 #if INT8_ROWS > 4
             TILE(4)
             TILE(5)
-#endif
-#if INT8_ROWS > 6
-            TILE(6)
-            TILE(7)
-            TILE(8)
-            TILE(9)
-            TILE(10)
-            TILE(11)
 #endif
         default: int8_tile(out, y_stride, x, row, INT8_ROWS, panel, n_cols, depth, bias, add);
         }
