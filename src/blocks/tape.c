@@ -219,7 +219,8 @@ void trine_grad_share(trine_pass *p, trine_mat x, const trine_value *y)
 
 static void copy_rows(trine_pass *p, trine_mat to, trine_mat from)
 {
-    if (trine_pass_computes(p)) memcpy(to.data, from.data, (size_t)to.rows * (size_t)to.cols * sizeof *to.data);
+    if (trine_pass_computes(p) && to.data && from.data)
+        memcpy(to.data, from.data, (size_t)to.rows * (size_t)to.cols * sizeof *to.data);
 }
 
 trine_mat trine_grad_move(trine_pass *p, trine_mat x, trine_value *made, bool *apart)

@@ -45,7 +45,7 @@ static trine_status take_lock(trine_run_directory *d, trine_error *err)
     trine_status status = TRINE_OK;
     d->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (d->lock < 0) {
-        status = trine_fail(err, TRINE_ERROR_IO, "cannot write '%s': %s", path, strerror(errno));
+        status = trine_fail(err, TRINE_ERROR_IO, "cannot write the process's id into '%s': %s", path, strerror(errno));
     } else if (flock(d->lock, LOCK_EX | LOCK_NB)) {
         char id[32] = "";
         const ssize_t n = read(d->lock, id, sizeof id - 1);
@@ -57,7 +57,7 @@ static trine_status take_lock(trine_run_directory *d, trine_error *err)
         close(d->lock);
         d->lock = -1;
     } else if (ftruncate(d->lock, 0) || dprintf(d->lock, "%ld\n", (long)getpid()) < 0) {
-        status = trine_fail(err, TRINE_ERROR_IO, "cannot write '%s': %s", path, strerror(errno));
+        status = trine_fail(err, TRINE_ERROR_IO, "cannot write the process's id into '%s': %s", path, strerror(errno));
     }
     free(path);
     return status;
