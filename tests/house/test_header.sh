@@ -1,13 +1,14 @@
 #!/bin/sh
-# test_header.sh SOURCE BUILD - trine.h stands alone as C11 and as C++17, and every function in it has its comment.
+# test_header.sh SOURCE BUILD - trine.h and each of its parts stand alone as C11 and as C++17, trine.h includes every part, and
+# every function has its comment.
 set -eu
-cd "$1"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+cd "$1/include"
 
-cp include/trine.h "$work/alone.c" && cp include/trine.h "$work/alone.cc"
-${CC:-cc} -std=c11 -Wall -Wextra -Wpedantic -Wstrict-prototypes -Werror -c -o "$work/c.o" "$work/alone.c"
-${CXX:-c++} -std=c++17 -Wall -Wextra -Wpedantic -Werror -c -o "$work/cc.o" "$work/alone.cc"
+for header in trine.h trine/*.h; do
+    [ "$header" = trine.h ] || grep -q "^#include \"$header\"" trine.h || { echo "trine.h does not include $header"; exit 1; }
+    echo "#include \"$header\"" | ${CC:-cc} -std=c11 -Wall -Wextra -Wpedantic -Wstrict-prototypes -Werror -fsyntax-only -I. -x c -
+done
+printf '#include "%s"\n' trine.h trine/*.h | ${CXX:-c++} -std=c++17 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -I. -x c++ -
 
 # A comment stands right above the declaration. What closes and clears is told once for all, at the top of the header.
 awk '
@@ -17,4 +18,4 @@ awk '
     else if (above !~ /\*\/[ \t]*$/ && name !~ /_(close|clear)$/) { print FILENAME ":" FNR ": " name " has no comment above it"; faults++ }
 }
 { above = $0 }
-END { print n " functions, " faults + 0 " without a comment"; exit faults > 0 || n == 0 }' include/trine.h
+END { print n " functions, " faults + 0 " without a comment"; exit faults > 0 || n == 0 }' trine/*.h

@@ -11,7 +11,7 @@ prefix=$work/root$(sed -n 's/^CMAKE_INSTALL_PREFIX:[^=]*=//p' "$build/CMakeCache
 lib=$(dirname "$(find "$prefix" -name libtrine.so)")
 outside=$(find "$work/root" -type f -o -type l | grep -v "^$prefix/" || true)
 [ -z "$outside" ] || { echo "installed outside the prefix: $outside"; exit 1; }
-for file in "$prefix/bin/trine" "$prefix/include/trine.h" "$lib/libtrine.a" "$lib/libtrine.so.0" "$lib/pkgconfig/libtrine.pc" \
+for file in "$prefix/bin/trine" "$prefix/include/trine.h" "$prefix/include/trine/basics.h" "$lib/libtrine.a" "$lib/libtrine.so.0" "$lib/pkgconfig/libtrine.pc" \
     "$lib/cmake/trine/trineConfig.cmake" "$lib/cmake/trine/trineConfigVersion.cmake" "$prefix/share/man/man1/trine.1" \
     "$prefix/share/bash-completion/completions/trine" "$prefix/share/zsh/site-functions/_trine" \
     "$prefix/share/fish/vendor_completions.d/trine.fish"; do

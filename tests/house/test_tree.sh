@@ -13,7 +13,7 @@ documents=$(find . -maxdepth 1 -name '*.md'; find docs models -name '*.md')
 self=tests/house/test_tree.sh
 
 fault "two files of one name" "$(echo "$sources" "$scripts" | tr ' ' '\n' | grep -v -e CMakeLists.txt | sed 's|.*/||' | sort | uniq -d)"
-fault "over 700 lines: look for the second idea" "$(wc -l $sources $scripts | awk '$1 > 700 && $2 != "total" && $2 != "include/trine.h"')"
+fault "over 700 lines: look for the second idea" "$(wc -l $sources $scripts | awk '$1 > 700 && $2 != "total"')"
 fault "the library prints, exits or aborts" \
     "$(grep -nE '(^|[^a-zA-Z0-9_>.])(exit|_exit|_Exit|abort|printf|vprintf|puts|putchar|perror)\(|(std(out|err))[^a-zA-Z0-9_]' $(echo "$sources" | grep '^src/'))"
 fault "left to do" "$(grep -nE '(^|[^A-Za-z_])(TODO|FIXME|XXX)([^A-Za-z_]|$)' $sources $scripts $documents | grep -v "^$self:")"
