@@ -20,12 +20,13 @@ typedef struct parallel {
     void *user;
     bool with_score;
     trine_generator *generator;
-    pending *ring; /* [cap] inputs n_told .. n_read - 1 at their number modulo cap */
-    int64_t n_told, n_read, cap;
+    pending *ring;               /* [cap] inputs n_told .. n_read - 1 at their number modulo cap */
+    int64_t n_told, n_read, cap; /* cap: a power of two */
     int first_failure;
 } parallel;
 
-static pending *at(const parallel *p, int64_t number) { return &p->ring[number % p->cap]; }
+/* The ring is there once an input was read: cap > 0. */
+static pending *at(const parallel *p, int64_t number) { return &p->ring[number & (p->cap - 1)]; }
 
 /* Results that are due. */
 static int tell(parallel *p)
@@ -71,7 +72,7 @@ static bool make_room(parallel *p)
     const int64_t cap = p->cap ? 2 * p->cap : 64;
     pending *ring = calloc((size_t)cap, sizeof *ring);
     if (!ring) return false;
-    for (int64_t i = p->n_told; i < p->n_read; i++) ring[i % cap] = *at(p, i);
+    for (int64_t i = p->n_told; i < p->n_read; i++) ring[i & (cap - 1)] = *at(p, i);
     free(p->ring);
     p->ring = ring;
     p->cap = cap;

@@ -113,8 +113,9 @@ static void finish_scores(const many *m, const trine_attention_job *job, const t
     }
 }
 
-void trine_attention_many(trine_mat out, const trine_attention_job *job, float *scratch, const trine_segment *segment,
-                          const trine_attention_keys *keys, int kv_head, int first, int n, int begin, int end)
+__attribute__((nonnull)) void trine_attention_many(trine_mat out, const trine_attention_job *job, float *scratch,
+                                                   const trine_segment *segment, const trine_attention_keys *keys, int kv_head,
+                                                   int first, int n, int begin, int end)
 {
     const trine_pair_kernels *pair = &job->kernels->pair;
     const int group = job->group, rows = n * group, query_index = job->cross ? first : segment->pos - keys->base + first;

@@ -125,7 +125,7 @@ static trine_status convert_rows(trine_writer *w, const trine_convert_plan *plan
 {
     enum { CHUNK = 1 << 20 }; /* bytes that are packed before they are written */
     const size_t threads = (size_t)plan->n_threads;
-    const size_t most = j->to.bytes * threads < CHUNK ? CHUNK / j->to.bytes : threads, n_chunk = most < j->to.n ? most : j->to.n;
+    const size_t most = trine_max_size(CHUNK / trine_max_size(j->to.bytes, 1), threads), n_chunk = most < j->to.n ? most : j->to.n;
     size_t values_bytes, aligned_bytes, packed_bytes;
     if (!trine_mul_size(&values_bytes, threads * sizeof(float), j->to.cols) ||
         !trine_mul_size(&aligned_bytes, threads, j->from.bytes) || !trine_mul_size(&packed_bytes, n_chunk, j->to.bytes))

@@ -134,6 +134,8 @@ static void improve(trine_line *line, double *cost, trine_fit_sums *s, const tri
     }
 }
 
+static int n_steps(trine_fit_range range) { return (int)((range.last - range.first) / range.step) + 1; }
+
 trine_line trine_fit_scale(const trine_fit_part *p, trine_fit_range range)
 {
     float most = 0;
@@ -144,7 +146,8 @@ trine_line trine_fit_scale(const trine_fit_part *p, trine_fit_range range)
     sum_values(&s, p);
     double best_cost = s.xx;
     for (int sign = p->low == -p->high ? 1 : -1; sign <= 1; sign += 2) {
-        for (float k = range.first; k <= range.last; k += range.step) {
+        for (int i = 0; i < n_steps(range); i++) {
+            const float k = range.first + (float)i * range.step;
             trine_line line;
             sum_levels(&s, p, (float)sign * k / most, 0);
             const double cost = solve_scale(&line, &s);
@@ -171,7 +174,8 @@ trine_line trine_fit_line(const trine_fit_part *p, trine_fit_range range, bool b
     trine_fit_sums s;
     sum_values(&s, p);
     double best_cost = INFINITY;
-    for (float k = range.first; k <= range.last; k += range.step) {
+    for (int i = 0; i < n_steps(range); i++) {
+        const float k = range.first + (float)i * range.step;
         trine_line line;
         sum_levels(&s, p, k / (high - low), low);
         const double cost = solve_line(&line, &s, base_below);

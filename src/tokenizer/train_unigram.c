@@ -146,7 +146,10 @@ static void run(model *m, int n, trine_piece_fn *block)
 static double digamma(double x)
 {
     double sum = 0;
-    for (; x < 8; x += 1) sum -= 1 / x;
+    while (x < 8) {
+        sum -= 1 / x;
+        x += 1;
+    }
     const double y = 1 / (x * x);
     return sum + log(x) - 0.5 / x - y * (1.0 / 12 - y * (1.0 / 120 - y * (1.0 / 252 - y * (1.0 / 240 - y / 132))));
 }
@@ -198,6 +201,7 @@ typedef struct path {
 static void find_path(path *p, const model *m, uint32_t begin, uint32_t n, int64_t without)
 {
     const trine_lattices *l = &m->lattices;
+    memset(p->entry, 0, sizeof p->entry);
     for (uint32_t i = 1; i <= n; i++) p->score[i] = -INFINITY;
     p->score[0] = 0;
     for (uint32_t i = 0; i < n; i++)

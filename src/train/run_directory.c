@@ -44,9 +44,8 @@ static trine_status take_lock(trine_run_directory *d, trine_error *err)
     if (!path) return no_memory(err);
     trine_status status = TRINE_OK;
     d->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (d->lock < 0) {
-        status = trine_fail(err, TRINE_ERROR_IO, "cannot write the process's id into '%s': %s", path, strerror(errno));
-    } else if (flock(d->lock, LOCK_EX | LOCK_NB)) {
+    const bool open_file = d->lock >= 0, locked = open_file && !flock(d->lock, LOCK_EX | LOCK_NB);
+    if (open_file && !locked) {
         char id[32] = "";
         const ssize_t n = read(d->lock, id, sizeof id - 1);
         id[n > 0 ? strcspn(id, "\n") : 0] = 0;
@@ -56,7 +55,7 @@ static trine_status take_lock(trine_run_directory *d, trine_error *err)
                        d->out, *id ? id : "unknown");
         close(d->lock);
         d->lock = -1;
-    } else if (ftruncate(d->lock, 0) || dprintf(d->lock, "%ld\n", (long)getpid()) < 0) {
+    } else if (!open_file || ftruncate(d->lock, 0) || dprintf(d->lock, "%ld\n", (long)getpid()) < 0) {
         status = trine_fail(err, TRINE_ERROR_IO, "cannot write the process's id into '%s': %s", path, strerror(errno));
     }
     free(path);

@@ -114,7 +114,7 @@ static int to_int(float x, int least, int most)
 static void pack_group(uint8_t *bytes, float *scale, const unsigned char *row, size_t column, size_t n, trine_dtype type,
                        int offset)
 {
-    part parts[TRINE_INT8_GROUP / PART];
+    part parts[TRINE_INT8_GROUP / PART] = { 0 };
     float most = 0;
     for (size_t p = 0; p < n / PART; p++) {
         decode(&parts[p], row, column + p * PART, type);
