@@ -13,7 +13,7 @@ for source in "$root"/tests/fuzz/fuzz_*.c; do
     echo "== $name, $seconds s"
     seeds=$root/tests/fuzz/corpus/${name#fuzz_}
     [ -d "$seeds" ] || seeds=
-    if "$build/$name" -max_total_time="$seconds" -max_len=65536 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+    if "$build/$name" -max_total_time="$seconds" -max_len=65536 -timeout=60 -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="$build/fuzz/$name-" "$found" ${seeds:+"$seeds"} >"$build/fuzz/$name.log" 2>&1; then
         sed -n 's/^stat::number_of_executed_units: */   executions: /p' "$build/fuzz/$name.log"
     else

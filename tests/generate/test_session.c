@@ -99,6 +99,32 @@ static void test_arguments(void **unused)
     trine_model_close(m);
 }
 
+/* Nothing of n x n: a pass over twice the tokens takes twice the temporaries, cache and cross cache, never four times. The next test
+ * shows that what is counted is what is used. */
+static void test_memory_is_linear(void **unused)
+{
+    (void)unused;
+    const char *const endless[] = { "generate/llama", "generate/t5" }; /* positions without an end */
+    for (size_t i = 0; i < sizeof endless / sizeof *endless; i++) {
+        trine_model *m = open_model(endless[i]);
+        size_t bytes[3];
+        for (int k = 0; k < 3; k++) {
+            const int n = 2048 << k;
+            trine_session *s =
+                open_session(m, (trine_session_options) { .ctx = n, .batch_tokens = n, .logit_rows = 1, .n_threads = 2 });
+            trine_memory memory;
+            trine_session_memory(&memory, s);
+            bytes[k] = memory.arena_bytes + memory.cache_bytes;
+            trine_session_close(s);
+        }
+        const size_t first = bytes[1] - bytes[0], second = bytes[2] - bytes[1];
+        assert_true(first > 0);
+        if (second > first * 2 + first / 50) fail_msg("%s: %zu, %zu, %zu bytes", endless[i], bytes[0], bytes[1], bytes[2]);
+        assert_true(bytes[2] < (size_t)8192 * 8192); /* not one byte for a pair of tokens */
+        trine_model_close(m);
+    }
+}
+
 /* What was counted is what is used: the arena is full to its last byte in the worst pass, and never too small. */
 static void use_all(trine_session *s)
 {
@@ -383,6 +409,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_memory_is_linear),
         cmocka_unit_test(test_arena_is_exact),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_huge),
