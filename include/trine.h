@@ -29,6 +29,7 @@
 #include "trine/generation.h"    /* text written; conversations, translations, summaries */
 #include "trine/inference.h"     /* model, session, sequence */
 #include "trine/measuring.h"     /* tracing, evaluating, comparing; the machine's limits */
+#include "trine/ranks.h"         /* many processes that work as one */
 #include "trine/runs.h"          /* the record of experiments */
 #include "trine/tokenizers.h"    /* text to tokens and back; vocabularies trained */
 #include "trine/training.h"      /* train, finetune */

@@ -2,6 +2,7 @@
 #ifndef TRINE_TRAINING_H
 #define TRINE_TRAINING_H
 
+#include "trine/ranks.h"
 #include "trine/runs.h"
 
 #ifdef __cplusplus
@@ -101,6 +102,11 @@ typedef struct trine_train_options {
     uint64_t seed;
     int n_threads;
     const char *cpu;
+
+    trine_ranks
+        *ranks; /* processes that train one model together, each on every `size`th micro-batch; NULL: this one alone. All call
+                           * with the same options; rank 0 alone writes and records, and any rank's on_step stops all */
+    bool shard_optimizer; /* each rank keeps and steps its share of the moments alone */
 
     int64_t eval_every, save_every; /* steps; 0: a tenth of all; -1: at the end alone */
     int keep;                       /* checkpoints; 0: 2 */

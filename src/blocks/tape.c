@@ -272,6 +272,7 @@ static void walk(trine_pass *p)
         p->batch = op->batch;
         if (any) op->backward(p, op);
         for (int i = 0; i < op->n_made; i++) drop_block(p->tape, op->made[i]);
+        if (p->tape->watch) p->tape->watch->walked(p->tape->watch->user);
     }
     p->batch = batch;
 }

@@ -65,12 +65,21 @@ typedef struct trine_cross_pair {
     trine_mat k, v;
 } trine_cross_pair;
 
+/* Who wants to know when gradients of parameters are final, while the walk still runs. */
+typedef struct trine_tape_watch {
+    void *user;
+    void (*touched)(void *user, size_t at); /* the gradient at `at` is asked for, and may be added to until the op is walked */
+    void (*walked)(void *user);             /* an op was walked */
+} trine_tape_watch;
+
 struct trine_tape {
     /* The parameters that learn. */
     const float *values;
     const uint16_t *values_bf16; /* the same, rounded to bf16; NULL: products are in f32 */
     float *grads;                /* NULL: nothing learns */
     size_t n_values;
+
+    const trine_tape_watch *watch; /* or NULL */
 
     float dropout;           /* probability that an element is dropped */
     float dropout_attention; /* and a weight of attention */
@@ -136,7 +145,9 @@ static inline float *trine_parameter_grad(const trine_pass *p, const void *data)
 {
     const trine_tape *tape = p->tape;
     if (!tape->grads || !trine_is_parameter(p, data)) return NULL;
-    return tape->grads + ((uintptr_t)data - (uintptr_t)tape->values) / sizeof(float);
+    const size_t at = ((uintptr_t)data - (uintptr_t)tape->values) / sizeof(float);
+    if (tape->watch) tape->watch->touched(tape->watch->user, at);
+    return tape->grads + at;
 }
 /* Whether parameters at `data` learn. */
 static inline bool trine_learns(const trine_pass *p, const void *data) { return trine_parameter_grad(p, data) != NULL; }

@@ -20,20 +20,6 @@ typedef struct step_job {
     trine_adamw_step steps[2]; /* [1]: of tensors that decay */
 } step_job;
 
-/* The tensor that holds element `at`, or the padding behind it. */
-static int tensor_at(const trine_params *p, size_t at)
-{
-    int low = 0, high = p->n_tensors - 1;
-    while (low < high) {
-        const int middle = (low + high + 1) / 2;
-        if (p->tensors[middle].offset <= at)
-            low = middle;
-        else
-            high = middle - 1;
-    }
-    return low;
-}
-
 static void step_piece(void *job, int piece, int thread)
 {
     (void)thread;
@@ -41,14 +27,14 @@ static void step_piece(void *job, int piece, int thread)
     trine_params *p = j->params;
     size_t at = j->first + (size_t)piece * PIECE;
     const size_t end = least(at + PIECE, j->first + j->n);
-    for (int t = tensor_at(p, at); at < end;) {
+    for (int t = trine_params_at(p, at); at < end;) {
         const bool decays = p->tensors[t].decays;
         while (t + 1 < p->n_tensors && p->tensors[t + 1].decays == decays && p->tensors[t + 1].offset < end) t++;
         const size_t to = ++t < p->n_tensors ? least(p->tensors[t].offset, end) : end;
         const trine_adamw_arrays arrays = { .p = p->values + at,
                                             .g = p->grads + at,
-                                            .m = p->m + at,
-                                            .v = p->v + at,
+                                            .m = p->m + (at - p->state_first),
+                                            .v = p->v + (at - p->state_first),
                                             .bf16 = p->bf16 ? p->bf16 + at : NULL,
                                             .average = j->options->average ? j->options->average + at : NULL };
         j->kernels->adamw(&arrays, to - at, &j->steps[decays]);
@@ -107,12 +93,9 @@ trine_status trine_grad_squares(double *out, const trine_params *params, size_t 
     return TRINE_OK;
 }
 
-const trine_param *trine_grad_not_finite(const trine_params *params)
+const trine_param *trine_grad_not_finite(const trine_params *params, size_t first, size_t n)
 {
-    for (int i = 0; i < params->n_tensors; i++) {
-        const trine_param *t = &params->tensors[i];
-        for (size_t j = 0; j < t->n; j++)
-            if (!isfinite(params->grads[t->offset + j])) return t;
-    }
+    for (size_t i = first; i < first + n; i++)
+        if (!isfinite(params->grads[i])) return &params->tensors[trine_params_at(params, i)];
     return NULL;
 }

@@ -26,7 +26,7 @@ void trine_adamw_run(trine_params *params, size_t first, size_t n, const trine_a
  * threads. Not finite exactly when a gradient is not. ERROR_MEMORY. */
 trine_status trine_grad_squares(double *out, const trine_params *params, size_t first, size_t n,
                                 const trine_optimiser_kernels *kernels, trine_team *team, trine_error *err);
-/* The tensor of the first gradient that is not finite, or NULL: for the message of a run that diverged. */
-const trine_param *trine_grad_not_finite(const trine_params *params);
+/* The tensor of the first of these gradients that is not finite, or NULL: for the message of a run that diverged. */
+const trine_param *trine_grad_not_finite(const trine_params *params, size_t first, size_t n);
 
 #endif

@@ -59,16 +59,26 @@ static uint64_t checksum_tensor(uint64_t h, const trine_tensor *t)
 /* The arrays of a checkpoint, by the beginning of their tensors' names. */
 typedef struct part {
     const char *name;
-    float *array; /* NULL: not there */
+    float *array; /* elements [first, first + n) of all; NULL: not there */
+    size_t first, n;
 } part;
 enum { N_PARTS = 4 };
 
 static void parts_of(part out[N_PARTS], const trine_params *p, const float *average)
 {
-    out[0] = (part) { "values", p->values };
-    out[1] = (part) { "m", p->m };
-    out[2] = (part) { "v", p->v };
-    out[3] = (part) { "average", (float *)(uintptr_t)average };
+    out[0] = (part) { "values", p->values, 0, p->n };
+    out[1] = (part) { "m", p->m, p->state_first, p->state_n };
+    out[2] = (part) { "v", p->v, p->state_first, p->state_n };
+    out[3] = (part) { "average", (float *)(uintptr_t)average, 0, p->n };
+}
+
+/* What tensor t and [first, first + n) have in common: *at, from the tensor's beginning, and its length. */
+static size_t overlap(size_t *at, const trine_param *t, size_t first, size_t n)
+{
+    const size_t begin = t->offset > first ? t->offset : first;
+    const size_t end = t->offset + t->n < first + n ? t->offset + t->n : first + n;
+    *at = begin - t->offset;
+    return end > begin ? end - begin : 0;
 }
 
 /* Tensor t as it lies. */
@@ -87,62 +97,131 @@ static trine_tensor describe(const trine_param *t, const char *name, const float
     return out;
 }
 
-/* Everything but the checksum, in the file's order: returns the number of tensors. Names go to `names`. */
-static int list_tensors(trine_tensor *tensors, char (*names)[NAME_BYTES], const trine_params *p, const float *average,
-                        const char *state)
-{
+/* One file while it is written. Its data are put in order of the list: the moments' as they come. */
+typedef struct writing {
+    const trine_params *params;
     part parts[N_PARTS];
+    trine_ranks *ranks;
+    char *path, *text, *header;
+    size_t header_bytes;
+    trine_tensor *tensors;
+    char (*names)[NAME_BYTES];
+    float *room; /* of the longest tensor, where ranks share the moments out */
+    int n;
+    uint64_t sum;
+    trine_writer writer;
+    bool open;
+} writing;
+
+/* All tensors of the file, without data where it is another rank's. */
+static void list_tensors(writing *w)
+{
+    const trine_params *p = w->params;
     int n = 0;
-    parts_of(parts, p, average);
     for (int i = 0; i < N_PARTS; i++) {
-        for (int t = 0; parts[i].array && t < p->n_tensors; t++, n++) {
-            snprintf(names[n], NAME_BYTES, "%s.%s", parts[i].name, p->tensors[t].name);
-            tensors[n] = describe(&p->tensors[t], names[n], parts[i].array + p->tensors[t].offset);
+        const part *of = &w->parts[i];
+        for (int t = 0; of->array && t < p->n_tensors; t++, n++) {
+            const trine_param *tensor = &p->tensors[t];
+            snprintf(w->names[n], NAME_BYTES, "%s.%s", of->name, tensor->name);
+            w->tensors[n] = describe(tensor, w->names[n], of->n == p->n ? of->array + tensor->offset : NULL);
         }
     }
-    const size_t bytes = strlen(state);
-    tensors[n] = (trine_tensor) {
-        .name = "state", .type = TRINE_U8, .n_dims = 1, .shape = { (int64_t)bytes, 1, 1, 1 }, .data = state, .bytes = bytes
+    const size_t bytes = strlen(w->text);
+    w->tensors[n++] = (trine_tensor) {
+        .name = "state", .type = TRINE_U8, .n_dims = 1, .shape = { (int64_t)bytes, 1, 1, 1 }, .data = w->text, .bytes = bytes
     };
-    return n + 1;
+    w->tensors[n++] = (trine_tensor) {
+        .name = "checksum", .type = TRINE_I64, .n_dims = 1, .shape = { 1, 1, 1, 1 }, .data = &w->sum, .bytes = sizeof w->sum
+    };
+    w->n = n;
+}
+
+static trine_status begin_writing(writing *w, const char *dir, uint64_t step, const json_t *state, trine_error *err)
+{
+    const trine_params *p = w->params;
+    const size_t most = N_PARTS * (size_t)p->n_tensors + 2;
+    char file[FILE_BYTES];
+    size_t longest = 0;
+    file_name(file, step);
+    w->path = trine_path_join(dir, file);
+    w->text = json_dumps(state, JSON_COMPACT);
+    w->tensors = calloc(most, sizeof *w->tensors);
+    w->names = calloc(most, sizeof *w->names);
+    for (int t = 0; p->state_n < p->n && t < p->n_tensors; t++) longest = p->tensors[t].n > longest ? p->tensors[t].n : longest;
+    if (longest) w->room = malloc(longest * sizeof *w->room);
+    if (!w->path || !w->text || !w->tensors || !w->names || (longest && !w->room))
+        return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to write the checkpoint of step %" PRIu64, step);
+    list_tensors(w);
+    trine_status status = trine_safetensors_header(&w->header, &w->header_bytes, w->tensors, w->n, "{\"format\":\"trine\"}", err);
+    if (!status) status = trine_writer_open(&w->writer, w->path, true, err);
+    w->open = !status;
+    return status;
+}
+
+/* Tensor t of moments that ranks share out: rank 0 has it whole in w->room, the others send what they have of it. */
+static trine_status collect(writing *w, const part *of, const trine_param *t, trine_error *err)
+{
+    trine_ranks *r = w->ranks;
+    size_t at;
+    trine_status status = TRINE_OK;
+    const size_t own = overlap(&at, t, of->first, of->n);
+    if (r->rank) return own ? r->send(r->self, of->array + (t->offset + at - of->first), own * sizeof(float), err) : TRINE_OK;
+    if (own) memcpy(w->room + at, of->array + (t->offset + at - of->first), own * sizeof(float));
+    for (int i = 1; i < r->size && !status; i++) {
+        const size_t first = trine_params_share(w->params, i - 1, r->size), end = trine_params_share(w->params, i, r->size);
+        const size_t n = overlap(&at, t, first, end - first);
+        if (n) status = r->receive(r->self, w->room + at, n * sizeof(float), i, err);
+    }
+    return status;
+}
+
+static trine_status put_tensors(writing *w, trine_error *err)
+{
+    const bool writes = trine_is_first(w->ranks);
+    int n = 0;
+    for (int i = 0; i < N_PARTS; i++) {
+        const part *of = &w->parts[i];
+        for (int t = 0; of->array && t < w->params->n_tensors; t++, n++) {
+            if (of->n < w->params->n) {
+                const trine_status status = collect(w, of, &w->params->tensors[t], err);
+                if (status) return status;
+                if (writes) w->tensors[n].data = w->room;
+            }
+            if (!writes) continue;
+            w->sum = checksum_tensor(w->sum, &w->tensors[n]);
+            trine_writer_write(&w->writer, w->tensors[n].data, w->tensors[n].bytes);
+        }
+    }
+    if (!writes) return TRINE_OK;
+    w->sum = checksum_tensor(w->sum, &w->tensors[n]); /* the state; then the sum itself */
+    for (; n < w->n; n++) trine_writer_write(&w->writer, w->tensors[n].data, w->tensors[n].bytes);
+    return TRINE_OK;
 }
 
 trine_status trine_training_save(const char *dir, uint64_t step, const trine_params *p, const float *average, const json_t *state,
-                                 trine_error *err)
+                                 trine_ranks *ranks, trine_error *err)
 {
-    const size_t most = N_PARTS * (size_t)p->n_tensors + 2;
-    char file[FILE_BYTES];
-    file_name(file, step);
-    char *path = trine_path_join(dir, file), *text = json_dumps(state, JSON_COMPACT), *header = NULL;
-    trine_tensor *tensors = calloc(most, sizeof *tensors);
-    char(*names)[NAME_BYTES] = calloc(most, sizeof *names);
+    writing w = { .params = p, .ranks = ranks };
     trine_status status = TRINE_OK;
-    size_t header_bytes;
-    trine_writer w;
-    if (!path || !text || !tensors || !names) {
-        status = trine_fail(err, TRINE_ERROR_MEMORY, "no memory to write the checkpoint of step %" PRIu64, step);
-        goto done;
+    parts_of(w.parts, p, average);
+    if (trine_is_first(ranks)) status = begin_writing(&w, dir, step, state, err);
+    if (w.open) trine_writer_write(&w.writer, w.header, w.header_bytes);
+    status = trine_ranks_agree(ranks, status, err);
+    if (!status) status = put_tensors(&w, err);
+    if (w.open) {
+        if (status)
+            trine_writer_abandon(&w.writer);
+        else
+            status = trine_writer_commit(&w.writer, err);
+        if (!status) status = trine_directory_sync(dir, err);
     }
-    const int n = list_tensors(tensors, names, p, average, text);
-    uint64_t sum = 0;
-    for (int i = 0; i < n; i++) sum = checksum_tensor(sum, &tensors[i]);
-    tensors[n] = (trine_tensor) {
-        .name = "checksum", .type = TRINE_I64, .n_dims = 1, .shape = { 1, 1, 1, 1 }, .data = &sum, .bytes = sizeof sum
-    };
-    status = trine_safetensors_header(&header, &header_bytes, tensors, n + 1, "{\"format\":\"trine\"}", err);
-    if (!status) status = trine_writer_open(&w, path, true, err);
-    if (status) goto done;
-    trine_writer_write(&w, header, header_bytes);
-    for (int i = 0; i <= n; i++) trine_writer_write(&w, tensors[i].data, tensors[i].bytes);
-    status = trine_writer_commit(&w, err);
-    if (!status) status = trine_directory_sync(dir, err);
-done:
-    free(header);
-    free(names);
-    free(tensors);
-    free(text);
-    free(path);
-    return status;
+    free(w.room);
+    free(w.header);
+    free(w.names);
+    free(w.tensors);
+    free(w.text);
+    free(w.path);
+    return trine_ranks_agree(ranks, status, err);
 }
 
 /* ---------------------------------------------------------------------------------------------------- the directory */
@@ -302,8 +381,12 @@ static trine_status take_all(const trine_checkpoint *c, trine_params *p, float *
     if (status) return status;
     for (int i = 0; i < N_PARTS; i++) {
         for (int t = 0; parts[i].array && t < p->n_tensors; t++) {
-            const trine_tensor *from = find_tensor(c, &p->tensors[t], &parts[i], path, NULL);
-            if (from) memcpy(parts[i].array + p->tensors[t].offset, from->data, from->bytes);
+            const trine_param *to = &p->tensors[t];
+            const trine_tensor *from = find_tensor(c, to, &parts[i], path, NULL);
+            size_t at;
+            const size_t n = overlap(&at, to, parts[i].first, parts[i].n);
+            if (from && n)
+                memcpy(parts[i].array + (to->offset + at - parts[i].first), (const float *)from->data + at, n * sizeof(float));
         }
     }
     trine_params_round(p, NULL);

@@ -11,11 +11,13 @@
 #ifndef TRINE_TRAIN_CHECKPOINT_TRAIN_H
 #define TRINE_TRAIN_CHECKPOINT_TRAIN_H
 
+#include "base/many_ranks.h"
 #include "train/params.h"
 
-/* Writes the checkpoint of `step`, in place of one of the same step. average may be NULL. */
+/* Writes the checkpoint of `step`, in place of one of the same step. average may be NULL. All ranks call (`ranks` NULL: alone); the
+ * first writes, and gets the moments that the others hold, a tensor at a time. */
 trine_status trine_training_save(const char *dir, uint64_t step, const trine_params *params, const float *average,
-                                 const json_t *state, trine_error *err);
+                                 const json_t *state, trine_ranks *ranks, trine_error *err);
 
 #define TRINE_NO_STEP UINT64_MAX
 /* Removes what a run does not need any more: checkpoints but the `keep` newest and that of step `best`, and what a killed process

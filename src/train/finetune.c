@@ -76,9 +76,8 @@ static trine_eval_options eval_options(const tuning *u)
 }
 
 /* trine_eval on the files to measure on, with the weights as they are. */
-static trine_status measure(double *out, void *self, trine_error *err)
+static trine_status measure_here(double *out, tuning *u, trine_error *err)
 {
-    tuning *u = self;
     trine_session *s = NULL;
     const trine_session_options options = { .n_threads = u->o.n_threads };
     const trine_eval_options eval = eval_options(u);
@@ -90,6 +89,17 @@ static trine_status measure(double *out, void *self, trine_error *err)
     *out = u->task == TRINE_FINETUNE_TAG ? r.f1 : r.accuracy;
     trine_session_close(s);
     return status;
+}
+
+/* At the first rank, which tells the others. */
+static trine_status measure(double *out, void *self, trine_error *err)
+{
+    tuning *u = self;
+    trine_status status = TRINE_OK;
+    *out = 0;
+    if (trine_is_first(u->o.ranks)) status = measure_here(out, u, err);
+    status = trine_ranks_agree(u->o.ranks, status, err);
+    return status ? status : trine_ranks_sum(u->o.ranks, out, 1, err);
 }
 
 static void choose_measure(tuning *u)
@@ -115,7 +125,8 @@ static trine_status unpack_source(tuning *u, const char *model, trine_error *err
     trine_convert_result r;
     if (!(u->source = trine_path_join(u->t.directory.training, "source")))
         return trine_fail(err, TRINE_ERROR_MEMORY, "finetune: no memory");
-    return trine_convert(&r, u->source, model, &options, err);
+    const trine_status status = trine_is_first(u->o.ranks) ? trine_convert(&r, u->source, model, &options, err) : TRINE_OK;
+    return trine_ranks_agree(u->o.ranks, status, err);
 }
 
 static trine_status read_labels(tuning *u, trine_error *err)
@@ -130,21 +141,14 @@ static trine_status open_model(tuning *u, const char *model, trine_error *err)
     static const trine_head heads[] = { TRINE_HEAD_LABELS, TRINE_HEAD_TAGS, TRINE_HEAD_LM, TRINE_HEAD_LM, TRINE_HEAD_NONE };
     const trine_train_options *o = &u->o;
     const bool other_head = u->task == TRINE_FINETUNE_CLASSIFY || u->task == TRINE_FINETUNE_TAG || u->task == TRINE_FINETUNE_EMBED;
-    const trine_params_options options = { .checkpoint = u->source ? u->source : model,
-                                           .change_head = other_head,
-                                           .head = heads[u->task],
-                                           .labels = (const char *const *)u->labels.items,
-                                           .n_labels = u->labels.n,
-                                           .lora_rank = o->lora_rank,
-                                           .lora_alpha = o->lora_alpha,
-                                           .seed = o->seed,
-                                           .grads = true,
-                                           .adam = true,
-                                           .bf16 = o->bf16,
-                                           .n_threads = o->n_threads,
-                                           .cpu = o->cpu,
-                                           .log = o->log,
-                                           .log_user = o->log_user };
+    trine_params_options options = trine_train_params(o);
+    options.checkpoint = u->source ? u->source : model;
+    options.change_head = other_head;
+    options.head = heads[u->task];
+    options.labels = (const char *const *)u->labels.items;
+    options.n_labels = u->labels.n;
+    options.lora_rank = o->lora_rank;
+    options.lora_alpha = o->lora_alpha;
     trine_status status = trine_params_open(&u->t.params, &u->t.model, &options, err);
     if (status) return status;
     const trine_model_info *info = &u->t.model->info;
@@ -230,6 +234,7 @@ trine_status trine_finetune(trine_train_result *out, trine_finetune_task task, c
     trine_status status = trine_train_fill(&u.o, options, &d, err);
     if (!status) status = check(&u, model, err);
     if (!status) status = read_labels(&u, err);
+    status = trine_ranks_agree(options->ranks, status, err);
     if (!status) status = trine_run_directory_open(&u.t.directory, &u.o, err);
     if (!status) status = trine_team_open(&u.t.team, u.o.n_threads, err);
     if (!status) status = unpack_source(&u, model, err);
@@ -241,6 +246,7 @@ trine_status trine_finetune(trine_train_result *out, trine_finetune_task task, c
         choose_measure(&u);
         status = trine_train_configuration(&u.t.configuration, task_names[task], model, &u.o, u.t.params->config, err);
     }
+    status = trine_ranks_agree(options->ranks, status, err);
     if (!status) status = trine_train_learn(out, &u.t, task == TRINE_FINETUNE_EMBED, err);
     trine_trainer_close(&u.t);
     trine_names_clear(&u.labels);

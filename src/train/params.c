@@ -34,8 +34,10 @@ static trine_status take_arrays(trine_params *p, const trine_params_options *o, 
 {
     if (!(p->values = take_array(p->n, sizeof(float), err))) return TRINE_ERROR_MEMORY;
     if (o->grads && !(p->grads = take_array(p->n, sizeof(float), err))) return TRINE_ERROR_MEMORY;
-    if (o->adam && !(p->m = take_array(p->n, sizeof(float), err))) return TRINE_ERROR_MEMORY;
-    if (o->adam && !(p->v = take_array(p->n, sizeof(float), err))) return TRINE_ERROR_MEMORY;
+    p->state_first = o->n_ranks > 1 && o->rank ? trine_params_share(p, o->rank - 1, o->n_ranks) : 0;
+    p->state_n = (o->n_ranks > 1 ? trine_params_share(p, o->rank, o->n_ranks) : p->n) - p->state_first;
+    if (o->adam && !(p->m = take_array(p->state_n, sizeof(float), err))) return TRINE_ERROR_MEMORY;
+    if (o->adam && !(p->v = take_array(p->state_n, sizeof(float), err))) return TRINE_ERROR_MEMORY;
     if (o->bf16 && !(p->bf16 = take_array(p->n, sizeof(uint16_t), err))) return TRINE_ERROR_MEMORY;
     return TRINE_OK;
 }
@@ -190,6 +192,24 @@ void trine_params_close(trine_params *p)
     trine_checkpoint_close(p->source);
     json_decref(p->config);
     free(p);
+}
+
+size_t trine_params_share(const trine_params *p, int rank, int n_ranks)
+{
+    return p->n / TENSOR_FLOATS * ((size_t)rank + 1) / (size_t)n_ranks * TENSOR_FLOATS;
+}
+
+int trine_params_at(const trine_params *p, size_t at)
+{
+    int low = 0, high = p->n_tensors - 1;
+    while (low < high) {
+        const int middle = (low + high + 1) / 2;
+        if (p->tensors[middle].offset <= at)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
 }
 
 const trine_param *trine_params_find(const trine_params *p, const char *name)

@@ -24,11 +24,12 @@ typedef struct trine_param {
 } trine_param;
 
 typedef struct trine_params {
-    size_t n;       /* floats of each array, padding included: a multiple of 16 */
-    float *values;  /* [n] */
-    float *grads;   /* [n], or NULL when not asked for; zero at first, as the next two */
-    float *m, *v;   /* [n], or NULL: AdamW's moments */
-    uint16_t *bf16; /* [n], or NULL: values rounded */
+    size_t n;                    /* floats of each array, padding included: a multiple of 16 */
+    float *values;               /* [n] */
+    float *grads;                /* [n], or NULL when not asked for; zero at first, as the next two */
+    float *m, *v;                /* AdamW's moments of elements [state_first, state_first + state_n), or NULL */
+    size_t state_first, state_n; /* all elements, but where ranks share them out */
+    uint16_t *bf16;              /* [n], or NULL: values rounded */
     int n_tensors;
     trine_param *tensors; /* in rising order of offset, without holes but for padding */
     json_t *config;       /* config.json of the model as it is trained */
@@ -62,6 +63,7 @@ typedef struct trine_params_options {
     const char *adapter;    /* directory of an adapter that is added into the checkpoint's values first (merged), or NULL */
     uint64_t seed;          /* of what is initialised */
     bool grads, adam, bf16; /* which arrays to take beside the values */
+    int rank, n_ranks;      /* adam: the moments of this rank's share alone (trine_params_share); 0: all */
     int n_threads;          /* that initialise; 0: one. The values do not depend on it */
     const char *cpu;        /* kernel level of the model; NULL: the best */
     trine_log_fn *log;      /* says which tensors are new and which were not used */
@@ -73,6 +75,10 @@ trine_status trine_params_open(trine_params **out, trine_model **model, const tr
 void trine_params_close(trine_params *params);
 /* Rounds all values into bf16 (AdamW keeps it up to date afterwards). */
 void trine_params_round(trine_params *params, trine_team *team);
+/* Where the share of `rank` of n_ranks ends, and the next one's begins: a multiple of 16. */
+size_t trine_params_share(const trine_params *params, int rank, int n_ranks);
+/* The number of the tensor that holds element `at`, or the padding behind it. */
+int trine_params_at(const trine_params *params, size_t at);
 /* The tensor called `name`, or NULL. */
 const trine_param *trine_params_find(const trine_params *params, const char *name);
 

@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "base/file.h"
+#include "base/many_ranks.h"
 #include "base/status.h"
 #include "train/checkpoint_train.h"
 
@@ -62,9 +63,8 @@ static trine_status take_lock(trine_run_directory *d, trine_error *err)
     return status;
 }
 
-trine_status trine_run_directory_open(trine_run_directory *d, const trine_train_options *o, trine_error *err)
+static trine_status open_first(trine_run_directory *d, const trine_train_options *o, trine_error *err)
 {
-    *d = (trine_run_directory) { .lock = -1 };
     if (!o->out || !*o->out) return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: no directory to write to");
     struct stat st;
     if (!stat(o->out, &st) && !S_ISDIR(st.st_mode))
@@ -72,10 +72,7 @@ trine_status trine_run_directory_open(trine_run_directory *d, const trine_train_
     d->out = strdup(o->out);
     d->training = d->out ? trine_path_join(d->out, "training") : NULL;
     d->checkpoints = d->training ? trine_path_join(d->training, "checkpoints") : NULL;
-    if (!d->checkpoints) {
-        trine_run_directory_close(d);
-        return no_memory(err);
-    }
+    if (!d->checkpoints) return no_memory(err);
     /* A run that failed before its first checkpoint has left nothing worth keeping. */
     const bool has_run = trine_is_directory(d->training), has_files = !is_empty(d->out, "training");
     const bool has_steps = !is_empty(d->checkpoints, "");
@@ -92,6 +89,28 @@ trine_status trine_run_directory_open(trine_run_directory *d, const trine_train_
             "'%s' holds a run already: go on with it (--resume), begin anew (--overwrite), or choose another directory", d->out);
     if (!status) status = make_folder(d->checkpoints, err);
     if (!status && o->overwrite && !o->resume) status = trine_training_prune(d->checkpoints, 0, TRINE_NO_STEP, err);
+    return status;
+}
+
+/* Another rank than the first: what that one made must be there. */
+static trine_status open_other(trine_run_directory *d, const trine_train_options *o, trine_error *err)
+{
+    d->out = strdup(o->out);
+    d->training = d->out ? trine_path_join(d->out, "training") : NULL;
+    d->checkpoints = d->training ? trine_path_join(d->training, "checkpoints") : NULL;
+    if (!d->checkpoints) return no_memory(err);
+    if (trine_is_directory(d->checkpoints)) return TRINE_OK;
+    return trine_fail(err, TRINE_ERROR_IO,
+                      "'%s', which rank 0 has made, is not there: the directory must lie on a file system that all ranks share",
+                      d->checkpoints);
+}
+
+trine_status trine_run_directory_open(trine_run_directory *d, const trine_train_options *o, trine_error *err)
+{
+    *d = (trine_run_directory) { .lock = -1 };
+    const bool first = trine_is_first(o->ranks);
+    trine_status status = trine_ranks_agree(o->ranks, first ? open_first(d, o, err) : TRINE_OK, err);
+    if (!status) status = trine_ranks_agree(o->ranks, first ? TRINE_OK : open_other(d, o, err), err);
     if (status) trine_run_directory_close(d);
     return status;
 }

@@ -16,7 +16,7 @@ typedef struct trine_run_directory {
     FILE *metrics; /* appended to, a line a step */
 } trine_run_directory;
 
-/* Makes the folders and takes the lock. ERROR_IO when another run has it, or when something is there and neither resume nor overwrite
+/* Makes the folders and takes the lock, at the first rank; the others wait, and see that they have the same directory before them. ERROR_IO when another run has it, or when something is there and neither resume nor overwrite
  * says what to do with it. */
 trine_status trine_run_directory_open(trine_run_directory *d, const trine_train_options *o, trine_error *err);
 void trine_run_directory_close(trine_run_directory *d);

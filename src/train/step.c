@@ -15,6 +15,7 @@ struct trine_step {
     trine_params *params;
     trine_step_options o;
     trine_tape tape;
+    trine_grad_watch watch;
     trine_arena arena;
     trine_team *team;
     trine_segment *targets; /* [targets_cap] a batch's target segments, which say where their sources are */
@@ -48,6 +49,7 @@ void trine_step_close(trine_step *s)
 {
     if (!s) return;
     trine_tape_close(&s->tape);
+    trine_grad_watch_close(&s->watch);
     trine_arena_close(&s->arena);
     trine_team_close(s->team);
     free(s->targets);
@@ -57,6 +59,18 @@ void trine_step_close(trine_step *s)
 void trine_step_set_step(trine_step *s, uint64_t step, uint64_t micro)
 {
     s->seed = trine_draw_mix(trine_draw_mix(trine_draw_mix(s->o.seed) ^ step) ^ micro);
+}
+
+trine_status trine_step_watch(trine_step *s, trine_grads_final_fn *tell, void *user, trine_error *err)
+{
+    if (tell && !s->watch.last) {
+        const trine_status status = trine_grad_watch_open(&s->watch, s->params, err);
+        if (status) return status;
+    }
+    s->watch.tell = tell;
+    s->watch.user = user;
+    s->tape.watch = tell ? &s->watch.tape : NULL;
+    return TRINE_OK;
 }
 
 size_t trine_step_bytes(const trine_step *s) { return s->arena.size + s->tape.pool.size; }
@@ -161,6 +175,7 @@ static trine_status take_memory(trine_step *s, const trine_train_batch *b, bool 
     const trine_grad_pool pool = s->tape.pool;
     s->tape.pool = (trine_grad_pool) { 0 };
     trine_arena_measure(&counter);
+    if (s->tape.watch) trine_grad_watch_measure(&s->watch);
     trine_status status = pass(&loss, s, b, &counter, 1, learns, err);
     const size_t arena_bytes = counter.peak, pool_bytes = s->tape.pool.peak;
     s->tape.pool = pool;
@@ -189,7 +204,11 @@ static trine_status run(double *loss, double *weight, trine_step *s, const trine
     if (!status) status = take_memory(s, b, learns, err);
     if (status) return status;
     trine_arena_reset(&s->arena);
-    return pass(loss, s, b, &s->arena, scale, learns, err);
+    if (s->tape.watch) trine_grad_watch_begin(&s->watch);
+    status = pass(loss, s, b, &s->arena, scale, learns, err);
+    if (!status && s->watch.late)
+        status = trine_fail(err, TRINE_ERROR_INTERNAL, "train: a gradient changed after it was told to be final");
+    return status;
 }
 
 trine_status trine_step_run(double *loss, double *weight, trine_step *s, const trine_train_batch *batch, float scale,

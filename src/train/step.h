@@ -3,6 +3,7 @@
 #define TRINE_TRAIN_STEP_H
 
 #include "train/batch.h"
+#include "train/grad_watch.h"
 #include "train/params.h"
 
 typedef struct trine_step trine_step;
@@ -23,6 +24,8 @@ trine_status trine_step_open(trine_step **out, trine_model *model, trine_params 
 void trine_step_close(trine_step *step);
 /* Which random numbers the next run draws. */
 void trine_step_set_step(trine_step *s, uint64_t step, uint64_t micro);
+/* From now on each run tells, during its backward, which gradients are final (grad_watch.h); `tell` NULL: no more. ERROR_MEMORY. */
+trine_status trine_step_watch(trine_step *s, trine_grads_final_fn *tell, void *user, trine_error *err);
 /* Forward, loss and backward: gradients times `scale` are added to params->grads. Sums over the scored rows of weight times loss, in nats,
  * and of weight. */
 trine_status trine_step_run(double *loss, double *weight, trine_step *s, const trine_train_batch *batch, float scale,

@@ -60,9 +60,13 @@ static trine_status open_model(trine_trainer *t, json_t **config, const trine_ne
 {
     trine_tokenizer *tokenizer;
     trine_status status = TRINE_OK;
-    if (!model->tokenizer)
-        status = train_tokenizer(t, model, o, err);
-    else if (!(t->tokenizer = folder_of(model->tokenizer)))
+    if (!model->tokenizer) {
+        if (trine_is_first(o->ranks))
+            status = train_tokenizer(t, model, o, err);
+        else if (!(t->tokenizer = trine_path_join(t->directory.training, "tokenizer")))
+            status = trine_fail(err, TRINE_ERROR_MEMORY, "train: no memory");
+        status = trine_ranks_agree(o->ranks, status, err);
+    } else if (!(t->tokenizer = folder_of(model->tokenizer)))
         status = trine_fail(err, TRINE_ERROR_MEMORY, "train: no memory");
     if (!status) status = trine_tokenizer_open(&tokenizer, model->tokenizer ? model->tokenizer : t->tokenizer, err);
     if (status) return status;
@@ -70,16 +74,9 @@ static trine_status open_model(trine_trainer *t, json_t **config, const trine_ne
     trine_tokenizer_close(tokenizer);
     t->save.tokenizer = t->tokenizer;
     if (!status) {
-        const trine_params_options options = { .config = *config,
-                                               .tokenizer = t->tokenizer,
-                                               .seed = o->seed,
-                                               .grads = true,
-                                               .adam = true,
-                                               .bf16 = o->bf16,
-                                               .n_threads = o->n_threads,
-                                               .cpu = o->cpu,
-                                               .log = o->log,
-                                               .log_user = o->log_user };
+        trine_params_options options = trine_train_params(o);
+        options.config = *config;
+        options.tokenizer = t->tokenizer;
         status = trine_params_open(&t->params, &t->model, &options, err);
     }
     if (!status && !t->model->tokenizer)
@@ -96,6 +93,7 @@ trine_status trine_train(trine_train_result *out, const trine_new_model *model, 
     *out = (trine_train_result) { 0 };
     if (!model || !options) return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: no model or no options");
     trine_status status = trine_train_fill(&o, options, &defaults, err);
+    status = trine_ranks_agree(options->ranks, status, err);
     if (status) return status;
     t.options = &o;
     status = trine_run_directory_open(&t.directory, &o, err);
@@ -107,6 +105,7 @@ trine_status trine_train(trine_train_result *out, const trine_new_model *model, 
         trine_train_fill_steps(&o, &defaults, t.n_steps);
         status = trine_train_configuration(&t.configuration, "train", NULL, &o, config, err);
     }
+    status = trine_ranks_agree(o.ranks, status, err);
     if (!status) status = trine_train_learn(out, &t, false, err);
     json_decref(config);
     trine_trainer_close(&t);

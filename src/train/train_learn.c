@@ -17,6 +17,11 @@ static trine_status loss_alone(double *loss, double *weight, void *self, const t
     return trine_step_loss(loss, weight, self, batch, err);
 }
 
+static trine_status watch(void *self, trine_grads_final_fn *tell, void *user, trine_error *err)
+{
+    return trine_step_watch(self, tell, user, err);
+}
+
 /* The configuration's own dropout, by the names that families have for it. */
 static float dropout_of(const json_t *config)
 {
@@ -42,8 +47,12 @@ trine_status trine_train_learn(trine_train_result *out, trine_trainer *t, bool c
                                          .label_smoothing = o->label_smoothing,
                                          .seed = o->seed };
     trine_status status = trine_step_open(&step, t->model, t->params, &options, err);
-    if (status) return status;
-    t->learner = (trine_learner) { step, run, loss_alone };
+    status = trine_ranks_agree(o->ranks, status, err);
+    if (status) {
+        trine_step_close(step);
+        return status;
+    }
+    t->learner = (trine_learner) { step, run, loss_alone, watch };
     status = trine_trainer_run(out, t, err);
     trine_step_close(step);
     return status;

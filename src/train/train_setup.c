@@ -21,6 +21,20 @@ void trine_train_log(const trine_train_options *o, const char *format, ...)
     o->log(o->log_user, text);
 }
 
+trine_params_options trine_train_params(const trine_train_options *o)
+{
+    return (trine_params_options) { .seed = o->seed,
+                                    .grads = true,
+                                    .adam = true,
+                                    .bf16 = o->bf16,
+                                    .rank = trine_rank(o->ranks),
+                                    .n_ranks = o->shard_optimizer ? trine_n_ranks(o->ranks) : 0,
+                                    .n_threads = o->n_threads,
+                                    .cpu = o->cpu,
+                                    .log = o->log,
+                                    .log_user = o->log_user };
+}
+
 /* A number that is `fallback` at 0 and 0 below it. */
 static float or_default(float given, double fallback) { return given < 0 ? 0 : given > 0 ? given : (float)fallback; }
 
@@ -147,6 +161,7 @@ trine_status trine_train_configuration(json_t **out, const char *kind, const cha
     fine = more && !json_object_update(c, more);
     json_decref(more);
     if (fine && o->valid && o->valid->n_paths) fine = !json_object_set_new(c, "valid", part_json(o->valid));
+    if (fine && trine_n_ranks(o->ranks) > 1) fine = !json_object_set_new(c, "ranks", json_integer(o->ranks->size));
     if (!fine) {
         json_decref(c);
         *out = NULL;

@@ -27,6 +27,9 @@ trine_status trine_train_length(int *out, const trine_train_options *o, const tr
 trine_status trine_train_configuration(json_t **out, const char *kind, const char *what, const trine_train_options *o,
                                        const json_t *model, trine_error *err);
 
+/* What every task asks of parameters that are to be trained. */
+trine_params_options trine_train_params(const trine_train_options *o);
+
 /* Running text (and pairs, for SEQ2SEQ parts) as examples for this model. `held`: NULL, or what is held out of it. */
 trine_status trine_train_read_part(trine_examples **out, trine_examples **held, const trine_train_part *part,
                                    const trine_model *model, const trine_train_options *o, trine_team *team, trine_error *err);

@@ -15,6 +15,13 @@
 #include "generate/clock.h"
 #include "train/adamw.h"
 #include "train/checkpoint_train.h"
+#include "train/data_parallel.h"
+
+/* Micro-batches of one step: those of this rank, and what all ranks' make together. */
+typedef struct gathered {
+    int n;
+    double weight, n_tokens;
+} gathered;
 
 /* All of one run, while it runs. */
 typedef struct running {
@@ -29,7 +36,11 @@ typedef struct running {
     double rate;                       /* tokens a second, smoothed */
     int64_t saved;                     /* step of the last good checkpoint; -1: none */
     trine_optimiser_kernels kernels;
-    bool stop;
+    trine_ranks *ranks;
+    trine_data_parallel parallel;
+    bool stop, asked_to_stop;
+    trine_status failed; /* what this rank has not told the others yet */
+    trine_error why;
 } running;
 
 /* -------------------------------------------------------------------------------------------------------------- plan */
@@ -45,9 +56,10 @@ static void most_of_both(trine_feed_most *a, const trine_feed_most *b)
 trine_status trine_trainer_plan(trine_trainer *t, trine_error *err)
 {
     const trine_train_options *o = t->options;
-    t->n_batches = o->steps * o->accumulate;
+    t->n_batches = o->steps * o->accumulate * trine_n_ranks(o->ranks);
     trine_status status = trine_feed_survey(&t->n_batches, &t->most, t->feed, o->steps ? 0 : o->epochs, err);
-    t->n_steps = o->steps ? o->steps : (t->n_batches + o->accumulate - 1) / o->accumulate;
+    const int64_t a_step = (int64_t)o->accumulate * trine_n_ranks(o->ranks);
+    t->n_steps = o->steps ? o->steps : (t->n_batches + a_step - 1) / a_step;
     if (!status && t->valid) {
         trine_feed_most most;
         int64_t n;
@@ -59,23 +71,41 @@ trine_status trine_trainer_plan(trine_trainer *t, trine_error *err)
 
 /* ----------------------------------------------------------------------------------------------------- one step */
 
-/* The micro-batches of a step, and the weight of all that they score. */
-static trine_status gather(int *n, double *weight, running *r, trine_error *err)
+/* The micro-batches of a step that are this rank's: every `size`th of all. */
+static trine_status gather(gathered *g, running *r, trine_error *err)
 {
-    *n = 0;
-    *weight = 0;
-    while (*n < r->o->accumulate && r->state.n_batches < r->t->n_batches) {
-        trine_status status = trine_feed_next(&r->rooms[*n], r->t->feed, err);
-        if (!status) status = trine_batch_end(&r->batches[*n], &r->rooms[*n], err);
+    const int n_ranks = trine_n_ranks(r->ranks), rank = trine_rank(r->ranks);
+    *g = (gathered) { 0 };
+    for (int i = 0; i < r->o->accumulate * n_ranks && r->state.n_batches < r->t->n_batches; i++, r->state.n_batches++) {
+        const bool own = i % n_ranks == rank;
+        trine_status status = trine_feed_next(own ? &r->rooms[g->n] : NULL, r->t->feed, err);
+        if (!status && own) status = trine_batch_end(&r->batches[g->n], &r->rooms[g->n], err);
         if (status) return status;
-        *weight += trine_batch_weight(&r->batches[*n]);
-        r->state.n_tokens += r->batches[*n].n_rows + r->batches[*n].n_target_rows;
-        r->state.n_batches++;
-        (*n)++;
+        if (!own) continue;
+        const trine_train_batch *b = &r->batches[g->n++];
+        g->weight += trine_batch_weight(b);
+        g->n_tokens += b->n_rows + b->n_target_rows;
     }
-    return *weight > 0 ? TRINE_OK
-                       : trine_fail(err, TRINE_ERROR_FORMAT, "train: step %" PRId64 ": no token of the batch is to be learnt",
-                                    r->state.step + 1);
+    return TRINE_OK;
+}
+
+/* What all ranks are about to do: the weight of the whole step, or to stop. */
+static trine_status meet(gathered *g, bool *stops, running *r, trine_status status, trine_error *err)
+{
+    double told[] = { g->weight, g->n_tokens, r->asked_to_stop, status || r->failed };
+    const trine_status met = trine_ranks_sum(r->ranks, told, 4, err);
+    if (met) return met;
+    if (told[3] > 0) {
+        if (r->failed && err) *err = r->why;
+        return trine_ranks_agree(r->ranks, r->failed ? r->failed : status, err);
+    }
+    g->weight = told[0];
+    g->n_tokens = told[1];
+    *stops = told[2] > 0;
+    return *stops || g->weight > 0
+               ? TRINE_OK
+               : trine_fail(err, TRINE_ERROR_FORMAT, "train: step %" PRId64 ": no token of the batch is to be learnt",
+                            r->state.step + 1);
 }
 
 /* Where the last good checkpoint is. */
@@ -99,32 +129,67 @@ static trine_status not_finite(const running *r, int micro, const char *what, tr
         r->state.step + 1, micro + 1, p->drawn, p->parts[0].epoch + 1, what, checkpoint_name(name, r));
 }
 
-static trine_status step(double *norm, running *r, trine_error *err)
+/* Gradients of this rank's micro-batches; during the last backward those that are final are on their way to the other ranks. */
+static trine_status compute(double *loss, running *r, const gathered *g, trine_error *err)
+{
+    const trine_learner *l = &r->t->learner;
+    const bool watched = trine_n_ranks(r->ranks) > 1 && l->watch;
+    trine_status status = TRINE_OK;
+    *loss = 0;
+    for (int i = 0; i < g->n && !status; i++) {
+        double part, part_weight;
+        const uint64_t micro = (uint64_t)i * (uint64_t)trine_n_ranks(r->ranks) + (uint64_t)trine_rank(r->ranks);
+        if (watched && i == g->n - 1) status = l->watch(l->self, trine_data_parallel_final, &r->parallel, err);
+        if (!status)
+            status =
+                l->run(&part, &part_weight, l->self, &r->batches[i], (uint64_t)r->state.step, micro, (float)(1 / g->weight), err);
+        if (!status && !isfinite(part)) status = not_finite(r, i, "the loss", err);
+        if (!status) *loss += part;
+    }
+    if (watched) l->watch(l->self, NULL, NULL, NULL);
+    return status;
+}
+
+/* Gradients summed over all ranks, and the loss. A rank that has failed takes part, so that all can tell. */
+static trine_status exchange_gradients(double *loss, running *r, trine_status status, trine_error *err)
+{
+    trine_error why;
+    const trine_status lost = trine_data_parallel_end(&r->parallel, &why);
+    if (lost) {
+        if (err && !status) *err = why;
+        return status ? status : lost;
+    }
+    double told[] = { *loss, status != TRINE_OK };
+    const trine_status met = trine_ranks_sum(r->ranks, told, 2, status ? NULL : err);
+    if (met || told[1] > 0) return trine_ranks_agree(r->ranks, status ? status : met, err);
+    *loss = told[0];
+    return TRINE_OK;
+}
+
+/* The gradient's norm; ERROR_NUMERIC names the tensor that has none. */
+static trine_status norm_of(double *norm, running *r, size_t first, size_t n, int micro, trine_error *err)
+{
+    trine_params *p = r->t->params;
+    double squares;
+    trine_status status = trine_grad_squares(&squares, p, first, n, &r->kernels, r->t->team, err);
+    status = trine_ranks_agree(r->ranks, status, err);
+    if (!status) status = trine_data_parallel_total(&r->parallel, &squares, err);
+    if (status) return status;
+    *norm = sqrt(squares);
+    if (isfinite(squares)) return TRINE_OK;
+    const trine_param *bad = trine_grad_not_finite(p, first, n);
+    char what[200];
+    snprintf(what, sizeof what, "the gradient of %.160s", bad ? bad->name : "the weights");
+    status = trine_ranks_agree(r->ranks, bad || !r->ranks ? not_finite(r, micro, what, err) : TRINE_OK, err);
+    return status ? status : not_finite(r, micro, what, err);
+}
+
+static trine_status optimise(running *r, double norm, size_t first, size_t n, trine_error *err)
 {
     const trine_train_options *o = r->o;
     trine_params *p = r->t->params;
-    int n;
-    double weight, loss = 0, squares;
-    trine_feed_tell(&r->state.place, r->t->feed);
-    trine_status status = gather(&n, &weight, r, err);
-    for (int i = 0; i < n && !status; i++) {
-        double part, part_weight;
-        status = r->t->learner.run(&part, &part_weight, r->t->learner.self, &r->batches[i], (uint64_t)r->state.step, (uint64_t)i,
-                                   (float)(1 / weight), err);
-        if (!status && !isfinite(part)) return not_finite(r, i, "the loss", err);
-        if (!status) loss += part;
-    }
-    if (!status) status = trine_grad_squares(&squares, p, 0, p->n, &r->kernels, r->t->team, err);
-    if (status) return status;
-    *norm = sqrt(squares);
-    if (!isfinite(squares)) {
-        const trine_param *bad = trine_grad_not_finite(p);
-        char what[200];
-        snprintf(what, sizeof what, "the gradient of %.160s", bad ? bad->name : "the weights");
-        return not_finite(r, n - 1, what, err);
-    }
     /* As torch.nn.utils.clip_grad_norm_: divided by the norm and 1e-6. */
-    const double clip = o->clip > 0 && *norm > o->clip ? o->clip / (*norm + 1e-6) : 1;
+    const double clip = o->clip > 0 && norm > o->clip ? o->clip / (norm + 1e-6) : 1;
     const trine_adamw_options adamw = {
         .rate = trine_schedule_rate(&r->schedule, r->state.step),
         .beta1 = o->beta1,
@@ -137,8 +202,36 @@ static trine_status step(double *norm, running *r, trine_error *err)
         .average = r->average,
         .average_rate = 1 - (double)o->ema,
     };
-    trine_adamw_run(p, 0, p->n, &adamw, &r->kernels, r->t->team);
-    r->state.loss = loss / weight;
+    trine_adamw_run(p, first, n, &adamw, &r->kernels, r->t->team);
+    const trine_status status = trine_data_parallel_gather(&r->parallel, p->values, err);
+    if (!status && r->parallel.sharded) trine_params_round(p, r->t->team);
+    return status;
+}
+
+static trine_status step(double *norm, running *r, trine_error *err)
+{
+    gathered g;
+    double loss = 0;
+    size_t first, n;
+    bool stops = false;
+    const int64_t n_batches = r->state.n_batches;
+    trine_feed_tell(&r->state.place, r->t->feed);
+    trine_status status = gather(&g, r, err);
+    status = meet(&g, &stops, r, status, err);
+    if (status || stops) {
+        r->state.n_batches = n_batches;
+        r->stop = stops;
+        return status;
+    }
+    trine_data_parallel_begin(&r->parallel);
+    status = compute(&loss, r, &g, err);
+    status = exchange_gradients(&loss, r, status, err);
+    trine_data_parallel_share(&first, &n, &r->parallel);
+    if (!status) status = norm_of(norm, r, first, n, g.n - 1, err);
+    if (!status) status = optimise(r, *norm, first, n, err);
+    if (status) return status;
+    r->state.n_tokens += (int64_t)g.n_tokens;
+    r->state.loss = loss / g.weight;
     r->state.step++;
     trine_feed_tell(&r->state.place, r->t->feed);
     return TRINE_OK;
@@ -161,35 +254,46 @@ static void exchange(running *r)
 static trine_status valid_loss(double *out, running *r, trine_error *err)
 {
     static const trine_feed_place beginning;
-    double loss = 0, weight = 0;
+    double told[3] = { 0 };
     trine_status status = trine_feed_seek(r->t->valid, &beginning, err);
+    int i = 0;
     for (bool end = false; !end && !status; end = trine_feed_at_end(r->t->valid)) {
         trine_train_batch b;
         double part, part_weight;
-        status = trine_feed_next(&r->rooms[0], r->t->valid, err);
-        if (!status) status = trine_batch_end(&b, &r->rooms[0], err);
-        if (!status && !(trine_batch_weight(&b) > 0)) continue;
+        const bool own = i++ % trine_n_ranks(r->ranks) == trine_rank(r->ranks);
+        status = trine_feed_next(own ? &r->rooms[0] : NULL, r->t->valid, err);
+        if (!status && own) status = trine_batch_end(&b, &r->rooms[0], err);
+        if (!status && (!own || !(trine_batch_weight(&b) > 0))) continue;
         if (!status) status = r->t->learner.loss(&part, &part_weight, r->t->learner.self, &b, err);
         if (status) break;
-        loss += part;
-        weight += part_weight;
+        told[0] += part;
+        told[1] += part_weight;
     }
-    if (!status && !(weight > 0)) status = trine_fail(err, TRINE_ERROR_EMPTY, "train: nothing of the validation text is scored");
-    *out = loss / weight;
-    return status;
+    told[2] = status != TRINE_OK;
+    const trine_status met = trine_ranks_sum(r->ranks, told, 3, status ? NULL : err);
+    if (met || told[2] > 0) return trine_ranks_agree(r->ranks, status ? status : met, err);
+    if (!(told[1] > 0)) return trine_fail(err, TRINE_ERROR_EMPTY, "train: nothing of the validation text is scored");
+    *out = told[0] / told[1];
+    return TRINE_OK;
 }
 
+/* Rank 0 alone writes. */
 static trine_status save_model(running *r, bool last, trine_error *err)
 {
-    return trine_run_directory_save(&r->t->directory, last, r->t->params, r->t->model, &r->t->save, err);
+    trine_status status = TRINE_OK;
+    if (trine_is_first(r->ranks))
+        status = trine_run_directory_save(&r->t->directory, last, r->t->params, r->t->model, &r->t->save, err);
+    return trine_ranks_agree(r->ranks, status, err);
 }
 
 /* Measures, and keeps the model when it is the best so far. */
 static trine_status validate(trine_train_event *e, running *r, trine_error *err)
 {
     trine_trainer_state *s = &r->state;
+    trine_status status = r->average ? trine_data_parallel_gather(&r->parallel, r->average, err) : TRINE_OK;
+    if (status) return status;
     exchange(r);
-    trine_status status = valid_loss(&e->valid_loss, r, err);
+    status = valid_loss(&e->valid_loss, r, err);
     if (!status && r->t->measure.name) status = r->t->measure.run(&e->valid_metric, r->t->measure.self, err);
     if (!status) {
         e->validated = true;
@@ -220,12 +324,35 @@ static trine_status save_checkpoint(running *r, trine_error *err)
     json_t *state;
     const char *dir = r->t->directory.checkpoints;
     r->state.seconds = seconds_of(r);
-    trine_status status = trine_trainer_state_write(&state, &r->state, r->t->configuration, err);
-    if (!status) status = trine_training_save(dir, (uint64_t)r->state.step, r->t->params, r->average, state, err);
+    trine_status status = r->average ? trine_data_parallel_gather(&r->parallel, r->average, err) : TRINE_OK;
+    if (status) return status;
+    status = trine_trainer_state_write(&state, &r->state, r->t->configuration, err);
+    status = trine_ranks_agree(r->ranks, status, err);
+    if (!status) status = trine_training_save(dir, (uint64_t)r->state.step, r->t->params, r->average, state, r->ranks, err);
     json_decref(state);
     if (status) return status;
     r->saved = r->state.step;
-    return trine_training_prune(dir, r->o->keep, TRINE_NO_STEP, err);
+    if (trine_is_first(r->ranks)) status = trine_training_prune(dir, r->o->keep, TRINE_NO_STEP, err);
+    return trine_ranks_agree(r->ranks, status, err);
+}
+
+/* All ranks must have found the same. */
+static trine_status same_checkpoint(uint64_t at, running *r, trine_error *err)
+{
+    double told[] = { at == TRINE_NO_STEP ? 0 : (double)at + 1, 0 };
+    if (trine_is_first(r->ranks)) told[1] = told[0] * trine_n_ranks(r->ranks);
+    const double own = told[0];
+    const trine_status status = trine_ranks_sum(r->ranks, told, 2, err);
+    if (status || trine_n_ranks(r->ranks) == 1) return status;
+    const double first = told[1] / trine_n_ranks(r->ranks);
+    return trine_ranks_agree(r->ranks,
+                             own == first
+                                 ? TRINE_OK
+                                 : trine_fail(err, TRINE_ERROR_FORMAT,
+                                              "'%s' has its last checkpoint at step %.0f here, and rank 0 at step %.0f: the "
+                                              "directory must lie on a file system that all ranks share",
+                                              r->t->directory.checkpoints, own - 1, first - 1),
+                             err);
 }
 
 static trine_status resume(running *r, trine_error *err)
@@ -234,18 +361,20 @@ static trine_status resume(running *r, trine_error *err)
     json_t *state;
     trine_params *p = r->t->params;
     const char *dir = r->t->directory.checkpoints;
-    trine_status status = trine_training_load(&at, &state, dir, p, r->average, r->o->log, r->o->log_user, err);
-    if (status) return status;
-    if (at == TRINE_NO_STEP) {
-        if (r->o->log) r->o->log(r->o->log_user, "there is no checkpoint yet: the run begins at its beginning");
+    trine_log_fn *log = trine_is_first(r->ranks) ? r->o->log : NULL;
+    trine_status status = trine_training_load(&at, &state, dir, p, r->average, log, r->o->log_user, err);
+    status = trine_ranks_agree(r->ranks, status, err);
+    if (!status) status = same_checkpoint(at, r, err);
+    if (!status && at == TRINE_NO_STEP) {
+        if (log) log(r->o->log_user, "there is no checkpoint yet: the run begins at its beginning");
         return TRINE_OK;
     }
-    status = trine_trainer_state_read(&r->state, state, r->t->configuration, dir, err);
+    if (!status) status = trine_trainer_state_read(&r->state, state, r->t->configuration, dir, err);
     if (!status) status = trine_feed_seek(r->t->feed, &r->state.place, err);
     json_decref(state);
     r->seconds_before = r->state.seconds;
     r->saved = (int64_t)at;
-    return status;
+    return trine_ranks_agree(r->ranks, status, err);
 }
 
 /* ----------------------------------------------------------------------------------------------------------- telling */
@@ -309,30 +438,11 @@ static bool due(const running *r, int64_t every)
     return r->state.step == r->t->n_steps || (every > 0 && r->state.step % every == 0);
 }
 
-static trine_status advance(running *r, trine_error *err)
+/* A run that was asked to stop: its checkpoint is there. */
+static trine_status stopped(running *r, trine_error *err)
 {
-    const int64_t tokens = r->state.n_tokens;
-    const double began_ms = trine_clock_ms();
-    trine_train_event e = { .n_steps = r->t->n_steps, .learning_rate = trine_schedule_rate(&r->schedule, r->state.step) };
-    trine_status status = step(&e.gradient_norm, r, err);
+    const trine_status status = r->saved == r->state.step ? TRINE_OK : save_checkpoint(r, err);
     if (status) return status;
-    e.step = r->state.step;
-    e.loss = r->state.loss;
-    e.epoch = trine_feed_epochs(r->t->feed);
-    e.n_epochs = r->o->epochs;
-    e.n_tokens = r->state.n_tokens;
-    measure_rate(&e, r, tokens, began_ms);
-    if (r->t->valid && due(r, r->o->eval_every)) status = validate(&e, r, err);
-    if (!status) status = tell(r, &e, err);
-    const bool patient = !r->o->patience || r->state.n_worse < r->o->patience;
-    if (!status && (due(r, r->o->save_every) || !patient)) {
-        status = save_checkpoint(r, err);
-        e.saved = true;
-    }
-    if (status) return status;
-    r->stop = !patient;
-    if (!r->o->on_step || r->o->on_step(r->o->user, &e)) return TRINE_OK;
-    if (!e.saved && (status = save_checkpoint(r, err))) return status;
     return trine_fail(err, TRINE_ERROR_CANCELLED,
                       "train: stopped after step %" PRId64 " of %" PRId64
                       "; a checkpoint in %s holds it: the same command with --resume "
@@ -340,12 +450,45 @@ static trine_status advance(running *r, trine_error *err)
                       r->state.step, r->t->n_steps, r->t->directory.checkpoints);
 }
 
+static trine_status advance(running *r, trine_error *err)
+{
+    const int64_t tokens = r->state.n_tokens;
+    const double began_ms = trine_clock_ms();
+    trine_train_event e = { .n_steps = r->t->n_steps, .learning_rate = trine_schedule_rate(&r->schedule, r->state.step) };
+    trine_status status = step(&e.gradient_norm, r, err);
+    if (status) return status;
+    if (r->stop) return stopped(r, err);
+    e.step = r->state.step;
+    e.loss = r->state.loss;
+    e.epoch = trine_feed_epochs(r->t->feed);
+    e.n_epochs = r->o->epochs;
+    e.n_tokens = r->state.n_tokens;
+    measure_rate(&e, r, tokens, began_ms);
+    if (r->t->valid && due(r, r->o->eval_every)) status = validate(&e, r, err);
+    if (status) return status;
+    /* A failure to tell is this rank's alone: the others hear of it when they meet next. */
+    if (trine_is_first(r->ranks)) r->failed = tell(r, &e, &r->why);
+    const bool patient = !r->o->patience || r->state.n_worse < r->o->patience;
+    if (due(r, r->o->save_every) || !patient) {
+        status = save_checkpoint(r, err);
+        e.saved = true;
+    }
+    if (status) return status;
+    r->stop = !patient;
+    r->asked_to_stop = r->o->on_step && !r->o->on_step(r->o->user, &e);
+    return TRINE_OK;
+}
+
 /* The last weights: into OUT when nothing was measured, else beside. */
 static trine_status finish(running *r, trine_error *err)
 {
-    if (r->t->valid && r->state.best_step == r->state.step) return TRINE_OK;
+    if (r->failed && err) *err = r->why;
+    trine_status status = trine_ranks_agree(r->ranks, r->failed, err);
+    if (status || (r->t->valid && r->state.best_step == r->state.step)) return status;
+    if (r->average) status = trine_data_parallel_gather(&r->parallel, r->average, err);
+    if (status) return status;
     exchange(r);
-    const trine_status status = save_model(r, r->t->valid != NULL, err);
+    status = save_model(r, r->t->valid != NULL, err);
     exchange(r);
     return status;
 }
@@ -362,20 +505,27 @@ static trine_status begin(running *r, trine_error *err)
     r->batches = calloc((size_t)o->accumulate, sizeof *r->batches);
     if (o->ema > 0 && (r->average = malloc(r->t->params->n * sizeof *r->average)))
         memcpy(r->average, r->t->params->values, r->t->params->n * sizeof *r->average);
-    if (!r->rooms || !r->batches || (o->ema > 0 && !r->average)) return trine_fail(err, TRINE_ERROR_MEMORY, "train: no memory");
-    trine_status status = o->resume ? resume(r, err) : TRINE_OK;
-    if (!status) status = trine_run_directory_metrics(&r->t->directory, o->metrics, r->state.step, err);
-    if (!status) status = open_record(r, err);
+    trine_status status = TRINE_OK;
+    if (!r->rooms || !r->batches || (o->ema > 0 && !r->average)) status = trine_fail(err, TRINE_ERROR_MEMORY, "train: no memory");
+    if (!status) status = trine_data_parallel_open(&r->parallel, o->ranks, r->t->params, o->shard_optimizer, err);
+    status = trine_ranks_agree(o->ranks, status, err);
+    if (!status && o->resume) status = resume(r, err);
+    if (!status && trine_is_first(o->ranks)) {
+        status = trine_run_directory_metrics(&r->t->directory, o->metrics, r->state.step, err);
+        if (!status) status = open_record(r, err);
+    }
     r->started_ms = trine_clock_ms();
-    return status;
+    return trine_ranks_agree(o->ranks, status, err);
 }
 
 trine_status trine_trainer_run(trine_train_result *out, trine_trainer *t, trine_error *err)
 {
-    running r = { .t = t, .o = t->options, .saved = -1 };
+    trine_ranks *ranks = trine_n_ranks(t->options->ranks) > 1 ? t->options->ranks : NULL;
+    running r = { .t = t, .o = t->options, .ranks = ranks, .saved = -1 };
     trine_cpu level;
     trine_status status = trine_cpu_choose(&level, t->options->cpu, err);
     if (!status) trine_optimiser_kernels_init(&r.kernels, level);
+    status = trine_ranks_agree(ranks, status, err);
     if (!status) status = begin(&r, err);
     r.stop = t->options->patience && r.state.n_worse >= t->options->patience; /* it had stopped so */
     while (!status && !r.stop && r.state.step < t->n_steps) status = advance(&r, err);
@@ -396,7 +546,7 @@ trine_status trine_trainer_run(trine_train_result *out, trine_trainer *t, trine_
         .early = r.state.step < t->n_steps && r.stop,
     };
     if (t->measure.name) snprintf(out->metric, sizeof out->metric, "%s", t->measure.name);
-    if (t->options->record && r.state.record_run) {
+    if (t->options->record && r.state.record_run && trine_is_first(ranks)) {
         const char *how = !status ? "done" : status == TRINE_ERROR_CANCELLED ? "stopped" : "failed";
         const trine_status ended = trine_record_end(t->options->record, r.state.record_run, how, status ? NULL : err);
         if (!status) status = ended;
@@ -405,5 +555,6 @@ trine_status trine_trainer_run(trine_train_result *out, trine_trainer *t, trine_
     free(r.rooms);
     free(r.batches);
     free(r.average);
+    trine_data_parallel_close(&r.parallel);
     return status;
 }

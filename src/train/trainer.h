@@ -3,7 +3,9 @@
 #ifndef TRINE_TRAIN_TRAINER_H
 #define TRINE_TRAIN_TRAINER_H
 
+#include "base/many_ranks.h"
 #include "train/feed.h"
+#include "train/grad_watch.h"
 #include "train/params.h"
 #include "train/run_directory.h"
 #include "train/schedule.h"
@@ -16,9 +18,11 @@ typedef struct trine_learner {
                         float scale, trine_error *err);
     /* The same without dropout, label smoothing and gradients. */
     trine_status (*loss)(double *loss, double *weight, void *self, const trine_train_batch *batch, trine_error *err);
+    /* During the next runs' backward, tells which gradients are final; `tell` NULL: no more. NULL: they are final when run returns. */
+    trine_status (*watch)(void *self, trine_grads_final_fn *tell, void *user, trine_error *err);
 } trine_learner;
 
-/* A measure of the task's own on the weights as they are. */
+/* A measure of the task's own on the weights as they are; called by all ranks, and the same value at each. */
 typedef struct trine_measure {
     const char *name; /* "accuracy"; NULL: the validation loss alone decides what is best */
     void *self;

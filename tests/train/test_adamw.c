@@ -26,6 +26,7 @@ static trine_params *make(const size_t *sizes, int n_tensors, bool bf16)
     }
     p->values = calloc(p->n, sizeof(float));
     p->grads = calloc(p->n, sizeof(float));
+    p->state_n = p->n;
     p->m = calloc(p->n, sizeof(float));
     p->v = calloc(p->n, sizeof(float));
     if (bf16) p->bf16 = calloc(p->n, sizeof(uint16_t));
@@ -139,9 +140,9 @@ static void what_is_not_finite_is_found(void **state)
     trine_optimiser_kernels_init(&k, trine_cpu_detect());
     trine_params *p = make(sizes, 8, false);
     double squares;
-    assert_null(trine_grad_not_finite(p));
+    assert_null(trine_grad_not_finite(p, 0, p->n));
     p->grads[p->tensors[3].offset + 128] = NAN;
-    assert_ptr_equal(trine_grad_not_finite(p), &p->tensors[3]);
+    assert_ptr_equal(trine_grad_not_finite(p, 0, p->n), &p->tensors[3]);
     assert_int_equal(trine_grad_squares(&squares, p, 0, p->n, &k, NULL, NULL), TRINE_OK);
     assert_false(isfinite(squares));
     alloc_fail_at(1);

@@ -82,7 +82,7 @@ static void save(const run *r, uint64_t step)
 {
     trine_error err;
     json_t *state = json_pack("{s:I, s:s}", "step", (json_int_t)step, "data", "here");
-    if (trine_training_save(dir, step, r->p, r->average, state, &err)) fail_msg("%s", err.text);
+    if (trine_training_save(dir, step, r->p, r->average, state, NULL, &err)) fail_msg("%s", err.text);
     json_decref(state);
 }
 
@@ -255,14 +255,14 @@ static void a_full_disk_loses_nothing(void **state)
         small = limit;
         small.rlim_cur = bytes;
         setrlimit(RLIMIT_FSIZE, &small);
-        assert_int_equal(trine_training_save(dir, 10, b.p, b.average, json, &err), TRINE_ERROR_IO);
-        assert_int_equal(trine_training_save(dir, 20, b.p, b.average, json, &err), TRINE_ERROR_IO);
+        assert_int_equal(trine_training_save(dir, 10, b.p, b.average, json, NULL, &err), TRINE_ERROR_IO);
+        assert_int_equal(trine_training_save(dir, 20, b.p, b.average, json, NULL, &err), TRINE_ERROR_IO);
         setrlimit(RLIMIT_FSIZE, &limit);
         assert_int_equal(temp_count(dir), 1);
     }
     assert_int_equal(load(&b), 10);
     check_same(&a, &b);
-    assert_int_equal(trine_training_save("no/such/place", 1, a.p, NULL, json, &err), TRINE_ERROR_NOT_FOUND);
+    assert_int_equal(trine_training_save("no/such/place", 1, a.p, NULL, json, NULL, &err), TRINE_ERROR_NOT_FOUND);
     json_decref(json);
     close_run(&a);
     close_run(&b);
@@ -283,7 +283,7 @@ static void a_killed_writer_leaves_the_last_whole_one(void **state)
             json_t *json = NULL;
             for (uint64_t step = before + 1;; step++) {
                 json = json_pack("{s:I, s:s}", "step", (json_int_t)step, "data", "here");
-                if (trine_training_save(dir, step, a.p, a.average, json, NULL) || trine_training_prune(dir, 2, 1, NULL)) _exit(1);
+                if (trine_training_save(dir, step, a.p, a.average, json, NULL, NULL) || trine_training_prune(dir, 2, 1, NULL)) _exit(1);
                 json_decref(json);
             }
         }
@@ -311,7 +311,7 @@ static void memory_may_run_out(void **state)
     json_t *json = json_pack("{s:I}", "step", (json_int_t)5);
     for (long k = 1;; k++) {
         alloc_fail_at(k);
-        const trine_status status = trine_training_save(dir, 5, a.p, a.average, json, NULL);
+        const trine_status status = trine_training_save(dir, 5, a.p, a.average, json, NULL, NULL);
         alloc_fail_at(0);
         if (!status) break;
         assert_int_equal(status, TRINE_ERROR_MEMORY);

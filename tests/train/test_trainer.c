@@ -117,7 +117,7 @@ static trine_status run(trine_train_result *result, const char *out, trine_train
         status = trine_train_configuration(&tr.configuration, "train", NULL, &filled, tr.params->config, err);
     }
     t.params = tr.params;
-    tr.learner = (trine_learner) { &t, toy_run, toy_loss };
+    tr.learner = (trine_learner) { .self = &t, .run = toy_run, .loss = toy_loss };
     tr.save.tokenizer = path;
     if (!status) status = trine_trainer_run(result, &tr, err);
     trine_trainer_close(&tr);
