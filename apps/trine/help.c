@@ -156,13 +156,19 @@ void help_overview(run *r, bool everything)
                 "  trine --version         version and build\n");
 }
 
+static bool takes_model(const command *cmd)
+{
+    for (int i = 0; i < trine_n_options; i++)
+        if (trine_options[i].letter == 'm') return trine_options[i].commands & (unsigned)cmd->id;
+    return false;
+}
+
 void help_command(run *r, const command *cmd, bool everything)
 {
     print_style(r, STYLE_BOLD);
     print(r, "trine %s - %s\n", cmd->name, cmd->help);
     print_style(r, STYLE_NONE);
-    bool model = cmd->id & ~(CMD_HELP | CMD_VERSION);
-    print(r, "\nusage: trine %s%s [options] %s\n\n", cmd->name, model ? " -m MODEL" : "", cmd->arguments);
+    print(r, "\nusage: trine %s%s [options] %s\n\n", cmd->name, takes_model(cmd) ? " -m MODEL" : "", cmd->arguments);
     wrap(r, cmd->about, 0, 0);
     print_options(r, (unsigned)cmd->id, everything ? DETAIL_MORE : DETAIL_LINE);
     puts_out(r, "\n");
