@@ -25,6 +25,7 @@
 #define TRINE_H
 
 #include "trine/basics.h"        /* status and errors, types, plain values */
+#include "trine/comparing.h"     /* architectures compared; the built-in corpus */
 #include "trine/converting.h"    /* containers, types, adapters merged */
 #include "trine/generation.h"    /* text written; conversations, translations, summaries */
 #include "trine/inference.h"     /* model, session, sequence */

@@ -35,6 +35,6 @@ static inline uint64_t trine_draw_below(trine_draws *d, uint64_t n)
 static inline double trine_draw_unit(trine_draws *d) { return (double)(trine_draw(d) >> 11) * 0x1p-53; }
 
 /* What streams are for. */
-enum { TRINE_DRAW_ORDER = 1, TRINE_DRAW_SHIFT, TRINE_DRAW_NOISE, TRINE_DRAW_MIXTURE, TRINE_DRAW_HELD_OUT };
+enum { TRINE_DRAW_ORDER = 1, TRINE_DRAW_SHIFT, TRINE_DRAW_NOISE, TRINE_DRAW_MIXTURE, TRINE_DRAW_HELD_OUT, TRINE_DRAW_WORLD };
 
 #endif

@@ -13,7 +13,7 @@ typedef struct sizes {
     double dropout;
 } sizes;
 
-static trine_status sizes_of(sizes *s, const trine_new_model *m, const trine_tokenizer *t, int seq_len, float dropout,
+static trine_status sizes_of(sizes *s, const trine_new_model *m, const trine_config_ids *ids, int seq_len, float dropout,
                              trine_error *err)
 {
     s->layers = m->n_layers ? m->n_layers : 4;
@@ -22,11 +22,11 @@ static trine_status sizes_of(sizes *s, const trine_new_model *m, const trine_tok
     s->kv_heads = m->n_kv_heads ? m->n_kv_heads : s->heads;
     s->ff = m->d_ff ? m->d_ff : 4 * s->width;
     s->positions = seq_len;
-    s->vocab = trine_tokenizer_vocab_size(t);
+    s->vocab = ids->vocab;
     s->dropout = dropout > 0 ? (double)dropout : 0;
-    s->bos = trine_tokenizer_special(t, TRINE_TOKEN_BOS);
-    s->eos = trine_tokenizer_special(t, TRINE_TOKEN_EOS);
-    s->pad = trine_tokenizer_special(t, TRINE_TOKEN_PAD);
+    s->bos = ids->bos;
+    s->eos = ids->eos;
+    s->pad = ids->pad;
     if (s->layers < 1 || s->width < 1 || s->heads < 1 || s->kv_heads < 1 || s->ff < 1)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: a size of the new model is below 1");
     if (s->width % s->heads)
@@ -104,10 +104,19 @@ static bool set_id(json_t *config, const char *key, int id)
 trine_status trine_new_config(json_t **out, const trine_new_model *model, const trine_tokenizer *tokenizer, int seq_len,
                               float dropout, trine_error *err)
 {
+    const trine_config_ids ids = { trine_tokenizer_vocab_size(tokenizer), trine_tokenizer_special(tokenizer, TRINE_TOKEN_BOS),
+                                   trine_tokenizer_special(tokenizer, TRINE_TOKEN_EOS),
+                                   trine_tokenizer_special(tokenizer, TRINE_TOKEN_PAD) };
+    return trine_new_config_for(out, model, &ids, seq_len, dropout, err);
+}
+
+trine_status trine_new_config_for(json_t **out, const trine_new_model *model, const trine_config_ids *ids, int seq_len,
+                                  float dropout, trine_error *err)
+{
     static const char *const names[] = { "bert", "gpt2", "llama", "t5" };
     *out = NULL;
     sizes s;
-    trine_status status = sizes_of(&s, model, tokenizer, seq_len, dropout, err);
+    trine_status status = sizes_of(&s, model, ids, seq_len, dropout, err);
     if (status) return status;
     if (model->config) {
         if ((status = from_file(out, model->config, err))) return status;

@@ -11,4 +11,12 @@
 trine_status trine_new_config(json_t **out, const trine_new_model *model, const trine_tokenizer *tokenizer, int seq_len,
                               float dropout, trine_error *err);
 
+/* The same without a tokenizer: `ids` says what would be asked of it. */
+typedef struct trine_config_ids {
+    int vocab;
+    int bos, eos, pad; /* -1: none */
+} trine_config_ids;
+trine_status trine_new_config_for(json_t **out, const trine_new_model *model, const trine_config_ids *ids, int seq_len,
+                                  float dropout, trine_error *err);
+
 #endif

@@ -175,6 +175,17 @@ trine_status trine_params_open(trine_params **out, trine_model **model, const tr
     return TRINE_OK;
 }
 
+trine_status trine_params_count(int64_t *out, const json_t *config, trine_error *err)
+{
+    trine_checkpoint *blank = NULL;
+    trine_model_info info = { 0 };
+    trine_status status = trine_checkpoint_blank(&blank, config, NULL, err);
+    if (!status) status = trine_family_declare(&info, blank, err);
+    *out = info.n_parameters;
+    trine_checkpoint_close(blank);
+    return status;
+}
+
 void trine_params_close(trine_params *p)
 {
     if (!p) return;

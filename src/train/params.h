@@ -73,6 +73,8 @@ typedef struct trine_params_options {
 /* Opens parameters, and the model that computes with them. Close the model first, then the parameters. */
 trine_status trine_params_open(trine_params **out, trine_model **model, const trine_params_options *options, trine_error *err);
 void trine_params_close(trine_params *params);
+/* How many parameters a model of `config` has, without taking memory for them. */
+trine_status trine_params_count(int64_t *out, const json_t *config, trine_error *err);
 /* Rounds all values into bf16 (AdamW keeps it up to date afterwards). */
 void trine_params_round(trine_params *params, trine_team *team);
 /* Where the share of `rank` of n_ranks ends, and the next one's begins: a multiple of 16. */
