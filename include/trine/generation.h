@@ -13,6 +13,20 @@ extern "C" {
 /* Text as it appears, whole characters only; return false to stop (finish is then TRINE_FINISH_CANCELLED). */
 typedef bool trine_text_fn(void *user, const char *text, size_t bytes);
 
+/* A token that was chosen, and what the model itself held likely there: logarithms of probabilities at temperature 1, before any
+ * penalty or filter. */
+typedef struct trine_token_chance {
+    int32_t id;
+    float log_prob;
+} trine_token_chance;
+typedef struct trine_chosen_token {
+    int32_t id;
+    float log_prob;
+    const trine_token_chance *top; /* [n_top] the likeliest, best first; for the call only */
+    int n_top;
+} trine_chosen_token;
+typedef void trine_token_fn(void *user, const trine_chosen_token *token);
+
 typedef struct trine_generate_options {
     int max_tokens;          /* new tokens at most; 0: until the end token or the end of the context */
     float temperature;       /* 0: greedy */
@@ -38,6 +52,8 @@ typedef struct trine_generate_options {
                                * the prompt begins with is not computed again; afterwards it holds the prompt and the answer
                                * (a chat reads each turn once). NULL: a sequence of its own */
     trine_text_fn *on_text;   /* not called under beam search until the end */
+    trine_token_fn *on_token; /* each new token, before its text; not under beam search, nor for the end token unless ignore_eos */
+    int n_top;                /* on_token: likeliest tokens to tell beside the one chosen; 0: none */
     /* Reading the prompt: tokens done of all. Called again with done = total between the steps of a beam search, and between tokens
      * when there is no tokenizer: a place to stop. Stopped, finish is TRINE_FINISH_CANCELLED. */
     trine_progress_fn *on_progress;
@@ -96,6 +112,8 @@ TRINE_API trine_status trine_generator_step(trine_generator *generator, trine_er
 /* The text that was over first: *id is its name, or -1 when none is. Returns how it went: a text that failed (its logits not
  * finite, memory) ends alone. */
 TRINE_API trine_status trine_generator_take(trine_generation *out, int64_t *id, trine_generator *generator, trine_error *err);
+/* Holds a text back, or lets it go on: steps pass over it, and it keeps its place. For a reader slower than the batch. */
+TRINE_API void trine_generator_hold(trine_generator *generator, int64_t id, bool held);
 /* Ends a text as it is now (TRINE_FINISH_CANCELLED); it is then there to be taken. */
 TRINE_API void trine_generator_cancel(trine_generator *generator, int64_t id);
 
@@ -123,6 +141,9 @@ TRINE_API trine_status trine_generator_translate(trine_generator *generator, int
 /* Summarises. A document longer than the context is summarised in parts, then the parts together: out->n_parts says so. */
 TRINE_API trine_status trine_summarize(trine_generation *out, trine_session *session, const char *text,
                                        const trine_text_options *options, trine_error *err);
+/* The same as one of the texts of a generator. ERROR_TOO_LONG for a document that trine_summarize would read in parts. */
+TRINE_API trine_status trine_generator_summarize(trine_generator *generator, int64_t id, const char *text,
+                                                 const trine_text_options *options, trine_error *err);
 
 #ifdef __cplusplus
 }

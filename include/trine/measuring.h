@@ -29,6 +29,22 @@ typedef struct trine_trace_options {
 TRINE_API trine_status trine_trace(int *n_tensors, trine_session *session, const char *out_path, const trine_trace_options *options,
                                    trine_error *err);
 
+/* The same tensors in memory, in the order of the pass. */
+typedef struct trine_traced {
+    char *name;
+    int n_dims;
+    int64_t shape[4]; /* outermost first */
+    float *data;
+} trine_traced;
+typedef struct trine_trace_result {
+    int n;
+    trine_traced *items;
+} trine_trace_result;
+/* trine_trace, kept instead of written. */
+TRINE_API trine_status trine_trace_keep(trine_trace_result *out, trine_session *session, const trine_trace_options *options,
+                                        trine_error *err);
+TRINE_API void trine_trace_result_clear(trine_trace_result *result);
+
 /* ------------------------------------------------------------------------------------------------ measuring a model */
 
 typedef enum trine_eval_task {

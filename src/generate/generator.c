@@ -18,7 +18,7 @@ typedef enum phase { PHASE_FREE, PHASE_SOURCE, PHASE_PROMPT, PHASE_WRITING, PHAS
 typedef struct slot {
     trine_turn turn;
     phase phase;
-    bool strip;
+    bool strip, held;
     int64_t id;
     int64_t order;       /* of coming, then of being over */
     int n_fed;           /* of turn.begin */
@@ -175,13 +175,13 @@ static void end(trine_generator *g, slot *s, trine_status status)
     s->order = g->n_over++;
 }
 
-/* Texts in this phase, in the order of coming, into g->batch[from ..]; returns how many are there then. */
+/* Texts in this phase that are not held back, in the order of coming, into g->batch[from ..]; returns how many are there then. */
 static int gather(trine_generator *g, int from, phase which)
 {
     int n = from;
     for (int i = 0; i < g->n_slots; i++) {
         slot *s = &g->slots[i];
-        if (s->phase != which) continue;
+        if (s->phase != which || s->held) continue;
         int at = n++;
         for (; at > from && g->batch[at - 1]->order > s->order; at--) g->batch[at] = g->batch[at - 1];
         g->batch[at] = s;
@@ -288,12 +288,26 @@ trine_status trine_generator_take(trine_generation *out, int64_t *id, trine_gene
     return status;
 }
 
-void trine_generator_cancel(trine_generator *g, int64_t id)
+/* The text called `id` while it is not over; NULL when there is none. */
+static slot *find(trine_generator *g, int64_t id)
 {
     for (int i = 0; i < g->n_slots; i++) {
         slot *s = &g->slots[i];
-        if (s->phase == PHASE_FREE || s->phase == PHASE_OVER || s->id != id) continue;
-        s->turn.out.finish = TRINE_FINISH_CANCELLED;
-        end(g, s, TRINE_OK);
+        if (s->phase != PHASE_FREE && s->phase != PHASE_OVER && s->id == id) return s;
     }
+    return NULL;
+}
+
+void trine_generator_hold(trine_generator *g, int64_t id, bool held)
+{
+    slot *s = find(g, id);
+    if (s) s->held = held;
+}
+
+void trine_generator_cancel(trine_generator *g, int64_t id)
+{
+    slot *s = find(g, id);
+    if (!s) return;
+    s->turn.out.finish = TRINE_FINISH_CANCELLED;
+    end(g, s, TRINE_OK);
 }

@@ -297,3 +297,16 @@ trine_status trine_sampler_pick(trine_choice *out, trine_sampler *s, const float
     out->log_prob = (double)logits[out->id] - log_total;
     return TRINE_OK;
 }
+
+void trine_sampler_top(trine_token_chance *out, int n, const trine_sampler *s, const trine_choice *choice, const float *logits)
+{
+    const double log_total = (double)logits[choice->id] - choice->log_prob;
+    int found = 0;
+    for (int32_t id = 0; id < s->vocab && n > 0; id++) {
+        if (found == n && !(logits[id] > out[n - 1].log_prob)) continue; /* among equals the lower id */
+        int at = found < n ? found++ : n - 1;
+        for (; at > 0 && out[at - 1].log_prob < logits[id]; at--) out[at] = out[at - 1];
+        out[at] = (trine_token_chance) { id, logits[id] };
+    }
+    for (int i = 0; i < found; i++) out[i].log_prob = (float)((double)out[i].log_prob - log_total);
+}

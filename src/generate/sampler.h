@@ -23,6 +23,9 @@ void trine_sampler_accept(trine_sampler *sampler, int32_t id);
 /* Chooses from logits [vocab]. ERROR_NUMERIC when one is NaN or infinite (minus infinity forbids a token), or when all are
  * forbidden. */
 trine_status trine_sampler_pick(trine_choice *out, trine_sampler *sampler, const float *logits, trine_error *err);
+/* The n likeliest of logits [vocab], best first, with the log probabilities that go with the choice made from them. */
+void trine_sampler_top(trine_token_chance *out, int n, const trine_sampler *sampler, const trine_choice *choice,
+                       const float *logits);
 
 /* ln(sum exp(x_i)): what is subtracted from a logit to make it a log probability, to the rounding of f32; with `kernels` NULL to that of double.
  * ERROR_NUMERIC as above. */

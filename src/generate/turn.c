@@ -22,6 +22,9 @@ static trine_status check_options(const trine_turn *t, trine_error *err)
                           info->architecture);
     if (o->max_tokens < 0)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "generate: max_tokens is %d, expected 0 (no limit) or more", o->max_tokens);
+    if (o->n_top < 0 || o->n_top > info->vocab)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "generate: n_top is %d, expected 0 to the vocabulary's %d", o->n_top,
+                          info->vocab);
     if (o->beam < 0) return trine_fail(err, TRINE_ERROR_ARGUMENT, "generate: beam is %d, expected 0 or more", o->beam);
     if (o->n_ids < 0 || o->n_decoder_ids < 0 || (o->n_ids && !o->ids) || (o->n_decoder_ids && !o->decoder_ids))
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "generate: n_ids is %d and n_decoder_ids %d, expected as many as there are",
@@ -115,6 +118,8 @@ trine_status trine_turn_open(trine_turn *t, trine_session *session, const char *
     if (!status)
         status =
             trine_sampler_open(&t->sampler, &t->o, &session->model->kernels, session->model->info.vocab, session->options.ctx, err);
+    if (!status && t->o.on_token && t->o.n_top && !(t->top = malloc((size_t)t->o.n_top * sizeof *t->top)))
+        status = trine_fail(err, TRINE_ERROR_MEMORY, "generate: no memory for the %d likeliest tokens", t->o.n_top);
     for (int i = 0; i < t->n_begin && !status; i++) trine_sampler_accept(t->sampler, t->begin[i]);
     return status;
 }
@@ -124,6 +129,14 @@ static bool is_end(const trine_turn *t, int32_t id)
     for (int i = 0; i < t->n_ends; i++)
         if (t->session->ends[i] == id) return true;
     return false;
+}
+
+static void tell_token(const trine_turn *t, const trine_choice *choice, const float *logits)
+{
+    if (!t->o.on_token) return;
+    const int n = t->top ? t->o.n_top : 0;
+    trine_sampler_top(t->top, n, t->sampler, choice, logits);
+    t->o.on_token(t->o.user, &(trine_chosen_token) { choice->id, (float)choice->log_prob, t->top, n });
 }
 
 trine_status trine_turn_take(bool *next, trine_turn *t, const float *logits, trine_error *err)
@@ -141,6 +154,7 @@ trine_status trine_turn_take(bool *next, trine_turn *t, const float *logits, tri
     }
     out->tokens[out->n_tokens++] = choice.id;
     trine_sampler_accept(t->sampler, choice.id);
+    tell_token(t, &choice, logits);
     if ((status = trine_stream_push(&t->stream, choice.id, err))) return status;
     if (t->stream.stopped) out->finish = TRINE_FINISH_STOP;
     /* Without text nobody is asked otherwise whether to go on. */
@@ -171,6 +185,8 @@ void trine_turn_close(trine_turn *t)
     trine_sampler_close(t->sampler);
     trine_stream_close(&t->stream);
     trine_encoding_clear(&t->encoding);
+    free(t->top);
     t->sequence = NULL;
     t->sampler = NULL;
+    t->top = NULL;
 }

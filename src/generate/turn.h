@@ -23,7 +23,8 @@ typedef struct trine_turn {
     int max_new;
     trine_stream stream;
     trine_sampler *sampler;
-    double started, first; /* on trine_clock_ms's clock */
+    trine_token_chance *top; /* [o.n_top] for on_token; NULL: nobody asks */
+    double started, first;   /* on trine_clock_ms's clock */
 } trine_turn;
 
 /* Checks the options, reads the prompt and opens all but the sequence. Prompt, ids and stop texts are borrowed from the caller

@@ -179,6 +179,25 @@ static trine_status summarize(trine_generation *out, job *j, const char *text, b
     return status;
 }
 
+/* How this model is asked for a summary. */
+static trine_status make_request(trine_request *out, const trine_session *s, const trine_text_options *o, trine_error *err)
+{
+    *out = standard;
+    const char *own = trine_config_prefix(s, "summarization");
+    if (own) out->prefix = own;
+    if (o->prefix) *out = (trine_request) { .prefix = o->prefix, .instruction = o->prefix, .before = o->prefix, .after = "\n" };
+    return trine_request_check(s, "summarize", err);
+}
+
+static trine_status check_text(const trine_session *s, const char *text, trine_error *err)
+{
+    if (!text || !text[strspn(text, " \t\r\n")]) return trine_fail(err, TRINE_ERROR_EMPTY, "summarize: the text is empty");
+    if (!s->model->tokenizer)
+        return trine_fail(err, TRINE_ERROR_NOT_FOUND, "summarize: there is no tokenizer beside %s: give ids in place of text",
+                          s->model->info.path);
+    return TRINE_OK;
+}
+
 trine_status trine_summarize(trine_generation *out, trine_session *s, const char *text, const trine_text_options *options,
                              trine_error *err)
 {
@@ -186,22 +205,15 @@ trine_status trine_summarize(trine_generation *out, trine_session *s, const char
     const trine_text_options *o = options ? options : &defaults;
     if (!out || !s) return trine_fail(err, TRINE_ERROR_ARGUMENT, "summarize: no %s", s ? "result" : "session");
     *out = (trine_generation) { 0 };
-    job j = { .s = s, .request = standard, .o = &o->generate };
-    const char *own = trine_config_prefix(s, "summarization");
-    if (own) j.request.prefix = own;
-    if (o->prefix)
-        j.request = (trine_request) { .prefix = o->prefix, .instruction = o->prefix, .before = o->prefix, .after = "\n" };
-    trine_status status = trine_request_check(s, "summarize", err);
+    job j = { .s = s, .o = &o->generate };
+    trine_status status = make_request(&j.request, s, o, err);
     if (status) return status;
     if (o->generate.ids) {
         status = trine_request_run(out, s, &j.request, NULL, &o->generate, err);
         out->n_parts = status ? 0 : 1;
         return status;
     }
-    if (!text || !text[strspn(text, " \t\r\n")]) return trine_fail(err, TRINE_ERROR_EMPTY, "summarize: the text is empty");
-    if (!s->model->tokenizer)
-        return trine_fail(err, TRINE_ERROR_NOT_FOUND, "summarize: there is no tokenizer beside %s: give ids in place of text",
-                          s->model->info.path);
+    if ((status = check_text(s, text, err))) return status;
     const double start = trine_clock_ms();
     status = plan(&j, err);
     if (!status) status = summarize(out, &j, text, o->whole, err);
@@ -216,4 +228,27 @@ trine_status trine_summarize(trine_generation *out, trine_session *s, const char
         out->first_ms = last_first > 0 ? trine_clock_ms() - start - last_decode : 0;
     }
     return TRINE_OK;
+}
+
+trine_status trine_generator_summarize(trine_generator *generator, int64_t id, const char *text, const trine_text_options *options,
+                                       trine_error *err)
+{
+    static const trine_text_options defaults = { 0 };
+    const trine_text_options *o = options ? options : &defaults;
+    job j = { .s = trine_generator_session(generator), .o = &o->generate };
+    trine_status status = make_request(&j.request, j.s, o, err);
+    if (status || o->generate.ids) return status ? status : trine_request_put(generator, id, &j.request, NULL, j.o, err);
+    int n = 0;
+    status = check_text(j.s, text, err);
+    if (!status) status = plan(&j, err);
+    if (!status) status = count_tokens(&n, j.s, &j.request, text, err);
+    const trine_session_options *s = &j.s->options;
+    const int most = j.s->model->info.paradigm == TRINE_ENCODER_DECODER ? s->source_ctx : s->ctx - j.answer;
+    if (!status && n > most)
+        status =
+            trine_fail(err, TRINE_ERROR_TOO_LONG,
+                       "summarize: the text has %d tokens with its instruction, and %d fit beside the answer: it must be read in "
+                       "parts",
+                       n, most);
+    return status ? status : trine_request_put(generator, id, &j.request, text, j.o, err);
 }

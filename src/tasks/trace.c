@@ -1,4 +1,5 @@
-/* trace.c - runs one text with a tracer that keeps copies of what happens inside, and writes them as safetensors.
+/* trace.c - runs one text with a tracer that keeps copies of what happens inside, and writes them as safetensors
+ * or hands them on.
  *
  * The pass is the session's own, with its arena, its cache and its kernels: what is seen is what always happens. Only copies are
  * made here; attention weights, which nothing else ever stores, are made by the attention block because the tracer asks. */
@@ -91,12 +92,11 @@ static trine_status run(trine_mat *logits, trine_session *s, const trine_trace_o
     return trine_session_head(logits, s, &text, NULL, 0, err);
 }
 
-static trine_status trace_ids(int *n_tensors, trine_session *s, const char *out_path, const trine_trace_options *o,
-                              const int32_t *ids, const int32_t *types, int n, trine_error *err)
+static trine_status trace_ids(collection *kept, trine_session *s, const trine_trace_options *o, const int32_t *ids,
+                              const int32_t *types, int n, trine_error *err)
 {
-    collection kept = { 0 };
     trine_tracer tracer = {
-        .put = keep, .user = &kept, .prefix = "", .hidden = o->hidden, .attention = o->attention, .lens = o->lens
+        .put = keep, .user = kept, .prefix = "", .hidden = o->hidden, .attention = o->attention, .lens = o->lens
     };
     trine_mat logits;
     s->tracer = &tracer;
@@ -106,24 +106,16 @@ static trine_status trace_ids(int *n_tensors, trine_session *s, const char *out_
         /* One text has one row of labels: a vector. */
         const bool vector = s->model->info.head == TRINE_HEAD_LABELS;
         const int64_t shape[2] = { vector ? logits.cols : logits.rows, logits.cols };
-        status = keep(&kept, "logits", logits.data, vector ? 1 : 2, shape);
+        status = keep(kept, "logits", logits.data, vector ? 1 : 2, shape);
         if (status) trine_fail(err, status, "trace: no memory for logits [%d, %d]", logits.rows, logits.cols);
     }
-    if (!status) status = trine_safetensors_write(out_path, kept.tensors, kept.n, NULL, true, err);
-    if (!status) *n_tensors = kept.n;
-    clear(&kept);
     return status;
 }
 
-trine_status trine_trace(int *n_tensors, trine_session *s, const char *out_path, const trine_trace_options *options,
-                         trine_error *err)
+static trine_status collect(collection *kept, trine_session *s, const trine_trace_options *options, trine_error *err)
 {
     static const trine_trace_options defaults = { 0 };
     const trine_trace_options *o = options ? options : &defaults;
-    int n_written;
-    if (!n_tensors) n_tensors = &n_written;
-    *n_tensors = 0;
-    if (!s || !out_path) return trine_fail(err, TRINE_ERROR_ARGUMENT, "trace: no %s", s ? "output path" : "session");
     if (o->n_ids < 0 || o->n_decoder_ids < 0 || (o->n_decoder_ids && !o->decoder_ids))
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "trace: n_ids is %d and n_decoder_ids %d, expected as many as there are",
                           o->n_ids, o->n_decoder_ids);
@@ -133,7 +125,7 @@ trine_status trine_trace(int *n_tensors, trine_session *s, const char *out_path,
     if (o->ids) {
         if (!o->n_ids) return trine_fail(err, TRINE_ERROR_EMPTY, "trace: there are no ids");
         const trine_status status = o->types ? trine_check_types(s->model, o->types, o->n_ids, err) : TRINE_OK;
-        return status ? status : trace_ids(n_tensors, s, out_path, o, o->ids, o->types, o->n_ids, err);
+        return status ? status : trace_ids(kept, s, o, o->ids, o->types, o->n_ids, err);
     }
     if (!o->text || !o->text[0]) return trine_fail(err, TRINE_ERROR_EMPTY, "trace: the text is empty");
     if (!s->model->tokenizer)
@@ -143,9 +135,53 @@ trine_status trine_trace(int *n_tensors, trine_session *s, const char *out_path,
     trine_status status = trine_tokenizer_encode(&e, s->model->tokenizer, o->text, 0, NULL, err);
     if (status) return status;
     if (e.n)
-        status = trace_ids(n_tensors, s, out_path, o, e.ids, e.types, e.n, err);
+        status = trace_ids(kept, s, o, e.ids, e.types, e.n, err);
     else
         status = trine_fail(err, TRINE_ERROR_EMPTY, "trace: the text has no tokens");
     trine_encoding_clear(&e);
     return status;
+}
+
+trine_status trine_trace(int *n_tensors, trine_session *s, const char *out_path, const trine_trace_options *options,
+                         trine_error *err)
+{
+    collection kept = { 0 };
+    if (n_tensors) *n_tensors = 0;
+    if (!s || !out_path) return trine_fail(err, TRINE_ERROR_ARGUMENT, "trace: no %s", s ? "output path" : "session");
+    trine_status status = collect(&kept, s, options, err);
+    if (!status) status = trine_safetensors_write(out_path, kept.tensors, kept.n, NULL, true, err);
+    if (!status && n_tensors) *n_tensors = kept.n;
+    clear(&kept);
+    return status;
+}
+
+trine_status trine_trace_keep(trine_trace_result *out, trine_session *s, const trine_trace_options *options, trine_error *err)
+{
+    collection kept = { 0 };
+    if (!s || !out) return trine_fail(err, TRINE_ERROR_ARGUMENT, "trace: no %s", s ? "result" : "session");
+    *out = (trine_trace_result) { 0 };
+    trine_status status = collect(&kept, s, options, err);
+    if (!status && !(out->items = calloc((size_t)kept.n, sizeof *out->items)))
+        status = trine_fail(err, TRINE_ERROR_MEMORY, "trace: no memory for %d tensors", kept.n);
+    for (int i = 0; i < kept.n && !status; i++) {
+        trine_tensor *t = &kept.tensors[i];
+        out->items[i] = (trine_traced) { .name = (char *)t->name, .n_dims = t->n_dims, .data = (float *)t->data };
+        memcpy(out->items[i].shape, t->shape, sizeof t->shape);
+        t->name = NULL;
+        t->data = NULL;
+        out->n++;
+    }
+    clear(&kept);
+    return status;
+}
+
+void trine_trace_result_clear(trine_trace_result *result)
+{
+    if (!result) return;
+    for (int i = 0; i < result->n; i++) {
+        free(result->items[i].name);
+        free(result->items[i].data);
+    }
+    free(result->items);
+    *result = (trine_trace_result) { 0 };
 }

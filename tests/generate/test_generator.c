@@ -190,6 +190,98 @@ static void test_one_ends_alone(void **unused)
     }
 }
 
+/* A text that is held back keeps its place while the others go on, and then becomes what it would have been. */
+static void test_held_back(void **unused)
+{
+    (void)unused;
+    for (int k = 0; k < N_MODELS; k++) {
+        trine_model *m = open_model(models[k]);
+        text texts[TEXTS];
+        trine_session *s = open_session(m, (trine_session_options) { .ctx = 64, .n_sequences = 2 });
+        make_texts(texts, m, s);
+        trine_generator *g;
+        trine_error err = { 0 };
+        trine_generation out;
+        int64_t id;
+        check_ok(trine_generator_open(&g, s, &err), &err);
+        check_ok(trine_generator_add(g, 3, NULL, &texts[3].o, &err), &err);
+        check_ok(trine_generator_add(g, 7, NULL, &texts[7].o, &err), &err);
+        check_ok(trine_generator_step(g, &err), &err);
+        trine_generator_hold(g, 3, true);
+        trine_generator_hold(g, 99, true); /* nobody */
+        for (int i = 0; i < 70; i++) check_ok(trine_generator_step(g, &err), &err);
+        check_ok(trine_generator_take(&out, &id, g, &err), &err);
+        assert_int_equal(id, 7);
+        check_same(&out, &texts[7].alone);
+        trine_generation_clear(&out);
+        check_ok(trine_generator_take(&out, &id, g, &err), &err);
+        assert_int_equal(id, -1);
+        assert_int_equal(trine_generator_held(g), 1);
+        trine_generator_hold(g, 3, false);
+        for (int i = 0; i < 70; i++) check_ok(trine_generator_step(g, &err), &err);
+        check_ok(trine_generator_take(&out, &id, g, &err), &err);
+        assert_int_equal(id, 3);
+        check_same(&out, &texts[3].alone);
+        trine_generation_clear(&out);
+        trine_generator_close(g);
+        for (int t = 0; t < TEXTS; t++) trine_generation_clear(&texts[t].alone);
+        trine_session_close(s);
+        trine_model_close(m);
+    }
+}
+
+typedef struct told {
+    int32_t ids[MOST];
+    double sum;
+    int n;
+} told;
+
+static void take_token(void *user, const trine_chosen_token *token)
+{
+    told *t = user;
+    double total = 0;
+    assert_true(t->n < MOST);
+    t->ids[t->n++] = token->id;
+    t->sum += (double)token->log_prob;
+    assert_int_equal(token->n_top, 4);
+    for (int i = 0; i < token->n_top; i++) {
+        total += exp((double)token->top[i].log_prob);
+        if (i) assert_true(token->top[i - 1].log_prob >= token->top[i].log_prob);
+    }
+    assert_true(total <= 1 + 1e-6);
+    assert_int_equal(token->id, token->top[0].id); /* greedy */
+    assert_true(fabs((double)token->log_prob - (double)token->top[0].log_prob) < 1e-6);
+}
+
+/* Every token is told with its probability and its rivals: all of them make the score. */
+static void test_tokens_are_told(void **unused)
+{
+    (void)unused;
+    for (int k = 0; k < N_MODELS; k++) {
+        trine_model *m = open_model(models[k]);
+        trine_session *s = open_session(m, (trine_session_options) { .ctx = 64 });
+        int32_t ids[9];
+        told t = { .n = 0 };
+        make_ids(ids, 9, m, 5);
+        trine_generate_options o = {
+            .ids = ids, .n_ids = 9, .max_tokens = 12, .ignore_eos = true, .on_token = take_token, .n_top = 4, .user = &t
+        };
+        trine_generation out;
+        trine_error err;
+        check_ok(trine_generate(&out, s, NULL, &o, &err), &err);
+        assert_int_equal(out.n_tokens, t.n);
+        assert_memory_equal(out.tokens, t.ids, (size_t)t.n * sizeof *t.ids);
+        assert_true(fabs(out.score - t.sum) < 1e-4);
+        trine_generation_clear(&out);
+        o.n_top = m->info.vocab + 1;
+        assert_int_equal(trine_generate(&out, s, NULL, &o, &err), TRINE_ERROR_ARGUMENT);
+        o.n_top = -1;
+        assert_int_equal(trine_generate(&out, s, NULL, &o, &err), TRINE_ERROR_ARGUMENT);
+        trine_session_close(s);
+        trine_model_close(m);
+    }
+}
+
 /* A step allocates nothing (there is no text here, only tokens); adding fails whole. */
 static void test_allocation(void **unused)
 {
@@ -228,10 +320,8 @@ static void test_allocation(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_as_each_alone),
-        cmocka_unit_test(test_masks),
-        cmocka_unit_test(test_one_ends_alone),
-        cmocka_unit_test(test_allocation),
+        cmocka_unit_test(test_as_each_alone), cmocka_unit_test(test_masks),           cmocka_unit_test(test_one_ends_alone),
+        cmocka_unit_test(test_held_back),     cmocka_unit_test(test_tokens_are_told), cmocka_unit_test(test_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

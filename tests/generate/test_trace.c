@@ -219,12 +219,60 @@ static void test_allocation_failures(void **unused)
     temp_remove();
 }
 
+/* What is kept is what is written, tensor by tensor; wherever memory runs out, nothing is. */
+static void test_kept_in_memory(void **unused)
+{
+    (void)unused;
+    temp_make();
+    temp_write("config.json", "{}", 2);
+    trine_model *m = open_model("generate/t5");
+    trine_session *s = open_session(m, (trine_session_options) { .ctx = 16 });
+    int32_t ids[9];
+    make_ids(ids, 9, m, 1);
+    const trine_trace_options o = { .ids = ids, .n_ids = 9, .hidden = true, .attention = true };
+    const char *path = temp_path("trace.safetensors");
+    trine_trace_result kept;
+    trine_checkpoint *file;
+    trine_error err;
+    int n;
+    check_ok(trine_trace(&n, s, path, &o, &err), &err);
+    check_ok(trine_checkpoint_open(&file, path, &err), &err);
+    check_ok(trine_trace_keep(&kept, s, &o, &err), &err);
+    assert_int_equal(kept.n, n);
+    for (int i = 0; i < n; i++) {
+        const trine_traced *a = &kept.items[i];
+        const trine_tensor *b = trine_checkpoint_find(file, a->name);
+        assert_non_null(b);
+        assert_int_equal(a->n_dims, b->n_dims);
+        for (int d = 0; d < a->n_dims; d++) assert_int_equal(a->shape[d], b->shape[d]);
+        assert_memory_equal(a->data, b->data, b->bytes);
+    }
+    trine_trace_result_clear(&kept);
+    assert_int_equal(trine_trace_keep(&kept, s, &(trine_trace_options) { .ids = ids }, &err), TRINE_ERROR_EMPTY);
+    assert_int_equal(kept.n, 0);
+    assert_int_equal(trine_trace_keep(NULL, s, &o, &err), TRINE_ERROR_ARGUMENT);
+    for (long k = 1;; k++) {
+        alloc_fail_at(k);
+        const trine_status status = trine_trace_keep(&kept, s, &o, &err);
+        alloc_fail_at(0);
+        assert_int_equal(kept.n, status ? 0 : n);
+        if (!status) break;
+        assert_int_equal(status, TRINE_ERROR_MEMORY);
+    }
+    trine_trace_result_clear(&kept);
+    trine_checkpoint_close(file);
+    trine_session_close(s);
+    trine_model_close(m);
+    temp_remove();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_model),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_kept_in_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

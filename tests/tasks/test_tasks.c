@@ -302,6 +302,24 @@ static void writes_text(void **state)
         assert_int_equal(trine_summarize(&g, o.session, "Paris.", &summarize, NULL), TRINE_OK);
         assert_int_equal(g.n_parts, 1);
         trine_generation_clear(&g);
+        /* as one of the texts of a generator it is the same, while it fits */
+        trine_generator *generator;
+        trine_generation alone;
+        int64_t id;
+        assert_int_equal(trine_summarize(&alone, o.session, "Paris is the capital.", &summarize, NULL), TRINE_OK);
+        assert_int_equal(trine_generator_open(&generator, o.session, NULL), TRINE_OK);
+        assert_int_equal(trine_generator_summarize(generator, 1, document, &summarize, &err), TRINE_ERROR_TOO_LONG);
+        assert_int_equal(trine_generator_summarize(generator, 1, " \n", &summarize, &err), TRINE_ERROR_EMPTY);
+        assert_int_equal(trine_generator_summarize(generator, 1, "Paris is the capital.", &summarize, NULL), TRINE_OK);
+        do {
+            assert_int_equal(trine_generator_step(generator, NULL), TRINE_OK);
+            assert_int_equal(trine_generator_take(&g, &id, generator, NULL), TRINE_OK);
+        } while (id < 0);
+        assert_string_equal(g.text, alone.text);
+        assert_int_equal(g.n_prompt, alone.n_prompt);
+        trine_generator_close(generator);
+        trine_generation_clear(&g);
+        trine_generation_clear(&alone);
         const trine_text_options whole = { .whole = true, .generate = { .max_tokens = 8 } };
         assert_int_equal(trine_summarize(&g, o.session, document, &whole, &err), TRINE_ERROR_TOO_LONG);
         assert_null(g.text);
