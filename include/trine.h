@@ -31,7 +31,9 @@
 #include "trine/inference.h"     /* model, session, sequence */
 #include "trine/measuring.h"     /* tracing, evaluating, comparing; the machine's limits */
 #include "trine/ranks.h"         /* many processes that work as one */
+#include "trine/reports.h"       /* what an experiment found, told */
 #include "trine/runs.h"          /* the record of experiments */
+#include "trine/scaling.h"       /* scaling laws, fitted */
 #include "trine/tokenizers.h"    /* text to tokens and back; vocabularies trained */
 #include "trine/training.h"      /* train, finetune */
 #include "trine/understanding.h" /* vectors, masks, labels, entities */

@@ -36,7 +36,8 @@ typedef enum command_id {
     CMD_TRAIN = 1 << 19,
     CMD_FINETUNE = 1 << 20,
     CMD_RUNS = 1 << 21,
-    CMD_ALL = (1 << 22) - 1
+    CMD_FIT = 1 << 22,
+    CMD_ALL = (1 << 23) - 1
 } command_id;
 
 typedef struct command {
@@ -127,6 +128,10 @@ typedef struct arguments {
 
     const char *record, *svg; /* runs, train, finetune */
     text_list metrics_shown;
+
+    const char *report; /* fit */
+    int bootstrap;
+    float huber;
 
     int arch; /* train: the new model; index into its choices */
     const char *config, *tokenizer;
@@ -234,6 +239,7 @@ int quantize_main(run *r);
 int train_main(run *r);
 int finetune_main(run *r);
 int runs_main(run *r);
+int fit_main(run *r);
 int tokenizer_main(run *r);
 int help_main(run *r);
 int version_main(run *r);

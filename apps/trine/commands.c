@@ -318,6 +318,24 @@ const command trine_commands[] = {
         { "runs 12 --svg loss.svg", "for a report" } },
       runs_main },
 
+    { "fit",
+      CMD_FIT,
+      MEASURE,
+      "FILE",
+      1,
+      1,
+      "fit a scaling law to any runs",
+      "Fits L(N, D) = E + A/N^alpha + B/D^beta to runs of training: FILE is a table (CSV, TSV, JSON lines) with columns parameters "
+      "or "
+      "N, tokens or D, loss or L, and where they are known flops or C, in any order. Gives each number with its interval, says "
+      "which "
+      "of them the runs cannot tell and why, and draws loss against compute with the best that compute can buy.\n\n"
+      "alpha and beta alone are searched; E, A and B are solved for, none below 0. Intervals are 95% percentiles over resamplings "
+      "of "
+      "the runs. docs/COMPARE.md has the method.",
+      { { "fit runs.csv", "the law, its intervals, the curve" }, { "fit runs.csv --json --bootstrap 2000 --report law.html", "" } },
+      fit_main },
+
     { "help",
       CMD_HELP,
       HELP,

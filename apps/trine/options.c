@@ -135,6 +135,10 @@ const option trine_options[] = {
       .more = "A list of sources: [{\"data\": [\"FILE\"...], \"objective\": \"span\", \"weight\": 3, \"prefix\": \"\", \"text\": "
               "\"COLUMN\", "
               "\"source\": \"COLUMN\", \"target\": \"COLUMN\"}...]. Examples are drawn by weight." },
+    { "bootstrap", .argument = "N", .kind = OPTION_INT, .min = 0, .max = 1000000, .fallback = "400", .commands = CMD_FIT,
+      .offset = FIELD(bootstrap), .help = "resamplings of the runs for the intervals; 0: none" },
+    { "huber", .argument = "X", .kind = OPTION_REAL, .min = 1e-9, .max = 100, .fallback = "0.001", .commands = CMD_FIT,
+      .offset = FIELD(huber), .help = "residuals of log loss above X count by their size, not its square" },
     { "metric", .argument = "NAME", .kind = OPTION_TEXTS, .commands = CMD_RUNS, .offset = FIELD(metrics_shown),
       .help = "draw this metric; may be given again (default: loss and valid_loss)" },
     { "svg", .argument = "FILE", .kind = OPTION_FILE, .commands = CMD_RUNS, .offset = FIELD(svg),
@@ -325,7 +329,7 @@ const option trine_options[] = {
     { "repeat-last-n", .argument = "N", .kind = OPTION_INT, .group = GROUP_WRITING, .min = -1, .max = 16777216, .fallback = "64",
       .commands = WRITERS, .offset = FIELD(repeat_last_n), .help = "how many tokens back count as seen; -1: all" },
     { "seed", 's', .argument = "N", .kind = OPTION_SEED, .group = GROUP_WRITING,
-      .commands = WRITERS | CMD_EVAL | CMD_QUANTIZE | LEARNERS, .offset = FIELD(seed),
+      .commands = WRITERS | CMD_EVAL | CMD_QUANTIZE | LEARNERS | CMD_FIT, .offset = FIELD(seed),
       .help = "the same seed gives the same text (default: a new one, which is told)",
       .more = "For eval: which tokens are masked. For train and finetune: first weights, order, masks and dropout. There the "
               "default is 0." },
@@ -350,7 +354,7 @@ const option trine_options[] = {
 
     /* Model and machine. */
     { "model", 'm', .argument = "MODEL", .kind = OPTION_FILE, .group = GROUP_MODEL, .environment = "TRINE_MODEL",
-      .commands = CMD_ALL & ~(CMD_HELP | CMD_VERSION | CMD_TRAIN | CMD_RUNS | CMD_TOKENIZER), .offset = FIELD(model),
+      .commands = CMD_ALL & ~(CMD_HELP | CMD_VERSION | CMD_TRAIN | CMD_RUNS | CMD_TOKENIZER | CMD_FIT), .offset = FIELD(model),
       .help = "a directory in the Hugging Face layout, or a .gguf file",
       .more = "The directory holds config.json, *.safetensors and the tokenizer's files. For tokenize and detokenize a tokenizer "
               "alone is "
@@ -382,8 +386,8 @@ const option trine_options[] = {
               "and those "
               "before it." },
     { "threads", 't', .argument = "N", .kind = OPTION_INT, .group = GROUP_MODEL, .min = 0, .max = 1024,
-      .environment = "TRINE_THREADS", .commands = RUNNERS | CMD_QUANTIZE | CMD_TOKENIZER | LEARNERS, .offset = FIELD(threads),
-      .help = "threads; 0: one a core (default: 0)" },
+      .environment = "TRINE_THREADS", .commands = RUNNERS | CMD_QUANTIZE | CMD_TOKENIZER | LEARNERS | CMD_FIT,
+      .offset = FIELD(threads), .help = "threads; 0: one a core (default: 0)" },
     { "cpu", .argument = "LEVEL", .kind = OPTION_CPU, .group = GROUP_MODEL, .fallback = "auto", .environment = "TRINE_CPU",
       .commands = RUNNERS | CMD_INSPECT | CMD_QUANTIZE | LEARNERS, .offset = FIELD(cpu),
       .help = "kernels to use: auto, scalar, avx2, ... amx (see `trine version`)" },
@@ -392,6 +396,8 @@ const option trine_options[] = {
     { "out", 'o', .argument = "PATH", .kind = OPTION_FILE, .group = GROUP_OUTPUT,
       .commands = CMD_TRACE | CMD_CONVERT | CMD_QUANTIZE | CMD_TOKENIZER | LEARNERS, .offset = FIELD(out),
       .help = "where to write" },
+    { "report", .argument = "FILE", .kind = OPTION_FILE, .group = GROUP_OUTPUT, .commands = CMD_FIT, .offset = FIELD(report),
+      .help = "write everything into FILE as one page of HTML with plots, that needs no network" },
     { "json", .kind = OPTION_FLAG, .group = GROUP_OUTPUT, .commands = CMD_ALL & ~CMD_HELP, .offset = FIELD(json),
       .help = "print one JSON document for each input, a line each" },
     { "quiet", 'q', .kind = OPTION_FLAG, .group = GROUP_OUTPUT, .commands = CMD_ALL & ~CMD_HELP, .offset = FIELD(quiet),

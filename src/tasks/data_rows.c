@@ -249,6 +249,10 @@ static trine_status add_item(trine_rows *r, int column, const json_t *v, trine_e
         snprintf(r->numbers[column], sizeof r->numbers[column], "%lld", i);
         text = r->numbers[column];
     }
+    if (json_is_real(v)) {
+        snprintf(r->numbers[column], sizeof r->numbers[column], "%.17g", json_real_value(v));
+        text = r->numbers[column];
+    }
     if (!text) return trine_fail(err, TRINE_ERROR_FORMAT, "%s, line %d: \"%s\" is not a text", r->path, r->line, r->keys[column]);
     if (f->n == r->caps[column]) {
         const int cap = f->n ? 2 * f->n : 8;
