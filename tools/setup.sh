@@ -26,6 +26,8 @@ build    libsqlite3-dev        module:sqlite3
 build    libedit-dev           module:libedit
 test     libcmocka-dev         module:cmocka
 test     g++                   command:c++
+test     libopenmpi-dev        module:ompi-c
+test     openmpi-bin           command:mpirun
 lint     clang-format          command:clang-format
 lint     clang-tidy            command:clang-tidy
 fuzz     clang                 command:clang

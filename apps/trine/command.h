@@ -37,7 +37,8 @@ typedef enum command_id {
     CMD_FINETUNE = 1 << 20,
     CMD_RUNS = 1 << 21,
     CMD_FIT = 1 << 22,
-    CMD_ALL = (1 << 23) - 1
+    CMD_ALL = (1 << 23) - 1,
+    CMD_RANKS = CMD_TRAIN | CMD_FINETUNE /* what several processes do together */
 } command_id;
 
 typedef struct command {
@@ -141,7 +142,7 @@ typedef struct arguments {
     int objective, decay; /* indices into their choices */
     int steps, batch_texts, batch_tokens, accumulate, seq_len, target_len, warmup, eval_every, save_every, keep, patience, lora;
     float epochs, hold_out, lr, min_lr, weight_decay, beta1, beta2, clip, dropout, label_smoothing, ema, lora_alpha;
-    bool separate, whole_word, bf16, recompute, resume, no_record;
+    bool separate, whole_word, bf16, recompute, resume, no_record, shard_optimizer;
 
     const char *out;
     text_list rest;      /* arguments that are no options */

@@ -44,7 +44,7 @@ bool output_failed(const run *r) { return r->output_errno != 0; }
 
 void put(run *r, const char *bytes, size_t n)
 {
-    if (r->output_errno || n == 0) return;
+    if (r->output_errno || n == 0 || is_silent(r)) return;
     if (r->out_terminal && r->err_terminal) progress_end(r); /* both may be the same terminal */
     errno = 0;
     if (fwrite(bytes, 1, n, stdout) != n) output_error(r);
@@ -113,14 +113,15 @@ static void say(run *r, const char *before, const char *format, va_list list)
 static const char *label(const run *r, char buffer[96])
 {
     char place[40] = "";
-    if (r->line) snprintf(place, sizeof place, "line %ld: ", r->line);
+    const int n = is_silent(r) ? snprintf(place, sizeof place, "rank %d: ", r->ranks->rank) : 0;
+    if (r->line) snprintf(place + n, sizeof place - (size_t)n, "line %ld: ", r->line);
     snprintf(buffer, 96, "trine%s%s: %s", r->command ? " " : "", r->command ? r->command->name : "", place);
     return buffer;
 }
 
 void note(run *r, const char *format, ...)
 {
-    if (r->args.quiet) return;
+    if (r->args.quiet || is_silent(r)) return;
     char before[96];
     va_list list;
     va_start(list, format);
@@ -133,7 +134,7 @@ int fail(run *r, int code, const char *format, ...)
     char before[96];
     va_list list;
     va_start(list, format);
-    say(r, label(r, before), format, list);
+    if (!is_silent(r) || !r->ranks->over) say(r, label(r, before), format, list); /* what all know the first tells */
     va_end(list);
     r->last_status = TRINE_OK;
     return code;
@@ -143,6 +144,7 @@ int fail_usage(run *r, const char *format, ...)
 {
     char before[96];
     va_list list;
+    if (is_silent(r)) return EXIT_USAGE; /* all have the same arguments */
     va_start(list, format);
     say(r, label(r, before), format, list);
     va_end(list);

@@ -32,7 +32,8 @@ static int dispatch(run *r, int argc, char **argv)
         help_command(r, cmd, false);
         return EXIT_DONE;
     }
-    return cmd->main(r);
+    const int code = join_ranks(r);
+    return leave_ranks(r, code ? code : cmd->main(r));
 }
 
 int main(int argc, char **argv)

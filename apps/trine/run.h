@@ -25,6 +25,8 @@ struct run {
     trine_session *session;
     trine_memory memory;
 
+    trine_ranks *ranks; /* the processes that run this command together, or NULL */
+
     long line;                /* of the input being worked on, with --lines; else 0 */
     trine_status last_status; /* of the last failure reported */
     bool to_json_errors;      /* --lines --json: a failed line is a document too */
@@ -55,6 +57,14 @@ bool is_input_failure(trine_status status);
 void progress_begin(run *r, const char *what);
 bool progress_step(void *user, int done, int total);
 void progress_end(run *r);
+
+/* ----------------------------------------------------------------------------------------------------- joining.c */
+/* Meets the other processes that mpirun or srun has started, where the command is one that they share. */
+int join_ranks(run *r);
+/* Leaves them; returns `code`. A failure that they do not know of ends them. */
+int leave_ranks(run *r, int code);
+/* Whether this process is another rank than the first: it has no voice but for what went wrong with it alone. */
+static inline bool is_silent(const run *r) { return r->ranks && r->ranks->rank; }
 
 /* --------------------------------------------------------------------------------------------------- interrupt.c */
 /* The first Control-C is remembered, the second ends the program. */

@@ -172,6 +172,7 @@ static void write_step(run *r, const trine_train_event *e)
 static bool on_step(void *user, const trine_train_event *e)
 {
     run *r = user;
+    if (is_silent(r)) return !interrupted();
     if (r->args.json) write_step(r, e);
     if (e->validated && e->metric)
         note(r, "step %lld: loss %.4f, valid loss %.4f, %s %.4f%s", (long long)e->step, e->loss, e->valid_loss, e->metric,
@@ -255,6 +256,8 @@ static trine_train_options options_of(run *r, const sources *s, const trine_trai
         .seed = a->seed,
         .n_threads = a->threads,
         .cpu = a->cpu,
+        .ranks = r->ranks,
+        .shard_optimizer = a->shard_optimizer,
         .eval_every = a->eval_every,
         .save_every = a->save_every,
         .keep = a->keep,
@@ -287,7 +290,7 @@ static int open_record(run *r, trine_record **record)
 {
     trine_error err = { 0 };
     *record = NULL;
-    if (r->args.no_record) return 0;
+    if (r->args.no_record || is_silent(r)) return 0;
     const trine_status status = trine_record_open(record, r->args.record, false, &err);
     if (!status) return 0;
     if (GIVEN(&r->args, record)) return fail_status(r, status, &err);

@@ -1,0 +1,219 @@
+/* test_command_ranks.c - trine under mpirun: two processes train what one does with twice the batches, one that is killed ends the others
+ * with a reason, and --resume goes on bit for bit. Skipped where Open MPI is not installed. */
+#include "run_trine.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/temp.h"
+
+#ifdef TRINE_MPIRUN
+
+static char text_path[400];
+
+static int set_up(void **state)
+{
+    (void)state;
+    char b[8000];
+    size_t n = 0;
+    temp_make();
+    for (int i = 0; i < 60; i++)
+        n += (size_t)snprintf(b + n, sizeof b - n, "the cat sat on the mat and the dog ran %d times\n\n", i % 7);
+    snprintf(text_path, sizeof text_path, "%s", temp_write("text.txt", b, n));
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    temp_remove();
+    return 0;
+}
+
+/* As root, with more processes than cores, and none of what MPI's own memory leaves at the end told. */
+static const process_options mpi = {
+    .environment = { "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", "OMPI_MCA_rmaps_base_oversubscribe=1",
+                     "OMPI_MCA_btl_base_warn_component_unused=0", "ASAN_OPTIONS=detect_leaks=0", "TRINE_RANKS_TIMEOUT=3", NULL }
+};
+
+#define MPIRUN(n) TRINE_MPIRUN, "-n", n, TRINE_COMMAND
+#define run_ranks(n, ...) process_run((const char *const[]) { MPIRUN(n), __VA_ARGS__, NULL }, &mpi)
+#define GPT                                                                                                                        \
+    "train", "--arch", "gpt2", "--tokenizer", LLAMA, text_path, "--layers", "2", "--width", "16", "--heads", "2", "--seq-len",     \
+        "16", "--batch", "4", "--no-record", "--json", "-t", "1", "--hold-out", "0.2", "--dropout", "0.1", "--lr", "0.01"
+
+static char *weights_of(const char *out, size_t *n)
+{
+    char path[500];
+    snprintf(path, sizeof path, "%s/model.safetensors", out);
+    FILE *f = fopen(path, "rb");
+    if (!f) fail_msg("%s: %s", path, strerror(errno));
+    char *bytes = malloc(1 << 22);
+    *n = fread(bytes, 1, 1 << 22, f);
+    fclose(f);
+    return bytes;
+}
+
+static void expect_same_weights(const char *a, const char *b)
+{
+    size_t n, m;
+    char *x = weights_of(a, &n), *y = weights_of(b, &m);
+    assert_int_equal(n, m);
+    assert_memory_equal(x, y, n);
+    free(x);
+    free(y);
+}
+
+static void two_processes_learn_what_one_does_with_twice_the_batches(void **state)
+{
+    (void)state;
+    process_result one = run_trine(NULL, GPT, "--steps", "8", "--accumulate", "2", "-o", temp_path("one"));
+    process_result two = run_ranks("2", GPT, "--steps", "8", "-o", temp_path("two"));
+    process_result shared = run_ranks("2", GPT, "--steps", "8", "--shard-optimizer", "-o", temp_path("shared"));
+    assert_status(&one, 0);
+    assert_status(&two, 0);
+    assert_status(&shared, 0);
+    for (int i = 0; i < 8; i++) {
+        json_t *a = document(&one, i), *b = document(&two, i), *c = document(&shared, i);
+        /* sums of floats in another order */
+        assert_true(fabs(number_of(a, "loss") - number_of(b, "loss")) < 1e-4 * number_of(a, "loss"));
+        assert_true(fabs(number_of(b, "loss") - number_of(c, "loss")) < 1e-4 * number_of(a, "loss"));
+        json_decref(a);
+        json_decref(b);
+        json_decref(c);
+    }
+    expect_same_weights(temp_path("two"), temp_path("shared")); /* of two numbers there is one order */
+    process_result_clear(&one);
+    process_result_clear(&two);
+    process_result_clear(&shared);
+}
+
+static void a_failure_is_told_once(void **state)
+{
+    (void)state;
+    process_result r =
+        run_ranks("2", "train", "--arch", "gpt2", "--tokenizer", LLAMA, temp_path("none.txt"), "--no-record", "-o", temp_path("x"));
+    assert_int_equal(r.status, 3);
+    const char *first = strstr(r.err, "there is no such file");
+    assert_non_null(first);
+    assert_null(strstr(first + 1, "there is no such file"));
+    process_result_clear(&r);
+    r = run_ranks("2", "train", "--arch", "gpt2", text_path);
+    assert_int_equal(r.status, 2);
+    first = strstr(r.err, "expected -o OUT");
+    assert_non_null(first);
+    assert_null(strstr(first + 1, "expected -o OUT"));
+    process_result_clear(&r);
+}
+
+/* The process of rank 1 of a run into `out`: by its environment, as the system shows it. */
+static pid_t find_rank(const char *out, const char *rank)
+{
+    DIR *proc = opendir("/proc");
+    char want[64], path[300], text[65536];
+    snprintf(want, sizeof want, "OMPI_COMM_WORLD_RANK=%s", rank);
+    pid_t found = 0;
+    for (struct dirent *e; !found && (e = readdir(proc));) {
+        const long id = strtol(e->d_name, NULL, 10);
+        bool fits = id > 0;
+        for (int i = 0; fits && i < 2; i++) {
+            snprintf(path, sizeof path, "/proc/%ld/%s", id, i ? "environ" : "cmdline");
+            FILE *f = fopen(path, "rb");
+            const size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+            if (f) fclose(f);
+            const char *part = i ? want : out;
+            fits = n > 0 && memmem(text, n, part, strlen(part)) != NULL;
+        }
+        if (fits) found = (pid_t)id;
+    }
+    closedir(proc);
+    return found;
+}
+
+#define SAVING "--save-every", "20", "--eval-every", "100000"
+
+/* Starts a long run in the background, kills rank 1 of it when it has a checkpoint, and gives its end. */
+static int killed_run(const char *out, const char *how, const char *steps, char err_text[4096])
+{
+    char err_path[400], checkpoints[500];
+    snprintf(err_path, sizeof err_path, "%s", temp_path("err.txt"));
+    snprintf(checkpoints, sizeof checkpoints, "%s/training/checkpoints", out);
+    const char *const argv[] = { TRINE_MPIRUN, how, "-n", "2", TRINE_COMMAND, GPT, "--steps", steps, SAVING, "-o", out, NULL };
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (!child) {
+        for (int i = 0; mpi.environment[i]; i++) putenv((char *)(uintptr_t)mpi.environment[i]);
+        if (!freopen("/dev/null", "w", stdout) || !freopen(err_path, "w", stderr)) _exit(99);
+        execv(TRINE_MPIRUN, (char *const *)(uintptr_t)argv);
+        _exit(98);
+    }
+    for (int i = 0; i < 600 && temp_count(checkpoints) < 2; i++) usleep(50000);
+    assert_true(temp_count(checkpoints) >= 2);
+    const pid_t rank = find_rank(out, "1");
+    if (rank > 0) kill(rank, SIGKILL); /* else it has ended */
+    int status = 0, waited = 0;
+    for (; waited < 600 && waitpid(child, &status, WNOHANG) != child; waited++) usleep(100000);
+    if (waited == 600) {
+        kill(child, SIGKILL);
+        fail_msg("the others were still there after a minute");
+    }
+    FILE *f = fopen(err_path, "r");
+    assert_non_null(f);
+    err_text[fread(err_text, 1, 4095, f)] = 0;
+    fclose(f);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void killed_ranks_end_the_others(void **state)
+{
+    (void)state;
+    char text[4096];
+    /* What srun does unless told otherwise: nobody ends the others, they find out. */
+    (void)killed_run(temp_path("alone"), "--enable-recovery", "1000000", text); /* where mpirun forgives, it ends with 0 */
+    if (!strstr(text, "rank 1 is lost")) fail_msg("not told that rank 1 is lost:\n%s", text);
+    assert_non_null(strstr(text, "--resume"));
+}
+
+static void killed_and_resumed_it_is_the_same_run(void **state)
+{
+    (void)state;
+    char text[4096];
+    /* mpirun ends the others by itself. */
+    (void)killed_run(temp_path("part"), "--quiet", "200", text);
+    process_result r = run_ranks("2", GPT, "--steps", "200", SAVING, "-o", temp_path("part"));
+    assert_int_equal(r.status, 1);
+    assert_contains(r.err, "--resume");
+    process_result_clear(&r);
+    r = run_ranks("2", GPT, "--steps", "200", SAVING, "-o", temp_path("part"), "--resume");
+    assert_status(&r, 0);
+    process_result_clear(&r);
+    r = run_ranks("2", GPT, "--steps", "200", SAVING, "-o", temp_path("whole"));
+    assert_status(&r, 0);
+    process_result_clear(&r);
+    expect_same_weights(temp_path("part"), temp_path("whole"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(two_processes_learn_what_one_does_with_twice_the_batches, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_failure_is_told_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(killed_ranks_end_the_others, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(killed_and_resumed_it_is_the_same_run, set_up, tear_down),
+    };
+    return cmocka_run_group_tests_name("command_ranks", tests, NULL, NULL);
+}
+
+#else
+
+int main(void)
+{
+    printf("skipped: this build has no Open MPI (Debian: libopenmpi-dev, openmpi-bin)\n");
+    return 0;
+}
+
+#endif
