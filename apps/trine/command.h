@@ -37,7 +37,8 @@ typedef enum command_id {
     CMD_FINETUNE = 1 << 20,
     CMD_RUNS = 1 << 21,
     CMD_FIT = 1 << 22,
-    CMD_ALL = (1 << 23) - 1,
+    CMD_CORPUS = 1 << 23,
+    CMD_ALL = (1 << 24) - 1,
     CMD_RANKS = CMD_TRAIN | CMD_FINETUNE /* what several processes do together */
 } command_id;
 
@@ -133,6 +134,9 @@ typedef struct arguments {
     const char *report; /* fit */
     int bootstrap;
     float huber;
+    int corpus_kind, count, first, filler; /* corpus; corpus_kind: index into its choices */
+    bool grammar, facts;
+    const char *save_tokenizer;
 
     int arch; /* train: the new model; index into its choices */
     const char *config, *tokenizer;
@@ -195,6 +199,9 @@ typedef struct option {
     const char *more;        /* further sentences for the manual and `trine help COMMAND`, or NULL */
 } option;
 
+/* The choices of corpus --kind. */
+#define CORPUS_KINDS "text|pairs|labelled|documents|recall|translate|reverse|world"
+
 extern const option trine_options[];
 extern const int trine_n_options;
 extern const char *const trine_option_groups[GROUP_COUNT];
@@ -242,6 +249,7 @@ int finetune_main(run *r);
 int runs_main(run *r);
 int fit_main(run *r);
 int tokenizer_main(run *r);
+int corpus_main(run *r);
 int help_main(run *r);
 int version_main(run *r);
 

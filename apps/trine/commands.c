@@ -319,6 +319,27 @@ const command trine_commands[] = {
         { "runs 12 13 --metric valid_loss", "two runs compared" },
         { "runs 12 --svg loss.svg", "for a report" } },
       runs_main },
+    { "corpus",
+      CMD_CORPUS,
+      LEARN,
+      "",
+      0,
+      0,
+      "write texts of the built-in world, whose entropy is known exactly",
+      "A seeded probabilistic grammar of a small world: stories; a second language with its own word order; reviews with an "
+      "opinion; "
+      "documents with facts in them; pairs and a question about one. A line each, source TAB target or label TAB text where there "
+      "are "
+      "two halves, in words with spaces between. The same kind, seed and number is the same text everywhere.\n\n"
+      "--facts tells the entropy, which no model can go below; --grammar prints the rules; --save-tokenizer DIR writes the "
+      "tokenizer "
+      "of one token a word. docs/COMPARE.md describes the kinds.",
+      { { "corpus --count 5", "five stories" },
+        { "corpus --kind pairs --count 10000 --seed 1 > train.tsv", "for finetune seq2seq" },
+        { "corpus --kind labelled --json --count 100", "JSON lines" },
+        { "corpus --kind documents --filler 1000 --count 1", "a long document" },
+        { "corpus --kind world --facts", "what is known exactly" } },
+      corpus_main },
 
     { "fit",
       CMD_FIT,

@@ -92,7 +92,7 @@ const option trine_options[] = {
       .offset = FIELD(container), .help = "form to write (default: by OUT's name: .gguf, else a directory)" },
     { "shard-size", .argument = "BYTES", .kind = OPTION_BYTES, .min = 1024, .max = 1e15, .commands = CMD_CONVERT | CMD_QUANTIZE,
       .offset = FIELD(shard_bytes), .help = "safetensors: start a new file past this size, such as 2GB" },
-    { "overwrite", .kind = OPTION_FLAG, .commands = CMD_CONVERT | CMD_QUANTIZE | CMD_TOKENIZER | LEARNERS,
+    { "overwrite", .kind = OPTION_FLAG, .commands = CMD_CONVERT | CMD_QUANTIZE | CMD_TOKENIZER | CMD_CORPUS | LEARNERS,
       .offset = FIELD(overwrite), .help = "replace what is there" },
     { "prefill", .argument = "N,N", .kind = OPTION_COUNTS, .min = 0, .max = 16777216, .commands = CMD_BENCH,
       .offset = FIELD(prefill), .help = "decoders: tokens of a prompt to read (default: 512)" },
@@ -147,6 +147,22 @@ const option trine_options[] = {
       .help = "the record of experiments (default: $XDG_DATA_HOME/trine/record.db)",
       .more = "An SQLite file: tables runs (configuration, seed, version, machine, times, status) and metrics (run, step, name, "
               "value)." },
+    { "kind", .argument = "KIND", .kind = OPTION_CHOICE, .choices = CORPUS_KINDS, .fallback = "text", .commands = CMD_CORPUS,
+      .offset = FIELD(corpus_kind), .help = "which texts",
+      .more = "text: stories. pairs: source TAB target, of translations, reversals and summaries. labelled: label TAB review. "
+              "documents: a document with three facts in it TAB the facts. recall: pairs and a question TAB the answer. translate, "
+              "reverse: these pairs alone. world: all kinds as running text, as models are compared on it." },
+    { "count", .argument = "N", .kind = OPTION_INT, .min = 0, .max = 2147483647, .fallback = "10", .commands = CMD_CORPUS,
+      .offset = FIELD(count), .help = "how many texts" },
+    { "first", .argument = "N", .kind = OPTION_INT, .min = 0, .max = 2147483647, .fallback = "0", .commands = CMD_CORPUS,
+      .offset = FIELD(first), .help = "number of the first: texts that others have not seen" },
+    { "filler", .argument = "N", .kind = OPTION_INT, .min = 0, .max = 100000, .fallback = "0", .commands = CMD_CORPUS,
+      .offset = FIELD(filler), .help = "documents: sentences between two facts; 0: 1 to 3" },
+    { "facts", .kind = OPTION_FLAG, .commands = CMD_CORPUS, .offset = FIELD(facts),
+      .help = "tell what is known exactly: entropy, tokens, vocabulary" },
+    { "grammar", .kind = OPTION_FLAG, .commands = CMD_CORPUS, .offset = FIELD(grammar), .help = "print the rules" },
+    { "save-tokenizer", .argument = "DIR", .kind = OPTION_FILE, .commands = CMD_CORPUS, .offset = FIELD(save_tokenizer),
+      .help = "write the tokenizer of these texts into DIR; texts too, with --count" },
     { "type", .argument = "TYPE", .kind = OPTION_CHOICE, .choices = "bert|gpt2|llama|t5", .fallback = "bert",
       .commands = CMD_TOKENIZER, .offset = FIELD(tokenizer_type), .help = "whose conventions to follow",
       .more = "bert: WordPiece, lower case, [CLS] text [SEP]. gpt2: BPE over bytes. llama: the same by Llama 3's rules, "
@@ -331,10 +347,10 @@ const option trine_options[] = {
     { "repeat-last-n", .argument = "N", .kind = OPTION_INT, .group = GROUP_WRITING, .min = -1, .max = 16777216, .fallback = "64",
       .commands = WRITERS, .offset = FIELD(repeat_last_n), .help = "how many tokens back count as seen; -1: all" },
     { "seed", 's', .argument = "N", .kind = OPTION_SEED, .group = GROUP_WRITING,
-      .commands = WRITERS | CMD_EVAL | CMD_QUANTIZE | LEARNERS | CMD_FIT, .offset = FIELD(seed),
+      .commands = WRITERS | CMD_EVAL | CMD_QUANTIZE | LEARNERS | CMD_FIT | CMD_CORPUS, .offset = FIELD(seed),
       .help = "the same seed gives the same text (default: a new one, which is told)",
       .more = "For eval: which tokens are masked. For train and finetune: first weights, order, masks and dropout. There the "
-              "default is 0." },
+              "default is 0, and for corpus." },
     { "stop", .argument = "TEXT", .kind = OPTION_TEXTS, .group = GROUP_WRITING, .commands = WRITERS, .offset = FIELD(stop),
       .help = "end where this text would appear; may be given again" },
     { "beam", .argument = "N", .kind = OPTION_INT, .group = GROUP_WRITING, .min = 1, .max = 256, .fallback = "1",
@@ -356,8 +372,8 @@ const option trine_options[] = {
 
     /* Model and machine. */
     { "model", 'm', .argument = "MODEL", .kind = OPTION_FILE, .group = GROUP_MODEL, .environment = "TRINE_MODEL",
-      .commands = CMD_ALL & ~(CMD_HELP | CMD_VERSION | CMD_TRAIN | CMD_RUNS | CMD_TOKENIZER | CMD_FIT), .offset = FIELD(model),
-      .help = "a directory in the Hugging Face layout, or a .gguf file",
+      .commands = CMD_ALL & ~(CMD_HELP | CMD_VERSION | CMD_TRAIN | CMD_RUNS | CMD_TOKENIZER | CMD_FIT | CMD_CORPUS),
+      .offset = FIELD(model), .help = "a directory in the Hugging Face layout, or a .gguf file",
       .more = "The directory holds config.json, *.safetensors and the tokenizer's files. For tokenize and detokenize a tokenizer "
               "alone is "
               "enough: its directory, or one file such as tokenizer.json, vocab.txt or spiece.model." },

@@ -31,6 +31,7 @@ typedef struct trine_corpus_text_facts {
     int vocab;             /* ids of its tokenizer */
     double nats, tokens;   /* of a text: its entropy, and how many tokens it has on average, with one for its end */
     double nats_per_token; /* the lowest loss that a model which reads texts from their beginnings can have */
+    double perplexity;     /* of a token: e to that */
     int most_tokens;       /* of any text */
 } trine_corpus_text_facts;
 /* What is known exactly of a kind of texts (documents: with the default filler). */

@@ -102,6 +102,7 @@ trine_status trine_corpus_facts(trine_corpus_text_facts *out, const char *kind, 
                                            .nats = f->nats,
                                            .tokens = f->tokens + 1,
                                            .nats_per_token = f->nats / (f->tokens + 1),
+                                           .perplexity = exp(f->nats / (f->tokens + 1)),
                                            .most_tokens = f->most_tokens + 1 };
     }
     trine_grammar_close(world);
