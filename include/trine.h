@@ -30,6 +30,7 @@
 #include "trine/generation.h"    /* text written; conversations, translations, summaries */
 #include "trine/inference.h"     /* model, session, sequence */
 #include "trine/measuring.h"     /* tracing, evaluating, comparing; the machine's limits */
+#include "trine/planning.h"      /* memory and rates before anything is loaded */
 #include "trine/ranks.h"         /* many processes that work as one */
 #include "trine/reports.h"       /* what an experiment found, told */
 #include "trine/runs.h"          /* the record of experiments */

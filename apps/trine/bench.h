@@ -25,6 +25,12 @@ typedef struct bench_results {
     int n, cap;
 } bench_results;
 
+/* The peaks of arithmetic for weights of a type; 0: this machine has none of the kind. */
+typedef struct bench_peaks {
+    const char *name;
+    double vector, tiles;
+} bench_peaks;
+bench_peaks bench_peak(trine_dtype weights_type, const trine_limits *limits);
 /* Shares of what the machine can do: 0 where a limit does not apply. */
 typedef struct bench_shares {
     double read;          /* bytes a second, of what memory gives */
@@ -35,8 +41,8 @@ bench_shares bench_share(const bench_result *result, const run *r, const trine_l
 
 /* Runs everything the arguments ask for and appends to `all`; returns an exit status. bench_measure.c */
 int bench_measure(run *r, bench_results *all);
-/* Fills in the bytes and FLOPs of a result from the model's shape. bench_work.c */
-void bench_count_work(bench_result *result, const run *r);
+/* Fills in the bytes and FLOPs of a result from the model's shape and parts. bench_work.c */
+void bench_count_work(bench_result *result, const trine_model_info *m, const trine_weight_uses *parts);
 /* "prefill", ...; static. */
 const char *bench_kind_name(bench_kind kind);
 

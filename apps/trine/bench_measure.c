@@ -55,7 +55,9 @@ static int add(bench *b, bench_result result)
     qsort(b->times, (size_t)b->repeat, sizeof *b->times, compare);
     result.best_ms = b->times[0];
     result.median_ms = (b->times[(b->repeat - 1) / 2] + b->times[b->repeat / 2]) / 2;
-    bench_count_work(&result, b->run);
+    trine_weight_uses parts;
+    trine_model_weight_uses(&parts, b->run->model);
+    bench_count_work(&result, b->run->info, &parts);
     all->items[all->n++] = result;
     return interrupted() ? EXIT_INTERRUPTED : 0;
 }

@@ -3,50 +3,7 @@
  * A decoded token reads every matrix once, whatever the batch, and the keys and values of its past; of an embedding only its
  * own row. A product costs 2 operations a weight and token; attention 4 a key, query and element of a head. What is small
  * beside these (norms, softmax, activations, positions) is left out: the share of the limit that is printed is not flattered. */
-#include <string.h>
-
 #include "bench.h"
-
-typedef enum part { PART_TABLE, PART_ENCODER, PART_DECODER, PART_CROSS_INPUT, PART_HEAD, PART_COUNT } part;
-
-typedef struct amounts {
-    double parameters[PART_COUNT], bytes[PART_COUNT];
-} amounts;
-
-static bool has(const char *name, const char *piece) { return strstr(name, piece) != NULL; }
-
-/* What a matrix is, by its name in the file (Hugging Face's and GGUF's words). */
-static part part_of(const char *name, const trine_model_info *m)
-{
-    if (has(name, "lm_head") || strcmp(name, "output.weight") == 0) return PART_HEAD;
-    if (has(name, "embed_tokens") || has(name, "token_embd") || has(name, "wte.") || has(name, "word_embeddings") ||
-        has(name, "shared.weight"))
-        return m->tied && m->paradigm != TRINE_ENCODER ? PART_HEAD : PART_TABLE;
-    if (has(name, "position_embeddings") || has(name, "position_embd") || has(name, "wpe.") || has(name, "token_type") ||
-        has(name, "relative_attention_bias") || has(name, "attn_rel_b") || has(name, "pooler"))
-        return PART_TABLE;
-    if (m->paradigm == TRINE_ENCODER) return has(name, "cls.") ? PART_TABLE : PART_ENCODER;
-    if (m->paradigm == TRINE_DECODER) return PART_DECODER;
-    /* Keys and values of the source are computed once, by as many rows as the source has. */
-    if (has(name, "EncDecAttention.k") || has(name, "EncDecAttention.v") || has(name, "cross_attn_k") || has(name, "cross_attn_v"))
-        return PART_CROSS_INPUT;
-    return strncmp(name, "enc", 3) == 0 ? PART_ENCODER : PART_DECODER;
-}
-
-static amounts count(const run *r)
-{
-    amounts all = { 0 };
-    trine_tensor_info t;
-    for (int i = 0; trine_model_tensor(&t, r->model, i); i++) {
-        if (t.n_dims < 2) continue;
-        const part p = part_of(t.name, r->info);
-        double n = 1;
-        for (int d = 0; d < t.n_dims; d++) n *= (double)t.shape[d];
-        all.parameters[p] += n;
-        all.bytes[p] += (double)t.bytes;
-    }
-    return all;
-}
 
 static double element_bytes(trine_dtype type)
 {
@@ -81,62 +38,61 @@ static double causal_pairs(const trine_model_info *m, double pos, double n)
     return filling * pos + filling * (filling + 1) / 2 + (n - filling) * m->window;
 }
 
+bench_peaks bench_peak(trine_dtype type, const trine_limits *l)
+{
+    switch (type) {
+    case TRINE_F32:
+    case TRINE_F16: /* there is no dot product of f16: they are multiplied as f32 */
+        return (bench_peaks) { .name = "f32", .vector = l->f32_ops };
+    case TRINE_BF16: /* the faster way of the vector units: on some processors the dot product of bf16 is the slower */
+        return (bench_peaks) { .name = "bf16",
+                               .vector = l->bf16_ops > l->f32_ops ? l->bf16_ops : l->f32_ops,
+                               .tiles = l->tile_bf16_ops };
+    default: return (bench_peaks) { .name = "int8", .vector = l->int8_ops, .tiles = l->tile_int8_ops };
+    }
+}
+
 bench_shares bench_share(const bench_result *b, const run *r, const trine_limits *limits)
 {
     const double second = b->best_ms / 1000, read = b->bytes / second, work = b->flops / second;
-    bench_shares s = { .read = read / limits->read_bytes };
-    double vector = limits->int8_ops, tiles = limits->tile_int8_ops;
-    s.name = "int8";
-    switch (r->info->weights_type) {
-    case TRINE_F32:
-    case TRINE_F16: /* there is no dot product of f16: they are multiplied as f32 */
-        s.name = "f32";
-        vector = limits->f32_ops;
-        tiles = 0;
-        break;
-    case TRINE_BF16: /* the faster way of the vector units: on some processors the dot product of bf16 is the slower */
-        s.name = "bf16";
-        vector = limits->bf16_ops > limits->f32_ops ? limits->bf16_ops : limits->f32_ops;
-        tiles = limits->tile_bf16_ops;
-        break;
-    default: break;
-    }
-    s.vector = vector > 0 ? work / vector : 0;
-    s.tiles = tiles > 0 ? work / tiles : 0;
-    return s;
+    const bench_peaks peaks = bench_peak(r->info->weights_type, limits);
+    return (bench_shares) { .name = peaks.name,
+                            .read = read / limits->read_bytes,
+                            .vector = peaks.vector > 0 ? work / peaks.vector : 0,
+                            .tiles = peaks.tiles > 0 ? work / peaks.tiles : 0 };
 }
 
-void bench_count_work(bench_result *b, const run *r)
+void bench_count_work(bench_result *b, const trine_model_info *m, const trine_weight_uses *a)
 {
-    const trine_model_info *m = r->info;
-    const amounts a = count(r);
     const double n = b->tokens, batch = b->batch, depth = b->depth;
-    const double matrices = a.parameters[PART_DECODER] + a.parameters[PART_HEAD];
+    const double matrices = a->parameters[TRINE_USE_DECODER] + a->parameters[TRINE_USE_HEAD];
     switch (b->kind) {
     case BENCH_PREFILL: {
         const double pairs = causal_pairs(m, depth, n);
-        b->bytes = a.bytes[PART_DECODER] + a.bytes[PART_HEAD] + depth * cache_bytes(m, b->cache_type);
-        b->flops = 2 * (a.parameters[PART_DECODER] * n + a.parameters[PART_HEAD]) + attention_flops(m, m->n_layers, pairs);
+        b->bytes = a->bytes[TRINE_USE_DECODER] + a->bytes[TRINE_USE_HEAD] + depth * cache_bytes(m, b->cache_type);
+        b->flops =
+            2 * (a->parameters[TRINE_USE_DECODER] * n + a->parameters[TRINE_USE_HEAD]) + attention_flops(m, m->n_layers, pairs);
         return;
     }
     case BENCH_DECODE: {
         const double pairs = causal_pairs(m, depth, n);
-        b->bytes = n * (a.bytes[PART_DECODER] + a.bytes[PART_HEAD]) + batch * pairs * cache_bytes(m, b->cache_type);
+        b->bytes = n * (a->bytes[TRINE_USE_DECODER] + a->bytes[TRINE_USE_HEAD]) + batch * pairs * cache_bytes(m, b->cache_type);
         b->flops = batch * (2 * matrices * n + attention_flops(m, m->n_layers, pairs));
         return;
     }
     case BENCH_ENCODE: {
         const bool decoder = m->paradigm == TRINE_DECODER;
         const double pairs = decoder ? causal_pairs(m, 0, n) : n * n;
-        b->bytes = a.bytes[decoder ? PART_DECODER : PART_ENCODER];
-        b->flops = batch * (2 * n * a.parameters[decoder ? PART_DECODER : PART_ENCODER] + attention_flops(m, m->n_layers, pairs));
+        b->bytes = a->bytes[decoder ? TRINE_USE_DECODER : TRINE_USE_ENCODER];
+        b->flops = batch * (2 * n * a->parameters[decoder ? TRINE_USE_DECODER : TRINE_USE_ENCODER] +
+                            attention_flops(m, m->n_layers, pairs));
         return;
     }
     case BENCH_TRANSLATE: {
         const double s = b->source, beam = b->beam, cache = cache_bytes(m, b->cache_type), pairs = n * (n + 1) / 2;
-        b->bytes = a.bytes[PART_ENCODER] + a.bytes[PART_CROSS_INPUT] + n * (a.bytes[PART_DECODER] + a.bytes[PART_HEAD]) +
-                   cache * (n * s + beam * pairs);
-        b->flops = 2 * s * (a.parameters[PART_ENCODER] + a.parameters[PART_CROSS_INPUT]) + 2 * beam * n * matrices +
+        b->bytes = a->bytes[TRINE_USE_ENCODER] + a->bytes[TRINE_USE_CROSS_INPUT] +
+                   n * (a->bytes[TRINE_USE_DECODER] + a->bytes[TRINE_USE_HEAD]) + cache * (n * s + beam * pairs);
+        b->flops = 2 * s * (a->parameters[TRINE_USE_ENCODER] + a->parameters[TRINE_USE_CROSS_INPUT]) + 2 * beam * n * matrices +
                    attention_flops(m, m->n_layers, s * s) + attention_flops(m, m->n_decoder_layers, beam * (n * s + pairs));
         return;
     }

@@ -38,7 +38,8 @@ typedef enum command_id {
     CMD_RUNS = 1 << 21,
     CMD_FIT = 1 << 22,
     CMD_CORPUS = 1 << 23,
-    CMD_ALL = (1 << 24) - 1,
+    CMD_PLAN = 1 << 24,
+    CMD_ALL = (1 << 25) - 1,
     CMD_RANKS = CMD_TRAIN | CMD_FINETUNE /* what several processes do together */
 } command_id;
 
@@ -119,6 +120,11 @@ typedef struct arguments {
     id_list prefill, decode, encode, depth, batch, beams, cache_types; /* bench; cache_types: of trine_dtype */
     int repeat;
     bool limits;
+    id_list contexts; /* plan */
+    int weights, source_ctx, n_sequences;
+    size_t memory;
+    const char *device;
+    float bandwidth, tera_ops;
     bool man; /* help */
     int completion;
 
@@ -151,7 +157,7 @@ typedef struct arguments {
     const char *out;
     text_list rest;      /* arguments that are no options */
     char complaint[400]; /* why the command line was refused */
-    bool given[192];     /* by place in trine_options: the command line has set it */
+    bool given[256];     /* by place in trine_options: the command line has set it */
 } arguments;
 
 typedef enum option_kind {
@@ -242,6 +248,7 @@ int summarize_main(run *r);
 int trace_main(run *r);
 int eval_main(run *r);
 int bench_main(run *r);
+int plan_main(run *r);
 int convert_main(run *r);
 int quantize_main(run *r);
 int train_main(run *r);

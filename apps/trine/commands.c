@@ -202,6 +202,22 @@ const command trine_commands[] = {
         { "bench -m SmolLM2.gguf --prefill 0 --batch 1,8 --json", "eight sequences as one batch" },
         { "bench -m all-MiniLM-L6-v2 --encode 32,128 --batch 1,32", "sentences a second" } },
       bench_main },
+    { "plan",
+      CMD_PLAN,
+      MEASURE,
+      "[MODEL]",
+      0,
+      1,
+      "say what a model needs before it is loaded",
+      "Counts the memory of a model by part, for contexts, cache types, types of weights and batches, and says what fits, the "
+      "longest context and the largest batch that do, and which type makes the rest fit; with the machine's limits, the rates that "
+      "it cannot exceed. MODEL is a directory, a config.json, the head of a .gguf or .safetensors file, or the name of a published "
+      "model. Nothing of it is loaded: what is said is counted by the code that would allocate it.",
+      { { "plan llama-3-8b -c 8192,100000 --memory 24GiB", "what fits" },
+        { "plan bert-base-uncased --batch 32", "by name, no file needed" },
+        { "plan -m SmolLM2-135M.gguf --limits", "with bounds of its rates here" },
+        { "plan qwen2.5-7b --weights q4_k_m --device rtx-4090 --json", "as JSON" } },
+      plan_main },
     { "convert",
       CMD_CONVERT,
       MEASURE,

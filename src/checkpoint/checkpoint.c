@@ -10,6 +10,7 @@
 #include "base/size.h"
 #include "base/status.h"
 #include "checkpoint/checkpoint_build.h"
+#include "checkpoint/hollow_checkpoint.h"
 #include "checkpoint/json_file.h"
 
 /* FNV-1a. */
@@ -100,12 +101,14 @@ static bool ends_with(const char *text, const char *end)
     return n >= n_end && !strcmp(text + n - n_end, end);
 }
 
-trine_status trine_checkpoint_open(trine_checkpoint **out, const char *path, trine_error *err)
+/* The whole file, or its head. */
+static trine_status open_path(trine_checkpoint **out, const char *path, bool hollow, trine_error *err)
 {
     *out = NULL;
     if (!path || !*path) return trine_fail(err, TRINE_ERROR_ARGUMENT, "no path of a model was given");
     trine_checkpoint *c = calloc(1, sizeof *c);
     if (!c) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to open '%s'", path);
+    c->hollow = hollow;
     trine_status status;
     if (trine_is_directory(path))
         status = trine_hf_directory_read(c, path, err);
@@ -121,6 +124,7 @@ trine_status trine_checkpoint_open(trine_checkpoint **out, const char *path, tri
                        "'%s' is no model: expected a directory with config.json and .safetensors files, a .safetensors file or "
                        "a .gguf file",
                        path);
+    if (!status && hollow) status = trine_checkpoint_empty(c, err);
     if (!status) status = trine_checkpoint_index(c, path, err);
     if (status) {
         trine_checkpoint_close(c);
@@ -128,6 +132,16 @@ trine_status trine_checkpoint_open(trine_checkpoint **out, const char *path, tri
     }
     *out = c;
     return TRINE_OK;
+}
+
+trine_status trine_checkpoint_open(trine_checkpoint **out, const char *path, trine_error *err)
+{
+    return open_path(out, path, false, err);
+}
+
+trine_status trine_checkpoint_open_head(trine_checkpoint **out, const char *path, trine_error *err)
+{
+    return open_path(out, path, true, err);
 }
 
 trine_status trine_safetensors_open(trine_checkpoint **out, const char *path, trine_error *err)

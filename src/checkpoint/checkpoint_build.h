@@ -15,6 +15,8 @@ struct trine_checkpoint {
     trine_gguf *gguf;        /* or NULL */
     void *restored;          /* a tensor that is not in the file as it is given, or NULL */
     bool blank;              /* blank_checkpoint.h */
+    bool hollow;             /* hollow_checkpoint.h: tensors without data */
+    size_t hollow_bytes;     /* of their addresses, so far */
     unsigned char *declared; /* [n_tensors] of a blank one: TRINE_DECLARED_... */
     trine_tensor *tensors;   /* names are owned; file_name is when it is not the name */
     int n_tensors, tensors_cap;
@@ -30,6 +32,9 @@ trine_status trine_checkpoint_add(trine_checkpoint *c, const trine_tensor *tenso
 trine_status trine_checkpoint_index(trine_checkpoint *c, const char *path, trine_error *err);
 /* Takes the tensor that was added last into a table that holds all others; its name must be new. ERROR_MEMORY. */
 trine_status trine_checkpoint_index_last(trine_checkpoint *c, trine_error *err);
+
+/* hollow_checkpoint.c: gives the tensors of a head their addresses. ERROR_FORMAT when they are more than can be. */
+trine_status trine_checkpoint_empty(trine_checkpoint *c, trine_error *err);
 
 /* safetensors.c: maps a file and adds its tensors in the order of their bytes. */
 trine_status trine_safetensors_read(trine_checkpoint *c, const char *path, trine_error *err);

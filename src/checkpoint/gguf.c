@@ -216,7 +216,7 @@ static trine_status check_places(place *places, size_t n, const char *path, trin
     return TRINE_OK;
 }
 
-static trine_status read_tensors(trine_gguf *g, cursor *c, uint64_t n, const char *path, trine_error *err)
+static trine_status read_tensors(trine_gguf *g, cursor *c, uint64_t n, bool head, const char *path, trine_error *err)
 {
     enum { LEAST_BYTES = 8 + 4 + 4 + 8, MOST_ALIGNMENT = 1 << 20 };
     if (n > (c->size - c->at) / LEAST_BYTES || n > INT32_MAX)
@@ -244,11 +244,13 @@ static trine_status read_tensors(trine_gguf *g, cursor *c, uint64_t n, const cha
         if (places[i].offset % (uint64_t)alignment)
             status = trine_fail(err, TRINE_ERROR_FORMAT, "'%s': tensor '%s' is not aligned to %" PRId64 " bytes", path, t->name,
                                 alignment);
-        else if (places[i].offset > room || t->bytes > room - places[i].offset)
+        else if (!head && (places[i].offset > room || t->bytes > room - places[i].offset))
             status = trine_fail(err, TRINE_ERROR_FORMAT,
                                 "'%s': tensor '%s' needs %zu bytes at %" PRIu64
                                 " of the data, which has %zu: the file is cut or damaged",
                                 path, t->name, t->bytes, places[i].offset, room);
+        else if (head)
+            t->data = (const void *)(uintptr_t)((start + (size_t)places[i].offset) % 64);
         else
             t->data = g->file.data + start + places[i].offset;
     }
@@ -257,7 +259,7 @@ static trine_status read_tensors(trine_gguf *g, cursor *c, uint64_t n, const cha
     return status;
 }
 
-static trine_status read_file(trine_gguf *g, const char *path, trine_error *err)
+static trine_status read_file(trine_gguf *g, bool head, const char *path, trine_error *err)
 {
     cursor c = { g->file.data, g->file.size, 4 };
     uint64_t version, n_tensors, n_pairs;
@@ -271,16 +273,16 @@ static trine_status read_file(trine_gguf *g, const char *path, trine_error *err)
         return trine_fail(err, TRINE_ERROR_UNSUPPORTED, "'%s' has GGUF version %" PRIu64 ", supported are 2 and 3", path, version);
     if (!take(&n_tensors, &c, 8) || !take(&n_pairs, &c, 8)) return is_cut(err, path, "its header");
     const trine_status status = read_pairs(g, &c, n_pairs, path, err);
-    return status ? status : read_tensors(g, &c, n_tensors, path, err);
+    return status ? status : read_tensors(g, &c, n_tensors, head, path, err);
 }
 
-trine_status trine_gguf_open(trine_gguf **out, const char *path, trine_error *err)
+static trine_status open_file(trine_gguf **out, const char *path, bool head, trine_error *err)
 {
     *out = NULL;
     trine_gguf *g = calloc(1, sizeof *g);
     if (!g) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to open '%s'", path);
     trine_status status = trine_mapping_open(&g->file, path, err);
-    if (!status) status = read_file(g, path, err);
+    if (!status) status = read_file(g, head, path, err);
     if (status) {
         trine_gguf_close(g);
         return status;
@@ -288,6 +290,10 @@ trine_status trine_gguf_open(trine_gguf **out, const char *path, trine_error *er
     *out = g;
     return TRINE_OK;
 }
+
+trine_status trine_gguf_open(trine_gguf **out, const char *path, trine_error *err) { return open_file(out, path, false, err); }
+
+trine_status trine_gguf_open_head(trine_gguf **out, const char *path, trine_error *err) { return open_file(out, path, true, err); }
 
 void trine_gguf_close(trine_gguf *g)
 {

@@ -9,6 +9,8 @@
 typedef struct trine_gguf trine_gguf;
 
 trine_status trine_gguf_open(trine_gguf **out, const char *path, trine_error *err);
+/* The same by its head alone: tensors have no data, which may be missing from the file. */
+trine_status trine_gguf_open_head(trine_gguf **out, const char *path, trine_error *err);
 void trine_gguf_close(trine_gguf *g);
 
 /* Metadata by key. Each returns false when the key is absent or of another kind. Strings are borrowed, not terminated. */

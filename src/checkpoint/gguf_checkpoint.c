@@ -130,12 +130,16 @@ static trine_status restore_positions(trine_checkpoint *c, trine_tensor *t, trin
         !trine_add_size(&bytes, front, t->bytes))
         return trine_fail(err, TRINE_ERROR_FORMAT, "tensor '%s' is no table of positions in f32, or pad_token_id is not a token",
                           t->file_name);
+    t->shape[0] += n;
+    t->bytes = bytes;
+    if (c->hollow) return TRINE_OK;
+    const size_t cut_bytes = bytes - front;
     unsigned char *whole = calloc(1, bytes);
     if (!whole || c->restored) {
         free(whole);
         return trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the %zu bytes of '%s'", bytes, t->name);
     }
-    memcpy(whole + front, t->data, t->bytes);
+    memcpy(whole + front, t->data, cut_bytes);
     size_t n_pad;
     if (trine_gguf_get_array(&n_pad, c->gguf, "trine.position_pad") && n_pad == (size_t)t->shape[1]) {
         for (size_t i = 0; i < n_pad; i++) {
@@ -147,8 +151,6 @@ static trine_status restore_positions(trine_checkpoint *c, trine_tensor *t, trin
     }
     c->restored = whole;
     t->data = whole;
-    t->shape[0] += n;
-    t->bytes = bytes;
     return TRINE_OK;
 }
 
@@ -196,7 +198,7 @@ static trine_status unsupported(const trine_gguf_string *name, const char *path,
 trine_status trine_gguf_checkpoint_read(trine_checkpoint *c, const char *path, trine_error *err)
 {
     c->container = "gguf";
-    trine_status status = trine_gguf_open(&c->gguf, path, err);
+    trine_status status = c->hollow ? trine_gguf_open_head(&c->gguf, path, err) : trine_gguf_open(&c->gguf, path, err);
     if (status) return status;
     trine_gguf_string name;
     int64_t n_parts;

@@ -73,6 +73,12 @@ typedef struct trine_session_plan {
 /* Resolves every default and counts every byte. ERROR_ARGUMENT names a field, ERROR_MEMORY the longest context that fits. */
 trine_status trine_session_make_plan(trine_session_plan *out, const trine_model *m, const trine_session_options *asked,
                                      trine_error *err);
+/* The same at a context that is given, whatever is free: asked->memory and what is free are not looked at. asked->n_threads 0: one a
+ * core. */
+trine_status trine_session_plan_at(trine_session_plan *out, const trine_model *m, const trine_session_options *asked, int ctx,
+                                   trine_error *err);
+/* The tokens of context of a session that is not told: the model's, or a number where it has no limit of its own. */
+int trine_session_default_ctx(const trine_model *m);
 /* The shapes of the caches under resolved options. */
 trine_kv_shape trine_session_kv_shape(const trine_model *m, const trine_session_options *o);
 

@@ -283,6 +283,23 @@ static void announce(const trine_model *m, const trine_session_plan *plan, int w
     m->log(m->log_user, text);
 }
 
+int trine_session_default_ctx(const trine_model *m)
+{
+    return m->info.max_tokens > 0 ? trine_min_int(m->info.max_tokens, MAX_CTX) : UNLIMITED_CTX;
+}
+
+trine_status trine_session_plan_at(trine_session_plan *out, const trine_model *m, const trine_session_options *asked, int ctx,
+                                   trine_error *err)
+{
+    trine_session_options o = *asked;
+    o.ctx = ctx;
+    *out = (trine_session_plan) { 0 };
+    const trine_status status = check_asked(m, &o, err);
+    if (status) return status;
+    if (!o.n_threads) o.n_threads = trine_min_int(trine_max_int(trine_cpu_cores(), 1), MAX_THREADS);
+    return plan_for(out, m, &o, ctx, SIZE_MAX, err);
+}
+
 trine_status trine_session_make_plan(trine_session_plan *out, const trine_model *m, const trine_session_options *options,
                                      trine_error *err)
 {
@@ -301,7 +318,7 @@ trine_status trine_session_make_plan(trine_session_plan *out, const trine_model 
 
     int ctx = asked.ctx;
     if (!ctx) {
-        const int wanted = m->info.max_tokens > 0 ? trine_min_int(m->info.max_tokens, MAX_CTX) : UNLIMITED_CTX;
+        const int wanted = trine_session_default_ctx(m);
         /* The mapped weights want to stay in memory too, so a context that was not asked for leaves room for them. */
         const size_t mapped = m->info.weights_bytes - m->info.copied_bytes, spare = limit > mapped ? limit - mapped : 0;
         const size_t budget = asked.memory ? limit : (spare > limit / 4 ? spare : limit / 4) / 8 * 7;

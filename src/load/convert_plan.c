@@ -7,6 +7,7 @@
 
 #include "base/size.h"
 #include "base/status.h"
+#include "checkpoint/hollow_checkpoint.h"
 #include "quant/quant.h"
 
 static trine_status no_memory(const trine_convert_plan *plan, trine_error *err)
@@ -36,6 +37,7 @@ static bool is_set(const json_t *config, const char *key) { return json_is_true(
 static trine_status restore_rope(trine_convert_plan *plan, json_t *scaling, trine_error *err)
 {
     const trine_tensor *t = trine_checkpoint_find(plan->checkpoint, "rope_freqs.weight");
+    if (trine_checkpoint_is_hollow(plan->checkpoint)) t = NULL; /* its factors are not there to be explained */
     if (!scaling && t) {
         const json_t *theta = trine_config_value(plan->config, NULL, "rope_theta");
         float factors[1024];
@@ -101,7 +103,9 @@ static bool is_tied_output(const trine_convert_plan *plan, const trine_tensor *t
     static const char *const names[] = { "model.embed_tokens.weight", "transformer.wte.weight", "wte.weight", "shared.weight" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const trine_tensor *e = trine_checkpoint_find(plan->checkpoint, names[i]);
-        if (e) return e->type == t->type && e->bytes == t->bytes && !memcmp(e->data, t->data, t->bytes);
+        if (e)
+            return e->type == t->type && e->bytes == t->bytes &&
+                   (trine_checkpoint_is_hollow(plan->checkpoint) || !memcmp(e->data, t->data, t->bytes));
     }
     return false;
 }
@@ -284,9 +288,19 @@ static trine_status find_architecture(trine_convert_plan *plan, trine_error *err
 
 trine_status trine_convert_plan_make(trine_convert_plan *plan, const char *in, bool to_gguf, trine_dtype type, trine_error *err)
 {
-    *plan = (trine_convert_plan) { .in = in, .to_gguf = to_gguf, .type = type, .task = "convert", .n_threads = 1, .file_type = -1 };
-    trine_status status = trine_checkpoint_open(&plan->checkpoint, in, err);
-    if (!status) status = make_config(plan, err);
+    trine_checkpoint *c;
+    *plan = (trine_convert_plan) { 0 };
+    const trine_status status = trine_checkpoint_open(&c, in, err);
+    return status ? status : trine_convert_plan_over(plan, c, in, to_gguf, type, err);
+}
+
+trine_status trine_convert_plan_over(trine_convert_plan *plan, trine_checkpoint *c, const char *in, bool to_gguf, trine_dtype type,
+                                     trine_error *err)
+{
+    *plan = (trine_convert_plan) {
+        .in = in, .checkpoint = c, .to_gguf = to_gguf, .type = type, .task = "convert", .n_threads = 1, .file_type = -1
+    };
+    trine_status status = make_config(plan, err);
     if (!status) status = find_architecture(plan, err);
     for (int i = 0; !status && i < trine_checkpoint_n_tensors(plan->checkpoint); i++)
         status = add_tensor(plan, trine_checkpoint_tensor(plan->checkpoint, i), err);

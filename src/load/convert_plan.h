@@ -7,6 +7,7 @@
 #include "base/team.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/gguf_architecture.h"
+#include "load/mixture.h"
 
 /* What differs between the containers, beside names and types. */
 typedef enum trine_change {
@@ -43,12 +44,19 @@ typedef struct trine_convert_plan {
 
 /* Plans the model at `in` for a container. ERROR_UNSUPPORTED when the container cannot say it. */
 trine_status trine_convert_plan_make(trine_convert_plan *plan, const char *in, bool to_gguf, trine_dtype type, trine_error *err);
+/* The same for a checkpoint that is open (of which a hollow one is enough), the plan's from here on, and closed on failure too. `in` is what
+ * messages call it. */
+trine_status trine_convert_plan_over(trine_convert_plan *plan, trine_checkpoint *c, const char *in, bool to_gguf, trine_dtype type,
+                                     trine_error *err);
 void trine_convert_plan_clear(trine_convert_plan *plan);
 /* Gives a planned tensor another type, which divides its rows. */
 trine_status trine_convert_plan_set_type(const trine_convert_plan *plan, trine_planned_tensor *t, trine_dtype type,
                                          trine_error *err);
 /* The type that most bytes of matrices will have. */
 trine_dtype trine_convert_plan_type(const trine_convert_plan *plan);
+
+/* quantize.c: gives each matrix the type that quantising to `mixture` gives it. */
+trine_status trine_quantize_types(trine_convert_plan *plan, const trine_mixture *mixture, trine_error *err);
 
 /* convert_tensor.c: writes one tensor's bytes. A value that the type cannot hold is ERROR_NUMERIC. */
 trine_status trine_convert_tensor(trine_writer *w, const trine_convert_plan *plan, const trine_planned_tensor *t, trine_error *err);

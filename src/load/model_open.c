@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/status.h"
+#include "checkpoint/hollow_checkpoint.h"
 #include "checkpoint/json_file.h"
 #include "load/gguf_vocabulary.h"
 #include "load/model_open.h"
@@ -157,7 +158,8 @@ static trine_status open_parts(trine_model *m, const char *path, const trine_mod
     if (m->rope_scaling && strcmp(m->info.positions, "rotary") != 0)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "'%s': rope_scaling is for rotary positions, and this %s has %s ones", path,
                           m->info.family, m->info.positions);
-    m->rope_scaling = NULL; /* the caller's */
+    m->rope_scaling = NULL;                                         /* the caller's */
+    if (trine_checkpoint_is_hollow(m->checkpoint)) return TRINE_OK; /* it computes nothing */
     status = open_tokenizer(m, err);
     if (!status) status = fill_tokens(m, err);
     return status ? status : fill_pooling(m, err);

@@ -6,7 +6,8 @@
 #include "models/adapter.h"
 
 /* trine_model_open for a checkpoint that is open already (one that was declared and placed, say). The model takes `c`, which is closed
- * on failure too, as `adapter` (or NULL); `path` is what messages call it. Its tokenizer is that of the checkpoint's directory, where it names one. */
+ * on failure too, as `adapter` (or NULL); `path` is what messages call it. Its tokenizer is that of the checkpoint's directory, where it names one; a
+ * hollow one has none. */
 trine_status trine_model_open_checkpoint(trine_model **out, trine_checkpoint *c, trine_adapter *adapter, const char *path,
                                          const trine_model_options *options, trine_error *err);
 

@@ -147,6 +147,15 @@ static trine_status set_types(work *w, trine_error *err)
     return status;
 }
 
+static bool is_t5(const trine_convert_plan *plan) { return plan->architecture && !strncmp(plan->architecture->gguf, "t5", 2); }
+
+trine_status trine_quantize_types(trine_convert_plan *plan, const trine_mixture *mixture, trine_error *err)
+{
+    const trine_quantize_options none = { 0 };
+    work w = { .plan = *plan, .options = &none, .mixture = mixture, .t5 = is_t5(plan) };
+    return set_types(&w, err);
+}
+
 /* ---------------------------------------------------------------------------------------------------------- what is said */
 
 /* The quantised type that most bytes of the source have, or 0. */
@@ -254,7 +263,7 @@ trine_status trine_quantize(trine_quantize_result *result, const char *out, cons
     w.plan.task = "quantize";
     w.plan.by_search = true;
     w.plan.file_type = (int)w.mixture->file_type;
-    w.t5 = w.plan.architecture && !strncmp(w.plan.architecture->gguf, "t5", 2);
+    w.t5 = is_t5(&w.plan);
     const int cores = trine_min_int(trine_max_int(trine_cpu_cores(), 1), MOST_THREADS);
     w.plan.n_threads = w.options->n_threads ? w.options->n_threads : cores;
     status = set_types(&w, err);

@@ -11,6 +11,7 @@
 #include "base/size.h"
 #include "base/status.h"
 #include "checkpoint/blank_checkpoint.h"
+#include "checkpoint/hollow_checkpoint.h"
 #include "models/model.h"
 
 void trine_load_fail(trine_loader *l, trine_status code, const char *format, ...)
@@ -76,6 +77,8 @@ static void count(trine_loader *l, const trine_tensor *t, size_t copied_bytes);
 enum { NAME_BYTES = 192 }; /* the longest name of a known family has 80 */
 
 bool trine_load_blank(const trine_loader *l) { return trine_checkpoint_is_blank(l->m->checkpoint); }
+
+bool trine_load_hollow(const trine_loader *l) { return trine_checkpoint_is_hollow(l->m->checkpoint); }
 
 /* The checkpoint's tensor, or the one that an adapter has in its place. */
 static const trine_tensor *look_up(const trine_loader *l, const char *name)
@@ -227,6 +230,10 @@ static const float *as_f32(trine_loader *l, const trine_tensor *t, const char *n
                         type->block);
         return NULL;
     }
+    if (trine_load_hollow(l)) {
+        count(l, t, n * sizeof(float));
+        return t->data;
+    }
     float *copy = trine_load_alloc(l, n, sizeof *copy);
     if (!copy) return NULL;
     /* unpack reads aligned elements; the file may have them anywhere. */
@@ -313,6 +320,10 @@ trine_weight trine_load_transposed(trine_loader *l, int rows, int cols, const ch
                         name, type->name);
         return (trine_weight) { 0 };
     }
+    if (trine_load_hollow(l)) {
+        count(l, t, t->bytes);
+        return turned(l, t->data, t->type, rows, cols, name);
+    }
     const size_t size = (size_t)type->block_bytes;
     unsigned char *copy = take(l, t->bytes);
     if (!copy) return (trine_weight) { 0 };
@@ -388,7 +399,7 @@ trine_weight trine_load_output(trine_loader *l, const trine_weight *embedding, b
     trine_dtype_bytes(&bytes, embedding->type, (size_t)embedding->rows * (size_t)embedding->cols);
     l->m->info.tied = !t || t->data == embedding->data ||
                       (trine_read_bool(l, "tie_word_embeddings", false) && t->type == embedding->type && t->bytes == bytes &&
-                       !memcmp(t->data, embedding->data, bytes));
+                       (trine_load_hollow(l) || !memcmp(t->data, embedding->data, bytes)));
     return l->m->info.tied ? *embedding : unadapted(l, embedding, name);
 }
 

@@ -100,6 +100,8 @@ bool trine_load_has(const trine_loader *l, const char *name, ...) __attribute__(
  * a file decides by what it holds, `written` says whether transformers would have written it for this configuration. */
 bool trine_load_blank(const trine_loader *l);
 bool trine_load_wants(const trine_loader *l, bool written, const char *name, ...) __attribute__((format(printf, 3, 4)));
+/* A hollow checkpoint (checkpoint/hollow_checkpoint.h) has every tensor and no data: what a load would copy is counted and not read. */
+bool trine_load_hollow(const trine_loader *l);
 /* On a blank checkpoint: declares a tensor that transformers' class has and nothing here reads; cols 0: a vector. */
 void trine_load_unused(trine_loader *l, int rows, int cols, const char *name, ...) __attribute__((format(printf, 4, 5)));
 /* A matrix [rows, cols] as it lies in the file. rows or cols < 0: whatever is there. */

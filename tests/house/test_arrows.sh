@@ -18,7 +18,7 @@ function fault(text) { print text; n_faults++ }
 function homes(header) {
     if (header ~ /intrin\.h$/) return "src/kernels/x86/"
     if (header == "cpuid.h") return "src/base/cpu.c"
-    if (header == "jansson.h") return "src/checkpoint/ src/tokenizer/ src/models/ src/load/ src/tasks/ src/train/ src/compare/ apps/"
+    if (header == "jansson.h") return "src/checkpoint/ src/tokenizer/ src/models/ src/load/ src/tasks/ src/train/ src/plan/ src/compare/ apps/"
     if (header ~ /^utf8proc/) return "src/tokenizer/ src/tasks/template_unicode.c"
     if (header ~ /^pcre2/ || header ~ /^protobuf-c/) return "src/tokenizer/"
     if (header ~ /^(zlib|lzma|zstd|zstd_errors)\.h/) return "src/base/"

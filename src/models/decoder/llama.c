@@ -135,6 +135,7 @@ static void load_rope(trine_loader *l, llama_model *w)
     c.interleaved = interleaved;
     if (!l->m->rope_scaling && trine_load_has(l, "rope_freqs.weight")) {
         c.freq_factors = trine_load_vector(l, c.n_rotated / 2, "rope_freqs.weight");
+        if (trine_load_hollow(l)) c.freq_factors = NULL;
         for (int i = 0; c.freq_factors && i < c.n_rotated / 2; i++)
             if (!(c.freq_factors[i] > 0))
                 trine_load_fail(l, TRINE_ERROR_FORMAT, "tensor 'rope_freqs.weight' holds %g at %d, expected factors above 0",

@@ -1,0 +1,82 @@
+/* planning.h - the memory and the rates of a model before anything of it is loaded.
+ *
+ * A planner knows a model by its head alone: a configuration, the head of a file, or the name of a published model. What it says
+ * is counted by the functions that allocate, run over weights that have no data; so a session or a training step takes
+ * what was planned. */
+#ifndef TRINE_PLANNING_H
+#define TRINE_PLANNING_H
+
+#include "trine/inference.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct trine_planner trine_planner;
+
+typedef struct trine_planner_options {
+    const char *weights; /* type of the weights, one of trine_quantize_type: what that would make of the model; NULL: as they are */
+    const char *cpu;     /* kernel level, as in trine_model_options: it decides the temporaries */
+} trine_planner_options;
+
+/* `model`: a directory, with weights or a config.json alone; a config.json; a .gguf or .safetensors file, of which the head is enough
+ * (the config.json lies beside a .safetensors file); or the name of a published model (trine_preset), with its owner or without.
+ * A text that names no file is taken for such a name. ERROR_NOT_FOUND when it is neither; else what is missing or wrong is named. */
+TRINE_API trine_status trine_planner_open(trine_planner **out, const char *model, const trine_planner_options *options,
+                                          trine_error *err);
+TRINE_API void trine_planner_close(trine_planner *planner);
+/* Facts about the model, weights_bytes in the planned type among them; borrowed, lives as long as the planner. */
+TRINE_API const trine_model_info *trine_planner_info(const trine_planner *planner);
+/* Whether the facts are those of a file's tensors ("file"), of a configuration ("config") or of a preset ("preset"); static. */
+TRINE_API const char *trine_planner_source(const trine_planner *planner);
+/* The name of published model `i`, or NULL past the last; static. */
+TRINE_API const char *trine_preset(int i);
+/* Bytes of memory that are free for this process now, as a session looks at them. */
+TRINE_API size_t trine_memory_available(void);
+
+/* The memory of a session, by part. */
+typedef struct trine_session_bytes {
+    trine_session_options options;   /* with every default filled in */
+    size_t weights_bytes;            /* mapped, and copied */
+    size_t kv_bytes_per_token;       /* keys and values of a token in all layers: 2 layers n_kv_heads d_head bytes of a value */
+    size_t kv_bytes, cross_kv_bytes; /* of all tokens of all sequences; of all sources (encoder-decoders) */
+    size_t cache_bytes;              /* what the pools of both take: whole pages, their tables */
+    size_t arena_bytes;              /* temporaries of the largest pass */
+    size_t batch_bytes;              /* what a batch is laid out in */
+    size_t total_bytes;              /* weights, cache, arena, batch */
+    size_t plain_attention_bytes;    /* n x n scores of one layer in f16, all heads and sequences: what is not needed here */
+} trine_session_bytes;
+/* What trine_session_open would take for `options`, whatever is free here. options->ctx 0: the model's limit, or 2,048 where it has
+ * none; cache_type 0: f16; memory is not looked at. For encoders n_sequences is the texts of a pass. ERROR_ARGUMENT as a
+ * session's, ERROR_MEMORY when sizes are more than an address holds. */
+TRINE_API trine_status trine_planner_session(trine_session_bytes *out, const trine_planner *planner,
+                                             const trine_session_options *options, trine_error *err);
+/* The longest context whose total_bytes are at most `memory`; 0: none fits. Learned positions end a context; rotary ones may go on past
+ * what was trained. */
+TRINE_API trine_status trine_planner_longest(int *ctx, const trine_planner *planner, const trine_session_options *options,
+                                             size_t memory, trine_error *err);
+/* The most sequences (encoders: texts of a pass) that fit, at the context of `options`; 0: not even one. */
+TRINE_API trine_status trine_planner_largest_batch(int *n_sequences, const trine_planner *planner,
+                                                   const trine_session_options *options, size_t memory, trine_error *err);
+
+/* A model's matrices by when they are read: what a rate is bound by. Vectors are left out. */
+typedef enum trine_weight_use {
+    TRINE_USE_TABLE,       /* rows are looked up: embeddings, positions; what is for other tasks */
+    TRINE_USE_ENCODER,     /* by every pass over a text, or over a source */
+    TRINE_USE_DECODER,     /* by every pass of a decoder */
+    TRINE_USE_CROSS_INPUT, /* once a source: its keys and values */
+    TRINE_USE_HEAD,        /* for the tokens whose logits are asked */
+    TRINE_USE_COUNT
+} trine_weight_use;
+typedef struct trine_weight_uses {
+    double parameters[TRINE_USE_COUNT], bytes[TRINE_USE_COUNT];
+} trine_weight_uses;
+/* The parts of an open model. */
+TRINE_API void trine_model_weight_uses(trine_weight_uses *out, const trine_model *model);
+/* The parts of a planned one. */
+TRINE_API void trine_planner_weight_uses(trine_weight_uses *out, const trine_planner *planner);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

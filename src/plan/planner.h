@@ -1,0 +1,17 @@
+/* planner.h - a model without data, and what plans are made of. Only files of this room include it. */
+#ifndef TRINE_PLAN_PLANNER_H
+#define TRINE_PLAN_PLANNER_H
+
+#include "checkpoint/checkpoint.h"
+#include "models/model.h"
+
+struct trine_planner {
+    trine_model *model; /* hollow: checkpoint/hollow_checkpoint.h */
+    const char *source;
+};
+
+/* plan_weights.c: takes `c`, hollow, and gives it back with every tensor of the type that trine_quantize would give it; on failure it is
+ * closed and *c is NULL. `name` is what messages call the model. */
+trine_status trine_plan_retype(trine_checkpoint **c, const char *type, const char *name, trine_error *err);
+
+#endif
