@@ -74,7 +74,7 @@ typedef struct id_list {
 } id_list;
 typedef struct mask_value {
     trine_mask kind;
-    int prefix;
+    int n; /* of the prefix or window */
 } mask_value;
 
 /* Everything a command line can say; options.c says by offset which option sets which field. */
@@ -95,12 +95,12 @@ typedef struct arguments {
     int top;           /* fill, classify */
     int pooling;       /* embed: index into its choices + 1 = trine_pooling */
     bool no_normalize, similarity;
-    bool use_chat;                      /* generate */
-    const char *system, *template_file; /* generate, chat */
-    const char *from, *to, *prefix;     /* translate, summarize, eval */
-    bool whole;                         /* summarize */
-    bool hidden, attention, lens;       /* trace */
-    int task;                           /* eval: index into its choices = trine_eval_task */
+    bool use_chat;                       /* generate */
+    const char *system, *template_file;  /* generate, chat */
+    const char *from, *to, *prefix;      /* translate, summarize, eval */
+    bool whole;                          /* summarize */
+    bool hidden, attention, lens, parts; /* trace */
+    int task;                            /* eval: index into its choices = trine_eval_task */
     const char *label_column, *text_column, *pair_column;
     bool reverse;
     int limit, stride;

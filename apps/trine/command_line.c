@@ -296,10 +296,11 @@ static bool parse_mask(mask_value *out, const option *o, const char *shown, cons
     } else if (strcasecmp(value, "causal") == 0) {
         *out = (mask_value) { TRINE_MASK_CAUSAL, 0 };
     } else {
-        char *end;
-        long n = strncasecmp(value, "prefix:", 7) == 0 && isdigit((unsigned char)value[7]) ? strtol(value + 7, &end, 10) : -1;
+        char *end = "";
+        const bool prefix = strncasecmp(value, "prefix:", 7) == 0, window = strncasecmp(value, "window:", 7) == 0;
+        long n = (prefix || window) && isdigit((unsigned char)value[7]) ? strtol(value + 7, &end, 10) : -1;
         if (n < 0 || n > 16777216 || *end) return complain(c, "%s takes one of %s, not '%s'", shown, o->choices, value);
-        *out = (mask_value) { TRINE_MASK_PREFIX, (int)n };
+        *out = (mask_value) { prefix ? TRINE_MASK_PREFIX : TRINE_MASK_WINDOW, (int)n };
     }
     return true;
 }

@@ -173,7 +173,8 @@ int open_session(run *r, trine_session_options options)
     if (!options.ctx) options.ctx = a->ctx;
     options.cache_type = a->cache_type;
     options.mask = a->mask.kind;
-    options.prefix = a->mask.prefix;
+    options.prefix = a->mask.kind == TRINE_MASK_PREFIX ? a->mask.n : 0;
+    options.window = a->mask.kind == TRINE_MASK_WINDOW ? a->mask.n : 0;
     const int trained = r->info->max_tokens;
     if (trained && options.ctx > trained && strcmp(r->info->positions, "rotary") == 0 && r->command->id != CMD_BENCH)
         return fail_usage(r, "-c %d is more than the %d tokens this model has positions for; --rope-scale %d stretches them",

@@ -58,6 +58,8 @@ const option trine_options[] = {
       .help = "write attention.L and cross.L, the weights [heads, n, n]" },
     { "lens", .kind = OPTION_FLAG, .commands = CMD_TRACE, .offset = FIELD(lens),
       .help = "write lens.L, the logits each layer would give (logit lens)" },
+    { "parts", .kind = OPTION_FLAG, .commands = CMD_TRACE, .offset = FIELD(parts),
+      .help = "write query.L, key.L, value.L, scores.L and mixed.L: what attention is made of" },
     { "label", .argument = "COLUMN", .kind = OPTION_TEXT, .commands = CMD_EVAL | CMD_QUANTIZE | CMD_FINETUNE,
       .offset = FIELD(label_column), .help = "column with the label or target (default: found by the header)" },
     { "text", .argument = "COLUMN", .kind = OPTION_TEXT, .commands = CMD_EVAL | CMD_QUANTIZE | LEARNERS,
@@ -416,12 +418,11 @@ const option trine_options[] = {
           "for; yarn does it the least harm." },
     { "rope-scaling", .argument = "KIND", .kind = OPTION_CHOICE, .group = GROUP_MODEL, .choices = "yarn|linear", .fallback = "yarn",
       .commands = RUNNERS, .offset = FIELD(rope_scaling), .help = "how --rope-scale stretches them" },
-    { "mask", .argument = "MASK", .kind = OPTION_MASK, .group = GROUP_MODEL, .choices = "bidirectional|causal|prefix:N",
+    { "mask", .argument = "MASK", .kind = OPTION_MASK, .group = GROUP_MODEL, .choices = "bidirectional|causal|prefix:N|window:N",
       .commands = RUNNERS & ~(CMD_CHAT | CMD_BENCH), .offset = FIELD(mask),
       .help = "which tokens a token sees (default: as the model was trained)",
       .more = "To see what a mask does: bidirectional lets every token see all, causal only those before it, prefix:N the first N "
-              "and those "
-              "before it." },
+              "and those before it, window:N itself and the N - 1 before it." },
     { "threads", 't', .argument = "N", .kind = OPTION_INT, .group = GROUP_MODEL, .min = 0, .max = 1024,
       .environment = "TRINE_THREADS", .commands = RUNNERS | CMD_QUANTIZE | CMD_TOKENIZER | LEARNERS | CMD_FIT | CMD_PLAN,
       .offset = FIELD(threads), .help = "threads; 0: one a core (default: 0)" },

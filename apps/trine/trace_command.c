@@ -33,6 +33,7 @@ static int trace_one(run *r, const input *in, void *user)
         .hidden = a->hidden,
         .attention = a->attention,
         .lens = a->lens,
+        .parts = a->parts,
     };
     trine_status status = trine_trace(&n_tensors, r->session, a->out, &trace, &err);
     if (status) return fail_status(r, status, &err);

@@ -105,7 +105,13 @@ typedef enum trine_head {
 typedef enum trine_pooling { TRINE_POOL_DEFAULT, TRINE_POOL_MEAN, TRINE_POOL_CLS, TRINE_POOL_MAX, TRINE_POOL_LAST } trine_pooling;
 
 /* Which keys a query may see. DEFAULT is what the model was trained with. */
-typedef enum trine_mask { TRINE_MASK_DEFAULT, TRINE_MASK_BIDIRECTIONAL, TRINE_MASK_CAUSAL, TRINE_MASK_PREFIX } trine_mask;
+typedef enum trine_mask {
+    TRINE_MASK_DEFAULT,
+    TRINE_MASK_BIDIRECTIONAL,
+    TRINE_MASK_CAUSAL,
+    TRINE_MASK_PREFIX, /* causal, and the first tokens are seen by all */
+    TRINE_MASK_WINDOW  /* causal, and only the last tokens are seen */
+} trine_mask;
 
 /* A part of a text, in bytes: [start, end). */
 typedef struct trine_span {

@@ -103,6 +103,7 @@ typedef struct trine_session_options {
     size_t memory;          /* bytes this session may take; 0: what is free now */
     trine_mask mask;        /* what a mask does: override it */
     int prefix;             /* TRINE_MASK_PREFIX: tokens seen by all */
+    int window;             /* TRINE_MASK_WINDOW: keys that a query sees, its own the last */
 } trine_session_options;
 
 /* ERROR_MEMORY, with the longest context that would fit, when it would not fit. */

@@ -19,13 +19,18 @@ typedef struct trine_trace_options {
     const int32_t *decoder_ids;
     int n_decoder_ids;            /* encoder-decoder; none: the start token alone */
     bool hidden, attention, lens; /* beside the logits, which are always written */
+    bool parts;                   /* what attention is made of */
+    bool unscaled;                /* softmax(QK^T + bias) V, to see what the scale is for: the model's results then are others */
 } trine_trace_options;
 
 /* Runs one text and writes what happened inside as F32 safetensors, whole or not at all: "logits" [n, vocab] (a classifier:
  * [labels], a tagger: [n, labels], no head: [n, d_model]), "hidden.L" [n, d_model] with L = 0 the embedding, "attention.L"
  * [heads, n, n], and for encoder-decoders the same with "encoder." before and "cross.L" [heads, n, n_source]; "lens.L"
- * [n, vocab]: the logits that layer would give (nostalgebraist 2020). All is computed in floats, also where other calls round
- * what meets quantised or bf16 weights. The session needs batch_tokens >= n, logit_rows >= n. */
+ * [n, vocab]: the logits that layer would give (nostalgebraist 2020). Parts are "query.L" [heads, n, d_head], "key.L" and
+ * "value.L" [kv heads, n, d_head], as they meet (positions turned in); "scores.L" [heads, n, n], scaled and with their bias, before
+ * the mask; "mixed.L" [heads, n, d_head], what softmax(scores) V gives; of cross attention "cross.query.L" and so on. All is
+ * computed in floats, also where other calls round what meets quantised or bf16 weights. The session needs batch_tokens >= n,
+ * logit_rows >= n. */
 TRINE_API trine_status trine_trace(int *n_tensors, trine_session *session, const char *out_path, const trine_trace_options *options,
                                    trine_error *err);
 

@@ -268,6 +268,12 @@ static bool may_use_bf16(const trine_attention_job *job)
 
 static trine_mat attention(trine_pass *p, trine_attention_job *job, const char *name)
 {
+    trine_attention_spec bare;
+    if (p->tracer && p->tracer->unscaled) {
+        bare = *job->spec;
+        bare.scale = 1.0f;
+        job->spec = &bare;
+    }
     const trine_attention_spec *spec = job->spec;
     const trine_relative_bias *bias = job->cross ? NULL : spec->bias;
     const int n_threads = trine_max_int(1, p->n_threads), n_rows = job->q.rows;
@@ -315,6 +321,7 @@ static trine_mat attention(trine_pass *p, trine_attention_job *job, const char *
                       (size_t)spec->d_head);
     }
     if (p->tracer && p->tracer->attention && p->batch->n_segments == 1) trine_attention_trace(p, job, scratch, name);
+    if (p->tracer && p->tracer->parts && p->batch->n_segments == 1) trine_attention_trace_parts(p, job, scratch, out);
 done:
     trine_arena_release(p->arena, mark);
     if (trine_pass_notes(p)) trine_attention_note(p, job, &out);

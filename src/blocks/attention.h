@@ -77,6 +77,11 @@ trine_attention_scratch trine_attention_scratch_at(float *memory, const trine_at
 /* Queries [first, first + n) of a segment, all heads of one kv head, times scale, into s->q. */
 void trine_attention_load_queries(const trine_attention_job *job, const trine_attention_scratch *s, const trine_segment *segment,
                                   int kv_head, int first, int n);
+/* Keys of a tile, n of them, as a panel [d_head][TRINE_KV_PAGE]; its values, rows *stride floats apart. */
+const float *trine_attention_load_keys(const trine_attention_job *job, const trine_attention_scratch *s,
+                                       const trine_attention_keys *keys, int kv_head, int tile, int n);
+const float *trine_attention_load_values(size_t *stride, const trine_attention_job *job, const trine_attention_scratch *s,
+                                         const trine_attention_keys *keys, int kv_head, int tile, int n);
 /* Their scores with one tile of keys into s->scores: bias added, keys that are not to be seen -INFINITY. Returns the number of
  * keys, 0 when no query sees any. */
 int trine_attention_scores(const trine_attention_job *job, const trine_attention_scratch *s, const trine_attention_keys *keys,
@@ -111,6 +116,9 @@ void trine_attention_many(trine_mat out, const trine_attention_job *job, float *
 /* Gives the tracer the weights of the batch's only segment as "<name>.<layer>" [n_heads, n_queries, n_keys]. The one place
  * where something n x n exists: memory of its own, not the arena's, because no plan should count on it. */
 void trine_attention_trace(trine_pass *p, const trine_attention_job *job, float *scratch, const char *name);
+
+/* And what attention is made of, by heads: queries, keys, values, scores before the mask, and `out`, what it gave. */
+void trine_attention_trace_parts(trine_pass *p, const trine_attention_job *job, float *scratch, trine_mat out);
 
 /* Notes the call whose result is `out`: attention_backward.c. */
 void trine_attention_note(trine_pass *p, const trine_attention_job *job, trine_mat *out);

@@ -29,7 +29,7 @@ trine_attention_keys trine_attention_keys_of(const trine_attention_job *job, con
     trine_mask mask = job->batch->mask;
     if (mask == TRINE_MASK_DEFAULT) mask = job->spec->causal ? TRINE_MASK_CAUSAL : TRINE_MASK_BIDIRECTIONAL;
     keys.causal = mask != TRINE_MASK_BIDIRECTIONAL;
-    if (keys.causal) keys.window = trine_max_int(0, job->spec->window);
+    if (keys.causal) keys.window = trine_max_int(0, mask == TRINE_MASK_WINDOW ? job->batch->window : job->spec->window);
     if (mask == TRINE_MASK_PREFIX) keys.prefix = trine_max_int(0, trine_min_int(segment->prefix - keys.base, keys.n));
     return keys;
 }
@@ -100,9 +100,8 @@ void trine_attention_load_queries(const trine_attention_job *job, const trine_at
     }
 }
 
-/* Keys of a tile as a panel [d_head][PAGE]. */
-static const float *load_keys(const trine_attention_job *job, const trine_attention_scratch *s, const trine_attention_keys *keys,
-                              int kv_head, int tile, int n)
+const float *trine_attention_load_keys(const trine_attention_job *job, const trine_attention_scratch *s,
+                                       const trine_attention_keys *keys, int kv_head, int tile, int n)
 {
     const size_t d = (size_t)job->spec->d_head;
     if (!keys->kv) {
@@ -117,9 +116,8 @@ static const float *load_keys(const trine_attention_job *job, const trine_attent
     return s->keys;
 }
 
-/* Values of a tile, rows *stride floats apart. */
-static const float *load_values(size_t *stride, const trine_attention_job *job, const trine_attention_scratch *s,
-                                const trine_attention_keys *keys, int kv_head, int tile, int n)
+const float *trine_attention_load_values(size_t *stride, const trine_attention_job *job, const trine_attention_scratch *s,
+                                         const trine_attention_keys *keys, int kv_head, int tile, int n)
 {
     const size_t d = (size_t)job->spec->d_head;
     if (!keys->kv) {
@@ -197,7 +195,7 @@ int trine_attention_scores(const trine_attention_job *job, const trine_attention
 {
     const size_t d = (size_t)job->spec->d_head;
     const int n_keys = trine_min_int(PAGE, keys->n - tile * PAGE), width = job->kernels->panel_cols;
-    const float *panel = load_keys(job, s, keys, kv_head, tile, n_keys);
+    const float *panel = trine_attention_load_keys(job, s, keys, kv_head, tile, n_keys);
     for (int j = 0; j < n_keys; j += width)
         job->kernels->gemm_panel(s->scores + j, PAGE, s->q, d, n * job->group, panel + j, PAGE, trine_min_int(width, n_keys - j), d,
                                  NULL, false);
@@ -267,7 +265,7 @@ void trine_attention_tile(const trine_attention_job *job, const trine_attention_
         trine_attention_soften(kernels, s, rows, d, PAGE, n_keys);
         if (job->drops) drop(job, s, segment, kv_head, first, rows, tile * PAGE, n_keys);
         size_t stride;
-        const float *values = load_values(&stride, job, s, &keys, kv_head, tile, n_keys);
+        const float *values = trine_attention_load_values(&stride, job, s, &keys, kv_head, tile, n_keys);
         for (int c = 0; c < (int)d; c += width)
             kernels->gemm_panel(s->out + c, d, s->scores, PAGE, rows, values + c, stride, trine_min_int(width, (int)d - c),
                                 (size_t)n_keys, NULL, true);

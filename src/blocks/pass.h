@@ -45,6 +45,7 @@ typedef struct trine_batch {
     const int32_t *out_rows; /* [n_out] rows whose logits are wanted, or NULL: all n_rows */
     int n_out;
     trine_mask mask; /* override of every self-attention; DEFAULT: the model's own */
+    int window;      /* TRINE_MASK_WINDOW */
 } trine_batch;
 
 /* Receives copies of what happens inside (trine_trace). Called on the thread of the pass. Return a status that ends the pass. */
@@ -53,7 +54,8 @@ typedef struct trine_tracer {
     trine_trace_fn *put;
     void *user;
     const char *prefix; /* "" or "encoder." */
-    bool hidden, attention, lens;
+    bool hidden, attention, lens, parts;
+    bool unscaled; /* scores are not scaled */
 } trine_tracer;
 
 typedef struct trine_pass {

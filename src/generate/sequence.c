@@ -94,7 +94,9 @@ trine_status trine_sequences_source(trine_sequence *const *seqs, const int32_t *
                                     trine_error *err)
 {
     trine_session *s = seqs[0]->session;
-    trine_batch batch = { .n_segments = n_sequences, .segments = s->segments, .ids = s->ids, .mask = s->options.mask };
+    trine_batch batch = {
+        .n_segments = n_sequences, .segments = s->segments, .ids = s->ids, .mask = s->options.mask, .window = s->options.window
+    };
     trine_status status = TRINE_OK;
     for (int i = 0; i < n_sequences && !status; i++) status = check_source(seqs[i], ids[i], n[i], err);
     if (status) return status;
@@ -157,7 +159,11 @@ static trine_status feed_pass(trine_mat *logits, trine_sequence *const *seqs, co
                               bool last, bool every, trine_error *err)
 {
     trine_session *s = seqs[0]->session;
-    trine_batch batch = { .segments = s->segments, .ids = s->ids, .out_rows = every ? NULL : s->out_rows, .mask = s->options.mask };
+    trine_batch batch = { .segments = s->segments,
+                          .ids = s->ids,
+                          .out_rows = every ? NULL : s->out_rows,
+                          .mask = s->options.mask,
+                          .window = s->options.window };
     trine_status status;
     for (int i = 0; i < n_sequences; i++) {
         trine_sequence *q = seqs[i];

@@ -100,7 +100,7 @@ static trine_status lay_out(trine_batch *batch, trine_session *s, const trine_te
 {
     const trine_model *m = s->model;
     const int longest = m->info.paradigm == TRINE_ENCODER_DECODER ? s->options.source_ctx : s->memory.ctx;
-    *batch = (trine_batch) { .segments = s->segments, .ids = s->ids, .mask = s->options.mask };
+    *batch = (trine_batch) { .segments = s->segments, .ids = s->ids, .mask = s->options.mask, .window = s->options.window };
     if (texts->n_texts < 1) return trine_fail(err, TRINE_ERROR_EMPTY, "session: no text to read");
     for (int i = 0; i < texts->n_texts; i++) {
         const int n = texts->n[i];

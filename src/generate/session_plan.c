@@ -77,10 +77,12 @@ static trine_status check_asked(const trine_model *m, const trine_session_option
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "session: cache_type %s is not one of f32, f16, bf16, q8_0, q4_0",
                           trine_dtype_name(o->cache_type) ? trine_dtype_name(o->cache_type) : "(unknown)");
     }
-    if ((unsigned)o->mask > TRINE_MASK_PREFIX)
+    if ((unsigned)o->mask > TRINE_MASK_WINDOW)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "session: there is no mask %d", (int)o->mask);
     if (o->mask == TRINE_MASK_PREFIX && o->prefix < 1)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "session: a prefix mask needs a prefix of 1 token or more, not %d", o->prefix);
+    if (o->mask == TRINE_MASK_WINDOW && o->window < 1)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "session: a window mask needs a window of 1 token or more, not %d", o->window);
     return TRINE_OK;
 }
 
@@ -114,7 +116,8 @@ static trine_status measure(size_t *bytes, const trine_model *m, const trine_ses
                                     .types = rows,
                                     .out_rows = chooses ? rows : NULL,
                                     .n_out = n_out,
-                                    .mask = o->mask };
+                                    .mask = o->mask,
+                                    .window = o->window };
         status = trine_pass_measure(&needed, m, &batch, kind, o->n_threads, NULL, err);
     }
     free(segments);

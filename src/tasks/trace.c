@@ -95,9 +95,14 @@ static trine_status run(trine_mat *logits, trine_session *s, const trine_trace_o
 static trine_status trace_ids(collection *kept, trine_session *s, const trine_trace_options *o, const int32_t *ids,
                               const int32_t *types, int n, trine_error *err)
 {
-    trine_tracer tracer = {
-        .put = keep, .user = kept, .prefix = "", .hidden = o->hidden, .attention = o->attention, .lens = o->lens
-    };
+    trine_tracer tracer = { .put = keep,
+                            .user = kept,
+                            .prefix = "",
+                            .hidden = o->hidden,
+                            .attention = o->attention,
+                            .lens = o->lens,
+                            .parts = o->parts,
+                            .unscaled = o->unscaled };
     trine_mat logits;
     s->tracer = &tracer;
     trine_status status = run(&logits, s, o, ids, types, n, err);

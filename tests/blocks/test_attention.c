@@ -500,7 +500,7 @@ static void traced_weights(void **state)
         for (int round = 0; round < 8; round++) {
             static float table[32 * 9];
             picture kept = { .calls = 0 };
-            trine_tracer tracer = { keep_picture, &kept, "encoder.", false, true, false };
+            trine_tracer tracer = { .put = keep_picture, .user = &kept, .prefix = "encoder.", .attention = true };
             scene s;
             random_spec(&s, &r, TRINE_F32, table);
             s.spec.layer = 3;

@@ -195,7 +195,7 @@ static void failed_pass_is_still(void **state)
     trine_segment segment;
     trine_error err;
     int calls = 0;
-    trine_tracer tracer = { refuse, &calls, "", true, false, false };
+    trine_tracer tracer = { .put = refuse, .user = &calls, .prefix = "", .hidden = true };
     const trine_batch batch = one_segment(&segment, ROWS);
     float weight[COLS] = { 0 };
     trine_kernels_init(&kernels, TRINE_CPU_SCALAR);

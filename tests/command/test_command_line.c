@@ -237,7 +237,7 @@ static void wrong_options_are_explained(void **state)
     assert_error(run_trine(NULL, "generate", "-t", "99999999999999999999"), 2, "-t takes a whole number");
     assert_error(run_trine(NULL, "generate", "--json=yes"), 2, "--json takes no value");
     assert_error(run_trine(NULL, "fill", "--cpu", "abacus"), 2, "scalar");
-    assert_error(run_trine(NULL, "fill", "--mask", "prefix:"), 2, "bidirectional|causal|prefix:N");
+    assert_error(run_trine(NULL, "fill", "--mask", "prefix:"), 2, "bidirectional|causal|prefix:N|window:N");
     assert_error(run_trine(NULL, "fill", "--tokens", "1,x"), 2, "not 'x'");
     assert_error(run_trine(NULL, "fill", "--tokens", ","), 2, "one id or more");
     assert_error(run_trine(NULL, "convert", "--type", "f17"), 2, "one of f32|f16|bf16");
