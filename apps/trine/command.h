@@ -39,9 +39,14 @@ typedef enum command_id {
     CMD_FIT = 1 << 22,
     CMD_CORPUS = 1 << 23,
     CMD_PLAN = 1 << 24,
-    CMD_ALL = (1 << 25) - 1,
-    CMD_RANKS = CMD_TRAIN | CMD_FINETUNE /* what several processes do together */
+    CMD_ALL = (1 << 25) - 1
 } command_id;
+
+/* What several processes do together; of these, what they share out line by line. */
+enum {
+    CMD_SPREAD = CMD_FILL | CMD_CLASSIFY | CMD_TAG | CMD_EMBED | CMD_TRANSLATE | CMD_SUMMARIZE,
+    CMD_RANKS = CMD_SPREAD | CMD_EVAL | CMD_TRAIN | CMD_FINETUNE
+};
 
 typedef struct command {
     const char *name;

@@ -290,7 +290,8 @@ const command trine_commands[] = {
       "checkpoints, metrics and the last weights. Control-C saves and says how to go on; after a crash --resume goes on from the "
       "last "
       "checkpoint, bit for bit. docs/TRAINING.md has recipes.\n\n"
-      "Started by mpirun or srun, processes train one model together, each on every N-th batch: N of them learn what one learns with "
+      "Started by mpirun or srun, processes train one model together, each on every N-th batch: N of them learn what one learns "
+      "with "
       "N times --accumulate. docs/CLUSTER.md has the rest.",
       { { "train --arch gpt2 story.txt --hold-out 0.1 --steps 2000 -o gpt", "a small GPT" },
         { "train --arch bert --tokenizer tok books/ --whole-word -o bert", "a folder of text" },

@@ -44,7 +44,11 @@ bool output_failed(const run *r) { return r->output_errno != 0; }
 
 void put(run *r, const char *bytes, size_t n)
 {
-    if (r->output_errno || n == 0 || is_silent(r)) return;
+    if (r->output_errno || n == 0) return;
+    if (is_silent(r)) {
+        if (r->command->id & CMD_SPREAD) keep_output(r, bytes, n);
+        return;
+    }
     if (r->out_terminal && r->err_terminal) progress_end(r); /* both may be the same terminal */
     errno = 0;
     if (fwrite(bytes, 1, n, stdout) != n) output_error(r);

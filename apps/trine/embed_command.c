@@ -168,6 +168,7 @@ static void compare(run *r, const collection *all, int d)
 int embed_main(run *r)
 {
     collection all = { 0 };
+    if (r->ranks && r->args.similarity) return fail_usage(r, "--similarity compares few texts: expected one process");
     int code = open_model(r);
     if (!code) code = open_session(r, (trine_session_options) { 0 });
     if (code) return code;

@@ -1,6 +1,7 @@
 /* main.c - the command `trine`: finds the subcommand, reads its arguments, runs it, and gives its exit status. */
 #include "run.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *command_name_at(int i, const void *data)
@@ -47,5 +48,6 @@ int main(int argc, char **argv)
     trine_model_close(r.model);
     code = console_close(&r, code);
     arguments_clear(&r.args);
+    free(r.kept);
     return code;
 }

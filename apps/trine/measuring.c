@@ -95,6 +95,7 @@ trine_eval_options eval_options(run *r)
         .to = a->to,
         .reverse = a->reverse,
         .limit = a->limit,
+        .ranks = r->ranks,
         .seed = a->seed,
         .too_long = a->truncate ? TRINE_LONG_TRUNCATE
                     : a->chunk  ? TRINE_LONG_CHUNK

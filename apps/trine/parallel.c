@@ -94,19 +94,31 @@ static int take_input(run *r, const input *in, void *user)
     return tell(p);
 }
 
+/* Everything that is being written comes to its end: what a round of ranks ends with. */
+static int finish_all(void *user)
+{
+    parallel *p = user;
+    int code = 0;
+    while (!code && trine_generator_held(p->generator)) code = step(p);
+    return code;
+}
+
 int for_each_in_parallel(run *r, put_input_fn *put_input, void *user, bool with_score)
 {
     parallel p = { .run = r, .put = put_input, .user = user, .with_score = with_score };
     trine_error err = { 0 };
     const trine_status status = trine_generator_open(&p.generator, r->session, &err);
     if (status) return fail_status(r, status, &err);
+    r->finish_round = finish_all;
+    r->finish_user = &p;
     int code = for_each_input(r, take_input, &p);
-    while (!code && trine_generator_held(p.generator)) code = step(&p);
+    if (!code) code = finish_all(&p);
+    r->finish_round = NULL;
     for (int64_t i = p.n_told; i < p.n_read; i++) trine_generation_clear(&at(&p, i)->text);
     r->line = 0;
     free(p.ring);
     trine_generator_close(p.generator);
-    return code ? code : p.first_failure;
+    return code ? code : share_failure(r, p.first_failure);
 }
 
 int check_parallel(run *r, int *n_sequences)

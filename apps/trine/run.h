@@ -26,6 +26,11 @@ struct run {
     trine_memory memory;
 
     trine_ranks *ranks; /* the processes that run this command together, or NULL */
+    char *kept;         /* another rank than the first: what it would have written, until the round ends */
+    size_t kept_bytes, kept_size;
+    int batch_lines;                 /* lines that are read at a time */
+    int (*finish_round)(void *user); /* brings what was begun to its end, before a round does; or NULL */
+    void *finish_user;
 
     long line;                /* of the input being worked on, with --lines; else 0 */
     trine_status last_status; /* of the last failure reported */
@@ -65,6 +70,17 @@ int join_ranks(run *r);
 int leave_ranks(run *r, int code);
 /* Whether this process is another rank than the first: it has no voice but for what went wrong with it alone. */
 static inline bool is_silent(const run *r) { return r->ranks && r->ranks->rank; }
+
+/* ---------------------------------------------------------------------------------------------------- spreading.c */
+/* Whether this rank answers line i (from 0; blank ones do not count), and whether a round of all ranks ends with it. */
+bool is_own_line(const run *r, long i);
+bool ends_round(const run *r, long i);
+/* What a rank that is not the first would write. */
+void keep_output(run *r, const char *bytes, size_t n);
+/* All answers of a round to standard output, in order. `code`: why this rank cannot go on, or 0; returns why all cannot. */
+int end_round(run *r, int code);
+/* The exit status of lines that failed, at whatever rank. */
+int share_failure(run *r, int code);
 
 /* --------------------------------------------------------------------------------------------------- interrupt.c */
 /* The first Control-C is remembered, the second ends the program. */

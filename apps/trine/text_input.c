@@ -131,9 +131,10 @@ static int for_each_line(run *r, const char *path, int most, each_fn *each, void
     struct stat info;
     if (fstat(fileno(file), &info) != 0 || !S_ISREG(info.st_mode)) most = 1; /* a pipe: answer at once */
     bool blanks = r->command->id == CMD_TOKENIZE;
+    r->batch_lines = most;
     char *line = NULL;
     size_t size = 0;
-    long number = 0, n_blank = 0;
+    long number = 0, n_blank = 0, n_texts = 0;
     int first_failure = 0;
     int n = 0;
     input *items = calloc((size_t)most, sizeof *items);
@@ -141,7 +142,7 @@ static int for_each_line(run *r, const char *path, int most, each_fn *each, void
         close_file(file);
         return fail_memory(r);
     }
-    bool end = false;
+    bool end = false, round_ends = false, told_failure = false;
     while (!end) {
         errno = 0;
         ssize_t got = getline(&line, &size, file);
@@ -158,14 +159,17 @@ static int for_each_line(run *r, const char *path, int most, each_fn *each, void
                 n_blank++;
                 continue;
             }
-            char *copy = strdup(line);
-            if (!copy) {
-                code = fail_memory(r);
-                break;
+            if (is_own_line(r, n_texts)) {
+                char *copy = strdup(line);
+                if (!copy) {
+                    code = fail_memory(r);
+                    break;
+                }
+                items[n++] = (input) { .text = copy, .bytes = bytes, .line = number };
             }
-            items[n++] = (input) { .text = copy, .bytes = bytes, .line = number };
+            round_ends = ends_round(r, n_texts++);
         }
-        if (n == most || (end && n)) {
+        if (n == most || ((end || round_ends) && n)) {
             r->line = items[0].line;
             r->last_status = TRINE_OK;
             code = each(r, items, n, user);
@@ -174,16 +178,21 @@ static int for_each_line(run *r, const char *path, int most, each_fn *each, void
                 if (!first_failure) first_failure = code;
                 code = 0;
             }
-            if (code) break;
         }
+        if (!code && (end || round_ends) && r->ranks && r->finish_round) code = r->finish_round(r->finish_user);
+        if (round_ends && r->ranks) code = end_round(r, code);
+        told_failure = round_ends;
+        round_ends = false;
+        if (code) break;
     }
+    if (!(code && told_failure)) code = end_round(r, code);
     r->line = 0;
     clear_inputs(items, &n);
     free(items);
     free(line);
     close_file(file);
     if (!code && n_blank) note(r, "%ld blank line%s skipped", n_blank, n_blank == 1 ? "" : "s");
-    return code ? code : first_failure;
+    return code ? code : share_failure(r, first_failure);
 }
 
 /* --------------------------------------------------------------------------------------------------------- every source */
@@ -198,6 +207,8 @@ int check_sources(run *r)
 {
     const arguments *a = &r->args;
     int sources = (a->tokens.n > 0) + (a->rest.n > 0) + (a->prompt != NULL) + (a->file != NULL);
+    if (r->ranks && !(a->lines && a->file && strcmp(a->file, "-")))
+        return fail_usage(r, "several processes share out the lines of a file: expected -f FILE with --lines");
     if (sources > 1)
         return fail_usage(r, "text is given twice; expected it from one of: arguments, -p, -f%s",
                           r->command->id == CMD_TOKENIZE ? "" : ", --tokens");

@@ -3,6 +3,7 @@
 #define TRINE_MEASURING_H
 
 #include "trine/generation.h"
+#include "trine/ranks.h"
 #include "trine/understanding.h"
 
 #ifdef __cplusplus
@@ -71,6 +72,7 @@ typedef struct trine_eval_options {
     int limit;     /* examples at most; 0: all */
     uint64_t seed; /* mlm: which tokens are masked */
     trine_long too_long;
+    trine_ranks *ranks;              /* processes that each measure a part of the file; all get the whole result; NULL: alone */
     trine_generate_options generate; /* translate, summarize */
     trine_progress_fn *on_progress;  /* done and total in examples or windows; total 0 when unknown */
     void *user;

@@ -66,7 +66,9 @@ trine_status trine_compare(trine_compare_result *out, trine_session *original, t
                            const char *path, const trine_eval_options *options, trine_error *err)
 {
     static const trine_eval_options defaults = { 0 };
-    const trine_eval_options *o = options ? options : &defaults;
+    trine_eval_options alone = options ? *options : defaults;
+    const trine_eval_options *const o = &alone;
+    alone.ranks = NULL;
     trine_compare_result r = { 0 };
     if (!out || !original || !other || !path)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "compare: no %s", !out ? "result" : !path ? "file" : "session");

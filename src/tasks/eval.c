@@ -14,6 +14,14 @@ trine_status trine_eval_progress(const trine_eval_options *o, int64_t done, int6
     return o->on_progress(o->user, d, t) ? TRINE_OK : trine_fail(err, TRINE_ERROR_CANCELLED, "eval: stopped after %d", d);
 }
 
+trine_status trine_eval_together(const trine_eval_options *o, trine_status status, int64_t *counts, int n_counts, double *sums,
+                                 int n_sums, trine_error *err)
+{
+    status = trine_ranks_agree(o->ranks, status, err);
+    if (!status) status = trine_ranks_count(o->ranks, counts, n_counts, err);
+    return status ? status : trine_ranks_sum(o->ranks, sums, n_sums, err);
+}
+
 trine_status trine_eval_needs_tokenizer(const trine_session *s, trine_error *err)
 {
     if (s->model->tokenizer) return TRINE_OK;
@@ -48,6 +56,7 @@ trine_status trine_eval(trine_eval_result *out, trine_session *s, trine_eval_tas
     trine_eval_result result = { 0 };
     trine_status status = trine_eval_needs_tokenizer(s, err);
     if (!status) status = tasks[task](&result, s, path, o, err);
+    status = trine_ranks_agree(o->ranks, status, err);
     if (status) return status;
     result.seconds = (trine_clock_ms() - start) / 1000;
     *out = result;

@@ -2,6 +2,7 @@
 #ifndef TRINE_TASKS_EVAL_H
 #define TRINE_TASKS_EVAL_H
 
+#include "base/many_ranks.h"
 #include "generate/session.h"
 #include "tasks/data.h"
 
@@ -32,6 +33,14 @@ typedef trine_status trine_pair_fn(void *user, trine_session *s, const char *sou
 trine_status trine_eval_pairs(trine_eval_result *out, trine_session *s, trine_eval_task task, const char *path, trine_pair_fn *each,
                               void *user, const trine_eval_options *o, trine_error *err);
 
+/* Whether this rank measures example (or window, or group) i. */
+static inline bool trine_eval_own(const trine_eval_options *o, int64_t i)
+{
+    return i % trine_n_ranks(o->ranks) == trine_rank(o->ranks);
+}
+/* Each rank has measured its own, or failed: counts and sums become those of all. */
+trine_status trine_eval_together(const trine_eval_options *o, trine_status status, int64_t *counts, int n_counts, double *sums,
+                                 int n_sums, trine_error *err);
 /* Calls o->on_progress; ERROR_CANCELLED when it wants to stop. */
 trine_status trine_eval_progress(const trine_eval_options *o, int64_t done, int64_t total, trine_error *err);
 /* Fails unless the model has a tokenizer. */

@@ -120,14 +120,14 @@ trine_status trine_eval_classify(trine_eval_result *out, trine_session *s, const
     for (bool more = true; !status && more && (!o->limit || out->n_examples < o->limit);) {
         status = trine_rows_next(&more, rows, err);
         if (status || !more) break;
-        status = add_row(&g, s, path, rows, o, err);
-        out->n_examples++;
+        if (trine_eval_own(o, out->n_examples++)) status = add_row(&g, s, path, rows, o, err);
         if (!status && g.n == GROUP) {
             status = score_group(&g, s, err);
             if (!status) status = trine_eval_progress(o, out->n_examples, o->limit, err);
         }
     }
     if (!status) status = score_group(&g, s, err);
+    status = trine_eval_together(o, status, g.counts, g.counts ? n_labels * n_labels : 0, &g.loss, 1, err);
     if (!status && !out->n_examples) status = trine_fail(err, TRINE_ERROR_FORMAT, "%s: there is no row under the header", path);
     if (!status) {
         trine_label_scores(&out->accuracy, &out->f1, g.counts, n_labels);
@@ -192,8 +192,11 @@ trine_status trine_eval_tag(trine_eval_result *out, trine_session *s, const char
         trine_tagged sentence;
         status = trine_conll_next(&more, &sentence, file, err);
         if (status || !more) break;
-        const char **guessed = malloc((size_t)sentence.n * sizeof *guessed);
-        status = guessed ? guess(guessed, s, &sentence, o, err) : trine_fail(err, TRINE_ERROR_MEMORY, "no memory for a sentence");
+        const bool own = trine_eval_own(o, out->n_examples);
+        const char **guessed = own ? malloc((size_t)sentence.n * sizeof *guessed) : NULL;
+        if (own)
+            status =
+                guessed ? guess(guessed, s, &sentence, o, err) : trine_fail(err, TRINE_ERROR_MEMORY, "no memory for a sentence");
         if (status) {
             free(guessed);
             trine_fail_in(err, status, "%s, line %d", path, sentence.line);
@@ -204,13 +207,16 @@ trine_status trine_eval_tag(trine_eval_result *out, trine_session *s, const char
             known |= has && strcmp(sentence.tags[i], "O");
             if (!has) snprintf(odd_type, sizeof odd_type, "%s", sentence.tags[i]);
         }
-        trine_entity_counts_add(&counts, guessed, sentence.tags, sentence.n);
+        if (own) trine_entity_counts_add(&counts, guessed, sentence.tags, sentence.n);
         out->n_tokens += sentence.n;
         out->n_examples++;
         free(guessed);
         if (out->n_examples % 16 == 0) status = trine_eval_progress(o, out->n_examples, o->limit, err);
     }
     trine_conll_close(file);
+    int64_t told[] = { counts.right, counts.guessed, counts.gold };
+    status = trine_eval_together(o, status, told, 3, NULL, 0, err);
+    counts = (trine_entity_counts) { told[0], told[1], told[2] };
     if (!status && !out->n_examples) status = trine_fail(err, TRINE_ERROR_FORMAT, "%s: there are no sentences", path);
     if (!status && !known && odd_type[0])
         status = trine_fail(err, TRINE_ERROR_ARGUMENT, "%s: its tags ('%s'...) are none of the model's ('%s'...)", path, odd_type,

@@ -93,7 +93,7 @@ static trine_status run(measure *m, trine_eval_result *out, int32_t *ids, int n,
         const int from = halves ? window / 2 + 1 : trine_max_int(1, scored - start);
         const int32_t first = ids[start];
         if (has_bos) ids[start] = bos;
-        if (end - start > from) status = score_window(m, ids + start, end - start, from, err);
+        if (end - start > from && trine_eval_own(o, w)) status = score_window(m, ids + start, end - start, from, err);
         ids[start] = first;
         scored = end;
         out->n_examples++;
@@ -123,6 +123,7 @@ trine_status trine_eval_lm_beside(trine_eval_result *out, trine_session *s, trin
     status = n ? run(&m, out, e.ids, n, has_bos, window, o, err)
                : trine_fail(err, TRINE_ERROR_EMPTY, "%s: the file has no tokens", path);
     trine_encoding_clear(&e);
+    status = trine_eval_together(o, status, &m.n, 1, &m.loss, 1, err);
     if (!status && !m.n) status = trine_fail(err, TRINE_ERROR_EMPTY, "%s: too short: no token has another before it", path);
     if (status) return status;
     out->loss = m.loss / (double)m.n;

@@ -27,6 +27,7 @@ typedef struct masking {
     int32_t *rows, *gold; /* [rows_cap] of one pass */
     int64_t n, right;
     double loss;
+    int64_t n_groups; /* so far: masks are chosen in all, and scored in those of this rank */
 } masking;
 
 /* Masks tokens of one part whose rows begin at `row`; returns how many. */
@@ -76,8 +77,9 @@ static trine_status score_pass(masking *m, const trine_task_parts *parts, int fi
     return status;
 }
 
-static trine_status score_parts(masking *m, trine_task_parts *parts, trine_error *err)
+static trine_status score_parts(masking *m, trine_task_parts *parts, const trine_eval_options *o, trine_error *err)
 {
+    const bool own = trine_eval_own(o, m->n_groups++);
     trine_status status = TRINE_OK;
     for (int first = 0, n_parts; first < parts->n && !status; first += n_parts) {
         int n = 0, row = 0;
@@ -87,7 +89,7 @@ static trine_status score_parts(masking *m, trine_task_parts *parts, trine_error
             n += hide(m, &parts->items[first + i], row, n);
             row += parts->items[first + i].n;
         }
-        status = score_pass(m, parts, first, n_parts, n, err);
+        if (own) status = score_pass(m, parts, first, n_parts, n, err);
     }
     trine_task_parts_clear(parts);
     return status;
@@ -115,11 +117,11 @@ static trine_status read_lines(masking *m, trine_eval_result *out, char *text, c
         if (status) return trine_task_parts_clear(&parts), trine_fail_in(err, status, "%s, line %d", path, line);
         out->n_examples++;
         if (out->n_examples % GROUP == 0) {
-            status = score_parts(m, &parts, err);
+            status = score_parts(m, &parts, o, err);
             if (!status) status = trine_eval_progress(o, out->n_examples, o->limit, err);
         }
     }
-    if (!status) status = score_parts(m, &parts, err);
+    if (!status) status = score_parts(m, &parts, o, err);
     trine_task_parts_clear(&parts);
     return status;
 }
@@ -143,6 +145,10 @@ trine_status trine_eval_mlm_beside(trine_eval_result *out, trine_session *s, tri
     free(m.rows);
     free(m.gold);
     free(data);
+    int64_t told[] = { m.n, m.right };
+    status = trine_eval_together(o, status, told, 2, &m.loss, 1, err);
+    m.n = told[0];
+    m.right = told[1];
     if (!status && !m.n) status = trine_fail(err, TRINE_ERROR_EMPTY, "%s: the file has no tokens to mask", path);
     if (status) return status;
     out->accuracy = (double)m.right / (double)m.n;

@@ -29,6 +29,10 @@ static trine_status each_example(trine_eval_result *out, trine_session *s, const
         status = trine_rows_next(&more, rows, err);
         if (status || !more) break;
         char *source;
+        if (!trine_eval_own(o, out->n_examples)) {
+            out->n_examples++;
+            continue;
+        }
         status = joined(&source, trine_rows_field(rows, o->reverse ? 1 : 0), err);
         if (!status) status = example(user, s, source, trine_rows_field(rows, o->reverse ? 0 : 1), o, err);
         free(source);
@@ -120,6 +124,8 @@ trine_status trine_eval_translate(trine_eval_result *out, trine_session *s, cons
     trine_status status = trine_request_check(s, "eval", err);
     if (!status) status = trine_translate_request(&request, &room, s, &options, err); /* languages are wrong before any work */
     if (!status) status = trine_eval_pairs(out, s, TRINE_EVAL_TRANSLATE, path, score_translation, &scores, o, err);
+    _Static_assert(sizeof scores % sizeof(int64_t) == 0, "scores are counts alone");
+    status = trine_eval_together(o, status, (int64_t *)(void *)&scores, (int)(sizeof scores / sizeof(int64_t)), NULL, 0, err);
     if (status) return status;
     out->bleu = trine_bleu_score(&scores.bleu);
     out->chrf = trine_chrf_score(&scores.chrf);
@@ -156,6 +162,7 @@ trine_status trine_eval_summarize(trine_eval_result *out, trine_session *s, cons
     summary_scores scores = { 0 };
     trine_status status = trine_request_check(s, "eval", err);
     if (!status) status = trine_eval_pairs(out, s, TRINE_EVAL_SUMMARIZE, path, score_summary, &scores, o, err);
+    status = trine_eval_together(o, status, &scores.n_tokens, 1, (double *)(void *)&scores.sum, 3, err);
     if (status) return status;
     const double n = (double)out->n_examples;
     out->rouge1 = scores.sum.rouge1 / n;

@@ -72,34 +72,25 @@ static trine_eval_options eval_options(const tuning *u)
         .label_column = v->target_column,
         .pair_column = v->source_column,
         .too_long = TRINE_LONG_TRUNCATE,
+        .ranks = u->o.ranks,
     };
 }
 
 /* trine_eval on the files to measure on, with the weights as they are. */
-static trine_status measure_here(double *out, tuning *u, trine_error *err)
+static trine_status measure(double *out, void *self, trine_error *err)
 {
+    tuning *u = self;
     trine_session *s = NULL;
     const trine_session_options options = { .n_threads = u->o.n_threads };
     const trine_eval_options eval = eval_options(u);
     trine_eval_result r = { 0 };
-    trine_status status = trine_session_open(&s, u->t.model, &options, err);
+    trine_status status = trine_ranks_agree(u->o.ranks, trine_session_open(&s, u->t.model, &options, err), err);
     if (!status)
         status = trine_eval(&r, s, u->task == TRINE_FINETUNE_TAG ? TRINE_EVAL_TAG : TRINE_EVAL_CLASSIFY, u->o.valid->paths[0],
                             &eval, err);
     *out = u->task == TRINE_FINETUNE_TAG ? r.f1 : r.accuracy;
     trine_session_close(s);
     return status;
-}
-
-/* At the first rank, which tells the others. */
-static trine_status measure(double *out, void *self, trine_error *err)
-{
-    tuning *u = self;
-    trine_status status = TRINE_OK;
-    *out = 0;
-    if (trine_is_first(u->o.ranks)) status = measure_here(out, u, err);
-    status = trine_ranks_agree(u->o.ranks, status, err);
-    return status ? status : trine_ranks_sum(u->o.ranks, out, 1, err);
 }
 
 static void choose_measure(tuning *u)

@@ -197,9 +197,68 @@ static void killed_and_resumed_it_is_the_same_run(void **state)
     expect_same_weights(temp_path("part"), temp_path("whole"));
 }
 
+/* 1 process and 2 write the same. */
+#define expect_same_output(...)                                                                                                    \
+    do {                                                                                                                           \
+        process_result a = run_trine(NULL, __VA_ARGS__), b = run_ranks("2", __VA_ARGS__);                                          \
+        assert_status(&a, 0);                                                                                                      \
+        assert_status(&b, 0);                                                                                                      \
+        assert_true(a.out_bytes > 0);                                                                                              \
+        assert_string_equal(a.out, b.out);                                                                                         \
+        process_result_clear(&a);                                                                                                  \
+        process_result_clear(&b);                                                                                                  \
+    } while (0)
+
+/* Many short lines, with a blank one, and one of them too long for any model. */
+static const char *lines_file(const char *name, int n, int long_one)
+{
+    static char text[100000];
+    size_t at = 0;
+    for (int i = 0; i < n; i++) {
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s", i == 3 ? "\n" : "");
+        for (int k = 0; k < (i == long_one ? 2000 : 1 + i % 5); k++)
+            at += (size_t)snprintf(text + at, sizeof text - at, "%s ", (i + k) % 3 ? "cat" : "dog");
+        at += (size_t)snprintf(text + at, sizeof text - at, "\n");
+    }
+    return temp_write(name, text, at);
+}
+
+static void lines_are_shared_out_and_written_in_order(void **state)
+{
+    (void)state;
+    char lines[400];
+    snprintf(lines, sizeof lines, "%s", lines_file("lines.txt", 300, -1));
+    expect_same_output("classify", "-q", "-m", LABELS, "--lines", "-f", lines, "--json", "-t", "1");
+    expect_same_output("embed", "-q", "-m", MLM, "--lines", "-f", lines, "--json", "-t", "1");
+    expect_same_output("translate", "-q", "-m", T5, "--lines", "-f", lines, "-n", "3", "--prefix", "", "--ignore-eos", "-t", "1");
+    expect_same_output("translate", "-q", "-m", T5, "--lines", "-f", lines, "-n", "3", "--prefix", "", "--parallel", "4", "-t",
+                       "1");
+}
+
+static void a_line_that_fails_is_told_and_the_others_are_answered(void **state)
+{
+    (void)state;
+    char lines[400];
+    snprintf(lines, sizeof lines, "%s", lines_file("long.txt", 150, 70)); /* of the second process */
+    process_result a = run_trine(NULL, "classify", "-q", "-m", LABELS, "--lines", "-f", lines, "--json", "-t", "1");
+    process_result b = run_ranks("2", "classify", "-q", "-m", LABELS, "--lines", "-f", lines, "--json", "-t", "1");
+    assert_int_equal(a.status, b.status);
+    assert_int_not_equal(a.status, 0);
+    assert_string_equal(a.out, b.out);
+    assert_contains(b.err, "line 72: ");
+    process_result_clear(&a);
+    process_result_clear(&b);
+    b = run_ranks("2", "classify", "-q", "-m", LABELS, "the cat");
+    assert_int_equal(b.status, 2);
+    assert_contains(b.err, "expected -f FILE with --lines");
+    process_result_clear(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(lines_are_shared_out_and_written_in_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_line_that_fails_is_told_and_the_others_are_answered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(two_processes_learn_what_one_does_with_twice_the_batches, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_failure_is_told_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(killed_ranks_end_the_others, set_up, tear_down),
