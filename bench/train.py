@@ -25,7 +25,12 @@ BERT = {"model_type": "bert", "architectures": ["BertForMaskedLM"], "hidden_size
 T5 = {"model_type": "t5", "architectures": ["T5ForConditionalGeneration"], "d_model": 256, "num_layers": 4, "num_decoder_layers": 4,
       "num_heads": 8, "d_kv": 32, "d_ff": 1024, "vocab_size": 4096, "dropout_rate": 0.0, "decoder_start_token_id": 0, "pad_token_id": 0,
       "eos_token_id": 1, "feed_forward_proj": "relu"}
-CASES = {"gpt2-64": (GPT2, 4, 64), "gpt2-256": (GPT2, 4, 256), "llama": (LLAMA, 16, 256), "bert": (BERT, 16, 128), "t5": (T5, 16, 128)}
+SMOLLM2 = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 576, "num_hidden_layers": 30,
+           "num_attention_heads": 9, "num_key_value_heads": 3, "intermediate_size": 1536, "vocab_size": 49152,
+           "max_position_embeddings": 2048, "tie_word_embeddings": True}
+CASES = {"gpt2-64": (GPT2, 4, 64), "gpt2-256": (GPT2, 4, 256), "llama": (LLAMA, 16, 256), "bert": (BERT, 16, 128), "t5": (T5, 16, 128),
+         "smollm2-lora": (SMOLLM2, 2, 512)}
+RANK = 8
 
 
 class Side:
@@ -49,6 +54,18 @@ class Side:
         self.resident, self.loss = answer["resident"], answer["loss"]
 
 
+def store(config, precision, folder):
+    """A model of random weights to adapt: its directory."""
+    import torch
+    import transformers
+
+    path = os.path.join(folder, "base-" + precision)
+    torch.manual_seed(1)
+    model = transformers.LlamaForCausalLM(transformers.LlamaConfig(**config))
+    model.to(torch.bfloat16 if precision == "bf16" else torch.float32).save_pretrained(path)
+    return path
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("names", nargs="*", default=[])
@@ -66,6 +83,8 @@ def main():
             json.dump(config, open(path, "w"))
             for precision in [o.precision] if o.precision else ["f32", "bf16"]:
                 flags = [f"threads={o.threads}"] + (["bf16"] if precision == "bf16" else [])
+                if name.endswith("-lora"):
+                    path, flags = store(config, precision, folder), flags + [f"lora={RANK}"]
                 shape = [path, str(texts), str(tokens)] + flags
                 ours = Side([STEP] + shape)
                 peer = None if o.ours else Side([sys.executable, os.path.join(HERE, "train_peer.py")] + shape + ["compile"] * o.compile)

@@ -1,8 +1,9 @@
 /* train_step.c - our side of bench/train.py: each line of standard input is answered with the seconds of one training step (forward,
  * loss, backward, clipping, AdamW) over a batch of random ids.
  *
- *     train_step CONFIG.json TEXTS TOKENS [bf16] [recompute] [dropout] [threads=N]
+ *     train_step CONFIG.json TEXTS TOKENS [bf16] [recompute] [dropout] [threads=N] [lora=RANK]
  *
+ * With lora CONFIG.json is a model's directory, whose weights stay as they are.
  * The first line that it writes says what it took: parameters and bytes. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,17 +57,27 @@ int main(int argc, char **argv)
     json_t *config = NULL;
     trine_train_batch batch;
     trine_step_options options = { .n_threads = 2 };
+    int lora = 0;
     if (argc < 4)
-        return fprintf(stderr, "usage: train_step CONFIG.json TEXTS TOKENS [bf16] [recompute] [dropout] [threads=N]\n"), 2;
+        return fprintf(stderr, "usage: train_step CONFIG.json TEXTS TOKENS [bf16] [recompute] [dropout] [threads=N] "
+                               "[lora=RANK]\n"),
+               2;
     for (int i = 4; i < argc; i++) {
         if (!strcmp(argv[i], "bf16")) options.bf16 = true;
         if (!strcmp(argv[i], "recompute")) options.recompute = true;
         if (!strcmp(argv[i], "dropout")) options.dropout = 0.1f;
         if (!strncmp(argv[i], "threads=", 8)) options.n_threads = atoi(argv[i] + 8);
+        if (!strncmp(argv[i], "lora=", 5)) lora = atoi(argv[i] + 5);
     }
     json_error_t at;
-    if (!(config = json_load_file(argv[1], 0, &at))) return fprintf(stderr, "train_step: %s: %s\n", argv[1], at.text), 1;
-    const trine_params_options of = { .config = config, .seed = 1, .grads = true, .adam = true, .bf16 = options.bf16 };
+    if (!lora && !(config = json_load_file(argv[1], 0, &at))) return fprintf(stderr, "train_step: %s: %s\n", argv[1], at.text), 1;
+    const trine_params_options of = { .config = config,
+                                      .checkpoint = lora ? argv[1] : NULL,
+                                      .lora_rank = lora,
+                                      .seed = 1,
+                                      .grads = true,
+                                      .adam = true,
+                                      .bf16 = options.bf16 };
     if (trine_params_open(&params, &model, &of, &err)) return fail(&err);
     if (trine_team_open(&team, options.n_threads, &err)) return fail(&err);
     if (options.bf16) trine_params_round(params, team);
