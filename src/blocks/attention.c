@@ -8,6 +8,7 @@
 
 #include "base/size.h"
 #include "blocks/attention.h"
+#include "blocks/hadamard.h"
 #include "blocks/rows.h"
 #include "blocks/tape.h"
 
@@ -301,7 +302,13 @@ static trine_mat attention(trine_pass *p, trine_attention_job *job, const char *
     if (bias) trine_relative_buckets(bucket, bias);
     job->bucket = bucket;
     job->in_bf16 = may_use_bf16(job);
-    if (!job->cross) append(p, spec->layer, job->k, job->v, false, scratch, stride);
+    /* In place: nobody reads what meets a cache once more. */
+    if (!p->tape) trine_turn_heads(p, job->q, spec->d_head, job->cross);
+    if (!job->cross) {
+        trine_turn_heads(p, job->k, spec->d_head, false);
+        trine_turn_heads(p, job->v, spec->d_head, false);
+        append(p, spec->layer, job->k, job->v, false, scratch, stride);
+    }
     int partial_rows;
     const int n_tasks = cut_batch(cuts, &partial_rows, job);
     double work = 0;
@@ -320,6 +327,7 @@ static trine_mat attention(trine_pass *p, trine_attention_job *job, const char *
                       partial_at(partials, spec, cuts[s].first_partial + i, h, 0), cuts[s].n_chunks, partial_size(spec),
                       (size_t)spec->d_head);
     }
+    if (!p->tape) trine_turn_heads(p, out, spec->d_head, job->cross); /* sums of turned values */
     if (p->tracer && p->tracer->attention && p->batch->n_segments == 1) trine_attention_trace(p, job, scratch, name);
     if (p->tracer && p->tracer->parts && p->batch->n_segments == 1) trine_attention_trace_parts(p, job, scratch, out);
 done:
@@ -365,17 +373,25 @@ void trine_cross_append(trine_pass *p, int layer, trine_mat k, trine_mat v)
         trine_pass_fail(p, TRINE_ERROR_INTERNAL, "cross attention: keys [%d, %d], values [%d, %d] of %d rows", k.rows, k.cols,
                         v.rows, v.cols, p->batch->n_rows);
     if (trine_pass_computes(p)) {
+        int d_head = 0;
         for (int s = 0; s < p->batch->n_segments && !p->failed; s++) {
             const trine_segment *segment = &p->batch->segments[s];
             if (!segment->cross) continue;
             const trine_kv_shape *shape = trine_kv_get_shape(segment->cross);
+            d_head = shape->d_head;
             if ((int64_t)shape->n_kv_heads * shape->d_head != k.cols)
                 trine_pass_fail(p, TRINE_ERROR_INTERNAL, "cross attention: keys [%d, %d], the cache has %d heads of %d", k.rows,
                                 k.cols, shape->n_kv_heads, shape->d_head);
             else
                 cache_fits(p, segment->cross, layer, shape->n_kv_heads, shape->d_head, segment->pos + segment->n_rows);
         }
-        if (!p->failed) append(p, layer, k, v, true, scratch, stride);
+        if (!p->failed) {
+            if (d_head) {
+                trine_turn_heads(p, k, d_head, true);
+                trine_turn_heads(p, v, d_head, true);
+            }
+            append(p, layer, k, v, true, scratch, stride);
+        }
     }
     trine_arena_release(p->arena, mark);
 }

@@ -45,7 +45,8 @@ typedef struct trine_kv_tile {
 } trine_kv_tile;
 trine_kv_tile trine_kv_get_tile(const trine_kv *kv, int layer, int head, int page);
 /* Stores n tokens from position pos on (reserved before) of one layer and head; k and v [n, d_head], their rows `stride`
- * floats apart. scratch holds TRINE_KV_PAGE * d_head floats. Heads may be written by different threads. */
+ * floats apart; keys are turned already where the cache's type wants it (hadamard.h). scratch holds TRINE_KV_PAGE * d_head floats.
+ * Heads may be written by different threads. */
 void trine_kv_write(trine_kv *kv, const trine_kernels *kernels, int layer, int head, int pos, int n, const float *k, const float *v,
                     size_t stride, float *scratch);
 
