@@ -52,7 +52,7 @@ def decode_cases():
 def prefill_cases():
     for model in ("tinyllama-1.1b", "llama-100m", "gpt2-124m"):
         big = model.startswith("tiny")
-        for kind in ("q8_0", "q4_0", "q4_k_m", "bf16", "f32"):
+        for kind in ("q8_0", "q4_0", "q4_k_m", "bf16", "f16", "f32"):
             peers = [llama(model, kind, "prefill", 512)]
             if kind != "f32" and big:
                 peers += ik(model, kind, "prefill", 512)
@@ -62,10 +62,11 @@ def prefill_cases():
             else:
                 if kind == "f32":
                     peers.append(ct2(model, "float32", "prefill", 512))
-                if not (big and kind == "f32"):
+                if kind == "bf16" or (kind == "f32" and not big):
                     peers.append({"engine": "PyTorch", "model": (models.directory, model, kind == "bf16"), "type": kind, "what": "prefill",
                                   "tokens": 512})
-                targets = [(1.05 if kind == "bf16" else 1.15, ["best"])] + ([("peak", 0.88 if kind == "bf16" else 0.85)] if big else [])
+                share = {"bf16": 0.88, "f32": 0.85}.get(kind)
+                targets = [(1.05 if kind == "bf16" else 1.15, ["best"])] + ([("peak", share)] if big and share else [])
             yield case(f"prefill 512 {model} {kind}", "prefill", bench(model, kind, "--prefill", 512, "--decode", 0), peers, targets,
                        units=512, full=not big)
 
