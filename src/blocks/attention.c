@@ -256,11 +256,12 @@ static size_t scratch_size(const trine_attention_job *job)
     return trine_round_up(tile > many ? tile : many, 16);
 }
 
-/* Whether many rows may be computed in bf16: the processor is faster so, and all keys lie in a cache of less than f32. */
-static bool may_use_bf16(const trine_attention_job *job)
+/* Whether many rows may be computed in bf16: the processor is faster so, and all keys lie in a cache of less than f32, or what was
+ * multiplied to make them was rounded as well. Dropout and the way back are in f32. */
+static bool may_use_bf16(const trine_pass *p, const trine_attention_job *job)
 {
-    if (!job->kernels->pair.gemm) return false;
-    for (int s = 0; s < job->batch->n_segments; s++) {
+    if (!job->kernels->pair.gemm || p->tape) return false;
+    for (int s = 0; s < job->batch->n_segments && !job->spec->rounds; s++) {
         const trine_kv *kv = job->cross ? job->batch->segments[s].cross : job->batch->segments[s].self;
         if (!kv || trine_kv_get_shape(kv)->type == TRINE_F32) return false;
     }
@@ -301,7 +302,7 @@ static trine_mat attention(trine_pass *p, trine_attention_job *job, const char *
 
     if (bias) trine_relative_buckets(bucket, bias);
     job->bucket = bucket;
-    job->in_bf16 = may_use_bf16(job);
+    job->in_bf16 = may_use_bf16(p, job);
     /* In place: nobody reads what meets a cache once more. */
     if (!p->tape) trine_turn_heads(p, job->q, spec->d_head, job->cross);
     if (!job->cross) {

@@ -1,4 +1,4 @@
-/* attention_many.c - many queries over a cache of less than f32, in bf16: the arithmetic that the type of the cache allows.
+/* attention_many.c - many queries in bf16: the arithmetic that the type of the cache allows, or that of the weights around.
  *
  * A tile of queries is large, because keys and values are made ready for it (rounded to bf16 and paired) once for all its
  * rows. Then rows go by 32, a block of keys at a time: scores, the softmax in the first cache, and what it weighs. Rows of a causal
@@ -64,18 +64,50 @@ size_t trine_attention_many_size(const trine_attention_job *job)
     return size;
 }
 
+/* n keys of a page as [d_head][PAGE]: where they lie, or in m->unpacked. */
+static const float *page_keys(const many *m, const trine_attention_job *job, const trine_attention_keys *keys, int kv_head,
+                              int page, int n)
+{
+    const size_t d = (size_t)job->spec->d_head;
+    if (!keys->kv) {
+        const float *rows = job->k.data + (size_t)(keys->first_row + page * PAGE) * (size_t)job->k.cols + (size_t)kv_head * d;
+        job->kernels->transpose(m->unpacked, PAGE, rows, (size_t)job->k.cols, n, (int)d);
+        return m->unpacked;
+    }
+    const trine_dtype type = trine_kv_get_shape(keys->kv)->type;
+    const void *lies = trine_kv_get_tile(keys->kv, job->spec->layer, kv_head, page).keys;
+    if (type == TRINE_F32) return lies;
+    job->kernels->kv[type].unpack_keys(m->unpacked, lies, d);
+    return m->unpacked;
+}
+
+/* The same of values, rows *stride floats apart. */
+static const float *page_values(size_t *stride, const many *m, const trine_attention_job *job, const trine_attention_keys *keys,
+                                int kv_head, int page, int n)
+{
+    const size_t d = (size_t)job->spec->d_head;
+    if (!keys->kv) {
+        *stride = (size_t)job->v.cols;
+        return job->v.data + (size_t)(keys->first_row + page * PAGE) * *stride + (size_t)kv_head * d;
+    }
+    const trine_dtype type = trine_kv_get_shape(keys->kv)->type;
+    const void *lies = trine_kv_get_tile(keys->kv, job->spec->layer, kv_head, page).values;
+    *stride = d;
+    if (type == TRINE_F32) return lies;
+    job->kernels->kv[type].unpack_values(m->unpacked, lies, n, d);
+    return m->unpacked;
+}
+
 /* What keys have in common, from the first page that is seen. It is taken off all keys before they are rounded: every score of a
  * query is then less by the same number, which the softmax does not see, and rounding errors, which are parts of the numbers
  * rounded, shrink to those of the differences (Zhang et al. 2024, SageAttention, sec. 3.2). */
 static void find_middle(const many *m, const trine_attention_job *job, const trine_attention_keys *keys, int kv_head, int page)
 {
-    const size_t d = (size_t)job->spec->d_head;
     const int n = trine_min_int(PAGE, keys->n - page * PAGE);
-    job->kernels->kv[trine_kv_get_shape(keys->kv)->type].unpack_keys(
-        m->unpacked, trine_kv_get_tile(keys->kv, job->spec->layer, kv_head, page).keys, d);
-    for (size_t i = 0; i < d; i++) {
+    const float *k = page_keys(m, job, keys, kv_head, page, n);
+    for (size_t i = 0; i < (size_t)job->spec->d_head; i++) {
         float sum = 0;
-        for (int t = 0; t < n; t++) sum += m->unpacked[i * PAGE + (size_t)t];
+        for (int t = 0; t < n; t++) sum += k[i * PAGE + (size_t)t];
         m->middle[i] = sum / (float)n;
     }
 }
@@ -85,16 +117,14 @@ static void make_ready(const many *m, const trine_attention_job *job, const trin
                        int n)
 {
     const trine_pair_kernels *pair = &job->kernels->pair;
-    const trine_kv_kernels *kv = &job->kernels->kv[trine_kv_get_shape(keys->kv)->type];
-    const size_t d = (size_t)job->spec->d_head;
+    const int d = job->spec->d_head;
     for (int i = 0; i < n; i++) {
-        const trine_kv_tile tile = trine_kv_get_tile(keys->kv, job->spec->layer, kv_head, page + i);
         const int n_keys = trine_min_int(PAGE, keys->n - (page + i) * PAGE);
-        kv->unpack_keys(m->unpacked, tile.keys, d);
-        pair->right(m->keys + (size_t)(i * PAGE / COLS) * m->deep * COLS, m->deep * COLS, m->unpacked, PAGE, m->middle, (int)d,
-                    (int)m->deep, PAGE);
-        kv->unpack_values(m->unpacked, tile.values, n_keys, d);
-        pair->right(m->values + (size_t)(i * PAGE) * COLS, (size_t)KEYS * COLS, m->unpacked, d, NULL, n_keys, PAGE, (int)d);
+        size_t stride;
+        pair->right(m->keys + (size_t)(i * PAGE / COLS) * m->deep * COLS, m->deep * COLS,
+                    page_keys(m, job, keys, kv_head, page + i, n_keys), PAGE, m->middle, d, (int)m->deep, n_keys);
+        const float *values = page_values(&stride, m, job, keys, kv_head, page + i, n_keys);
+        pair->right(m->values + (size_t)(i * PAGE) * COLS, (size_t)KEYS * COLS, values, stride, NULL, n_keys, PAGE, d);
     }
 }
 

@@ -132,7 +132,11 @@ typedef struct trine_attention_spec {
     bool causal;                     /* the model's own mask; the batch may override it */
     int window;                      /* causal: a query sees its own and the window - 1 keys before; 0: all */
     const trine_relative_bias *bias; /* or NULL */
+    bool rounds; /* the products around round to bf16 or bytes: so may this one, whatever the type of the cache */
 } trine_attention_spec;
+/* Whether products with w round x, where the processor is faster so; and whether they round it to bytes. */
+static inline bool trine_weight_rounds(const trine_weight *w) { return w->type != TRINE_F32 && w->type != TRINE_F16; }
+static inline bool trine_weight_in_blocks(const trine_weight *w) { return trine_dtype_get(w->type)->block > 1; }
 /* q [n_rows, n_heads * d_head], k and v [n_rows, n_kv_heads * d_head] of the same segments; returns q's shape. Segments with a
  * self cache append k and v to it and attend to all it holds; others attend within the pass. */
 trine_mat trine_self_attention(trine_pass *p, trine_mat q, trine_mat k, trine_mat v, const trine_attention_spec *spec);

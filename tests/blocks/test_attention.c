@@ -151,7 +151,7 @@ static double tolerance(const scene *s, int index, int row, int head, const doub
     trine_kernels_init(&kernels, s->level);
     const bool levels = s->type == TRINE_Q8_0 || s->type == TRINE_Q4_0;
     const bool bf16 =
-        kernels.pair.gemm && s->type != TRINE_F32 && s->segments[index].n_rows * group > TRINE_FEW_ROWS;
+        kernels.pair.gemm && (s->type != TRINE_F32 || s->spec.rounds) && s->segments[index].n_rows * group > TRINE_FEW_ROWS;
     for (int j = 0; j < n; j++)
         most_k = fmax(most_k, (double)most_of(s->past[index].k + (size_t)j * narrow + (size_t)(kv_head * d), d));
     for (int j = 0; j < n; j++) {
@@ -280,6 +280,7 @@ static void random_spec(scene *s, random_state *r, trine_dtype type, float *tabl
     s->spec.d_head = block > 1 ? 32 * random_int(r, 1, 2) : sizes[random_int(r, 0, 9)];
     s->spec.scale = 1 / sqrtf((float)s->spec.d_head);
     s->spec.causal = random_int(r, 0, 1);
+    s->spec.rounds = random_int(r, 0, 1);
     s->spec.window = random_int(r, 0, 2) ? 0 : random_int(r, 1, 150);
     s->batch.mask = (trine_mask)random_int(r, TRINE_MASK_DEFAULT, TRINE_MASK_PREFIX);
     if (random_int(r, 0, 2) == 0) {

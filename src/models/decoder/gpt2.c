@@ -132,9 +132,13 @@ static trine_mat layer(trine_pass *p, const void *weights, int n, trine_mat x)
 {
     const gpt2_model *w = weights;
     const gpt2_layer *b = &w->layers[n];
-    const trine_attention_spec self = {
-        .layer = n, .n_heads = w->n_heads, .n_kv_heads = w->n_heads, .d_head = w->d_head, .scale = b->scale, .causal = true
-    };
+    const trine_attention_spec self = { .layer = n,
+                                        .n_heads = w->n_heads,
+                                        .n_kv_heads = w->n_heads,
+                                        .d_head = w->d_head,
+                                        .scale = b->scale,
+                                        .causal = true,
+                                        .rounds = trine_weight_rounds(&b->q) };
     const size_t mark = trine_pass_mark(p);
     trine_mat h = trine_layer_norm(p, x, b->attention_norm.weight, b->attention_norm.bias, w->eps);
     trine_mat qkv[3];

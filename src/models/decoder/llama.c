@@ -310,7 +310,8 @@ static trine_mat layer(trine_pass *p, const void *weights, int n, trine_mat x)
                                         .d_head = w->d_head,
                                         .scale = 1.0f / sqrtf((float)w->d_head),
                                         .causal = true,
-                                        .window = b->window };
+                                        .window = b->window,
+                                        .rounds = trine_weight_rounds(&b->q) };
     const size_t mark = trine_pass_mark(p);
     trine_mat h = trine_rms_norm(p, x, b->attention_norm, w->eps);
     trine_mat qkv[3];

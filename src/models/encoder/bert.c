@@ -205,12 +205,14 @@ static trine_mat layer(trine_pass *p, const void *weights, int n, trine_mat x)
 {
     const bert_model *w = weights;
     const bert_layer *b = &w->layers[n];
+    /* bf16 attention would be the largest error of a model in bf16, whose other products round only x; not of one in bytes. */
     const trine_attention_spec self = { .layer = n,
                                         .n_heads = w->n_heads,
                                         .n_kv_heads = w->n_heads,
                                         .d_head = w->d_head,
                                         .scale = 1.0f / sqrtf((float)w->d_head),
-                                        .causal = false };
+                                        .causal = false,
+                                        .rounds = trine_weight_in_blocks(&b->q) };
     const size_t mark = trine_pass_mark(p);
     trine_mat qkv[3];
     trine_linears(p, qkv, x, (const trine_weight *[]) { &b->q, &b->k, &b->v }, 3);
