@@ -5,7 +5,7 @@
 #ifndef TRINE_BASE_ARENA_H
 #define TRINE_BASE_ARENA_H
 
-#include "trine.h"
+#include "trine/basics.h"
 
 typedef struct trine_arena {
     unsigned char *memory; /* NULL while measuring */

@@ -2,7 +2,7 @@
 #ifndef TRINE_BASE_BUFFER_H
 #define TRINE_BASE_BUFFER_H
 
-#include "trine.h"
+#include "trine/basics.h"
 
 typedef struct trine_buffer {
     char *data; /* NULL while empty; owned */

@@ -2,7 +2,7 @@
 #ifndef TRINE_BASE_CPU_H
 #define TRINE_BASE_CPU_H
 
-#include "trine.h"
+#include "trine/basics.h"
 
 /* Kernel levels in rising order. One line: each includes those below it, but for AVX_VNNI, which stands beside the line
  * between its neighbours: processors with AVX-512 may lack it, so a higher level never runs its kernels. A machine

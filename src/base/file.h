@@ -2,7 +2,7 @@
 #ifndef TRINE_BASE_FILE_H
 #define TRINE_BASE_FILE_H
 
-#include "trine.h"
+#include "trine/basics.h"
 
 typedef struct trine_mapping {
     const unsigned char *data;

@@ -2,7 +2,7 @@
 #ifndef TRINE_BASE_MANY_RANKS_H
 #define TRINE_BASE_MANY_RANKS_H
 
-#include "trine.h"
+#include "trine/ranks.h"
 
 static inline int trine_n_ranks(const trine_ranks *r) { return r ? r->size : 1; }
 static inline int trine_rank(const trine_ranks *r) { return r ? r->rank : 0; }

@@ -2,7 +2,7 @@
 #ifndef TRINE_BASE_STATUS_H
 #define TRINE_BASE_STATUS_H
 
-#include "trine.h"
+#include "trine/basics.h"
 
 /* Fills the caller's error (NULL is fine) and returns `code`, so that a check is one line:
  *     if (n < 0) return trine_fail(err, TRINE_ERROR_ARGUMENT, "feed: %d tokens, expected 1 or more", n);

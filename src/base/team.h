@@ -9,7 +9,7 @@
 #ifndef TRINE_BASE_TEAM_H
 #define TRINE_BASE_TEAM_H
 
-#include "trine.h"
+#include "trine/basics.h"
 
 #define TRINE_TEAM_STACK ((size_t)1 << 20) /* bytes of each thread's stack */
 

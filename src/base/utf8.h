@@ -2,7 +2,7 @@
 #ifndef TRINE_BASE_UTF8_H
 #define TRINE_BASE_UTF8_H
 
-#include "trine.h"
+#include "trine/basics.h"
 
 /* Reads one code point at s (n >= 1 bytes left), stores how many bytes it took. A maximal invalid part gives U+FFFD
  * (Unicode 15, section 3.9, "substitution of maximal subparts"), which is also what Python's errors="replace" does. */

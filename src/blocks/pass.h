@@ -13,7 +13,7 @@
 #include "base/arena.h"
 #include "base/team.h"
 #include "kernels/kernels.h"
-#include "trine.h"
+#include "trine/inference.h"
 
 typedef struct trine_tape trine_tape;   /* tape.h: what a training forward notes */
 typedef struct trine_value trine_value; /* tape.h: a matrix that has, or may have, a gradient */

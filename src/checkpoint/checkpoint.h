@@ -20,7 +20,7 @@
 #include <jansson.h>
 
 #include "checkpoint/gguf.h"
-#include "trine.h"
+#include "trine/basics.h"
 
 typedef struct trine_checkpoint trine_checkpoint;
 

@@ -4,7 +4,7 @@
 #define TRINE_CHECKPOINT_GGUF_H
 
 #include "base/file.h"
-#include "trine.h"
+#include "trine/basics.h"
 
 typedef struct trine_gguf trine_gguf;
 

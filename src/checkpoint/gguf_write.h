@@ -5,7 +5,7 @@
 
 #include "base/buffer.h"
 #include "base/file.h"
-#include "trine.h"
+#include "trine/basics.h"
 
 enum { TRINE_GGUF_ALIGNMENT = 32 };
 

@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "trine.h"
+#include "trine/basics.h"
 
 /* The object in a file. ERROR_NOT_FOUND when there is no file, ERROR_FORMAT (with line and column) when it is no JSON object. */
 trine_status trine_json_file_read(json_t **out, const char *path, trine_error *err);

@@ -24,7 +24,7 @@
 #ifndef TRINE_COMPARE_GRAMMAR_H
 #define TRINE_COMPARE_GRAMMAR_H
 
-#include "trine.h"
+#include "trine/basics.h"
 
 #define TRINE_GRAMMAR_MORE 0.75 /* that a part comes once more */
 enum { TRINE_GRAMMAR_SLOTS = 48, TRINE_GRAMMAR_COLUMNS = 4, TRINE_GRAMMAR_OTHERS = 4 };

@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "trine.h"
+#include "trine/basics.h"
 
 typedef struct trine_size {
     trine_paradigm paradigm;

@@ -3,6 +3,7 @@
 #define TRINE_COMPARE_PLOT_SVG_H
 
 #include "base/buffer.h"
+#include "trine/reports.h"
 
 /* The style rules that plots need, for light and dark: once a page. */
 void trine_plot_style(trine_buffer *out);

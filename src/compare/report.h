@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-#include "trine.h"
+#include "trine/reports.h"
 
 /* An empty report; trine_report_close releases it. ERROR_MEMORY. */
 trine_status trine_report_open(trine_report **out, const char *title, trine_error *err);

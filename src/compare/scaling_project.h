@@ -7,7 +7,7 @@
 #ifndef TRINE_COMPARE_SCALING_PROJECT_H
 #define TRINE_COMPARE_SCALING_PROJECT_H
 
-#include "trine.h"
+#include "trine/scaling.h"
 
 #define TRINE_EXPONENT_LEAST 0.02 /* where alpha and beta are looked for */
 #define TRINE_EXPONENT_MOST 3.0

@@ -5,7 +5,7 @@
 
 #include "base/status.h"
 #include "tasks/data.h"
-#include "trine.h"
+#include "trine/scaling.h"
 
 enum { COLUMNS = 4 };
 

@@ -3,6 +3,7 @@
 #define TRINE_COMPARE_SCALING_REPORT_H
 
 #include "compare/report.h"
+#include "trine/scaling.h"
 
 /* The table of the law's numbers with their intervals, and in words what the runs cannot tell. `floor`: the loss nobody can go below,
  * when it is known; else 0. */

@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "compare/world.h"
+#include "trine/comparing.h"
 
 enum { MOST_FILLER = 100000 };
 

@@ -3,6 +3,7 @@
 #define TRINE_GENERATE_GENERATOR_H
 
 #include "generate/session.h"
+#include "trine/generation.h"
 
 /* trine_generator_add, and the answer loses the blanks around it when `strip`. */
 trine_status trine_generator_put(trine_generator *generator, int64_t id, const char *prompt, const trine_generate_options *options,

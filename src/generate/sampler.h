@@ -3,7 +3,7 @@
 #define TRINE_GENERATE_SAMPLER_H
 
 #include "blocks/pass.h"
-#include "trine.h"
+#include "trine/generation.h"
 
 typedef struct trine_sampler trine_sampler;
 

@@ -3,6 +3,7 @@
 #define TRINE_GENERATE_STREAM_H
 
 #include "base/buffer.h"
+#include "trine/generation.h"
 
 typedef struct trine_stream {
     const trine_tokenizer *tokenizer;

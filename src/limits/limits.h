@@ -2,7 +2,7 @@
 #ifndef TRINE_LIMITS_LIMITS_H
 #define TRINE_LIMITS_LIMITS_H
 
-#include "trine.h"
+#include "trine/measuring.h"
 
 /* Reads a buffer of at most `most_bytes`; runs each peak loop for `run_seconds` or more. */
 trine_status trine_limits_run(trine_limits *out, const char *cpu, int n_threads, size_t most_bytes, double run_seconds,

@@ -8,6 +8,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/gguf_architecture.h"
 #include "load/mixture.h"
+#include "trine/converting.h"
 
 /* What differs between the containers, beside names and types. */
 typedef enum trine_change {

@@ -2,7 +2,7 @@
 #ifndef TRINE_LOAD_MIXTURE_H
 #define TRINE_LOAD_MIXTURE_H
 
-#include "trine.h"
+#include "trine/basics.h"
 
 typedef struct trine_mixture {
     const char *name;   /* "q4_k_m" */

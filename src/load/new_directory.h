@@ -2,7 +2,7 @@
 #ifndef TRINE_LOAD_NEW_DIRECTORY_H
 #define TRINE_LOAD_NEW_DIRECTORY_H
 
-#include "trine.h"
+#include "trine/basics.h"
 
 typedef struct trine_new_directory {
     char *path, *temporary; /* files go to `temporary` */

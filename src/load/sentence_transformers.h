@@ -2,7 +2,7 @@
 #ifndef TRINE_LOAD_SENTENCE_TRANSFORMERS_H
 #define TRINE_LOAD_SENTENCE_TRANSFORMERS_H
 
-#include "trine.h"
+#include "trine/inference.h"
 
 /* Reads modules.json and the pooling module's configuration in `dir`; what they do not say stays as it is. ERROR_UNSUPPORTED for
  * a module or a pooling that this version does not compute: a wrong vector would look like a right one. */

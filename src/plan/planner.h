@@ -4,6 +4,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "models/model.h"
+#include "trine/planning.h"
 
 struct trine_planner {
     trine_model *model; /* hollow: checkpoint/hollow_checkpoint.h */

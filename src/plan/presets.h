@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "trine.h"
+#include "trine/basics.h"
 
 /* The name of preset i as its repository is called, in small letters, or NULL past the last. */
 const char *trine_preset_name(int i);

@@ -3,7 +3,7 @@
 #ifndef TRINE_QUANT_QUANT_H
 #define TRINE_QUANT_QUANT_H
 
-#include "trine.h"
+#include "trine/basics.h"
 
 typedef struct trine_dtype_info {
     const char *name;        /* "q4_k" */

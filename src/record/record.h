@@ -8,7 +8,7 @@
 
 #include <sqlite3.h>
 
-#include "trine.h"
+#include "trine/runs.h"
 
 struct trine_record {
     sqlite3 *db;

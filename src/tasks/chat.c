@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "base/utf8.h"
 #include "tasks/template.h"
+#include "trine/generation.h"
 
 static void define(tpl *t, const char *name, tpl_value v)
 {

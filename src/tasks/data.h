@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "trine.h"
+#include "trine/basics.h"
 
 enum { TRINE_COLUMNS_MAX = 4 };
 #define TRINE_DATA_BYTES_MAX ((size_t)4 << 30) /* of an unpacked file */

@@ -5,6 +5,7 @@
 #include "base/many_ranks.h"
 #include "generate/session.h"
 #include "tasks/data.h"
+#include "trine/measuring.h"
 
 typedef trine_status trine_eval_fn(trine_eval_result *out, trine_session *s, const char *path, const trine_eval_options *o,
                                    trine_error *err);

@@ -4,7 +4,7 @@
 #ifndef TRINE_TASKS_METRICS_H
 #define TRINE_TASKS_METRICS_H
 
-#include "trine.h"
+#include "trine/measuring.h"
 
 /* ------------------------------------------------------------------------------------------------------------ n-grams */
 

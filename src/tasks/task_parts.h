@@ -4,6 +4,7 @@
 #define TRINE_TASKS_TASK_PARTS_H
 
 #include "generate/session.h"
+#include "trine/understanding.h"
 
 typedef struct trine_task_part {
     int text;         /* which text it is of */

@@ -14,7 +14,7 @@
 #define TRINE_TASKS_TEMPLATE_H
 
 #include "base/buffer.h"
-#include "trine.h"
+#include "trine/basics.h"
 
 typedef struct tpl tpl;
 typedef struct tpl_node tpl_node;

@@ -9,6 +9,7 @@
 #include "base/size.h"
 #include "base/status.h"
 #include "generate/session.h"
+#include "trine/measuring.h"
 
 typedef struct collection {
     trine_tensor *tensors; /* [n]; names and data are owned */

@@ -6,7 +6,7 @@
 
 #include "tokenizer/trie.h"
 #include "tokenizer/vocab.h"
-#include "trine.h"
+#include "trine/tokenizers.h"
 
 typedef struct trine_token {
     int32_t id;

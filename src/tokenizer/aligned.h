@@ -5,7 +5,7 @@
 #ifndef TRINE_TOKENIZER_ALIGNED_H
 #define TRINE_TOKENIZER_ALIGNED_H
 
-#include "trine.h"
+#include "trine/basics.h"
 
 typedef struct trine_aligned {
     char *text;                    /* valid UTF-8, not terminated; owned unless borrowed */

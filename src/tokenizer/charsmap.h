@@ -2,7 +2,7 @@
 #ifndef TRINE_TOKENIZER_CHARSMAP_H
 #define TRINE_TOKENIZER_CHARSMAP_H
 
-#include "trine.h"
+#include "trine/basics.h"
 
 typedef struct trine_charsmap {
     uint32_t *units;

@@ -5,7 +5,7 @@
 #ifndef TRINE_TOKENIZER_PATTERN_H
 #define TRINE_TOKENIZER_PATTERN_H
 
-#include "trine.h"
+#include "trine/basics.h"
 
 typedef struct trine_pattern trine_pattern;
 

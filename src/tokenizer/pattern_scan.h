@@ -5,7 +5,7 @@
 #ifndef TRINE_TOKENIZER_PATTERN_SCAN_H
 #define TRINE_TOKENIZER_PATTERN_SCAN_H
 
-#include "trine.h"
+#include "trine/basics.h"
 
 /* The length of the match at text[at], at < n; 0: not known. */
 typedef size_t trine_scan(const char *text, size_t n, size_t at);

@@ -2,7 +2,7 @@
 #ifndef TRINE_TOKENIZER_TOKENIZER_H
 #define TRINE_TOKENIZER_TOKENIZER_H
 
-#include "trine.h"
+#include "trine/tokenizers.h"
 
 /* From a directory or a single file of the Hugging Face or SentencePiece kinds (everything but .gguf). */
 trine_status trine_tokenizer_open_path(trine_tokenizer **out, const char *path, trine_error *err);

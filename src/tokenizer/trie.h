@@ -2,7 +2,7 @@
 #ifndef TRINE_TOKENIZER_TRIE_H
 #define TRINE_TOKENIZER_TRIE_H
 
-#include "trine.h"
+#include "trine/basics.h"
 
 /* Node 0 is the root; the child of node s for byte c is base[s] ^ c, when check[that] is s. */
 typedef struct trine_trie_unit {

@@ -7,7 +7,7 @@
 #ifndef TRINE_TOKENIZER_UNICODE_H
 #define TRINE_TOKENIZER_UNICODE_H
 
-#include "trine.h"
+#include "trine/basics.h"
 
 bool trine_is_space(uint32_t c);       /* White_Space: Rust's char::is_whitespace, \s of a pattern */
 bool trine_is_control(uint32_t c);     /* general category Cc, Cf, Co: dropped by BertNormalizer, except tab and line ends */

@@ -2,7 +2,7 @@
 #ifndef TRINE_TOKENIZER_VOCAB_H
 #define TRINE_TOKENIZER_VOCAB_H
 
-#include "trine.h"
+#include "trine/tokenizers.h"
 
 /* Ids come from files; from this one on (some ten times the largest vocabulary there is) they are taken for damage: tables have a
  * place for every id below the largest, so one lying number would cost gigabytes. */

@@ -4,6 +4,7 @@
 
 #include "base/team.h"
 #include "train/documents.h"
+#include "trine/tokenizers.h"
 
 typedef struct trine_corpus {
     int32_t *ids;

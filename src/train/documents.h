@@ -2,7 +2,7 @@
 #ifndef TRINE_TRAIN_DOCUMENTS_H
 #define TRINE_TRAIN_DOCUMENTS_H
 
-#include "trine.h"
+#include "trine/runs.h"
 
 typedef struct trine_documents_options {
     const char *column; /* with the text, in tables and JSON lines; NULL: text, sentence or content */

@@ -7,6 +7,7 @@
 
 #include "train/batch_room.h"
 #include "train/corpus.h"
+#include "trine/training.h"
 
 typedef struct trine_example_size {
     int rows, targets, outs; /* rows of the input and of the target; scored rows */

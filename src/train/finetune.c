@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "tasks/eval.h"
 #include "train/train_setup.h"
+#include "trine/converting.h"
 
 static const char *const task_names[] = { "classify", "tag", "seq2seq", "lm", "embed" };
 

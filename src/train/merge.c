@@ -3,6 +3,7 @@
 
 #include "base/status.h"
 #include "train/params_save.h"
+#include "trine/converting.h"
 
 /* The type of the model's own weights, where a directory of it can be written. */
 static trine_status type_of(trine_dtype *out, const char *in, const trine_model_options *options, trine_error *err)

@@ -4,7 +4,8 @@
 
 #include <jansson.h>
 
-#include "trine.h"
+#include "trine/tokenizers.h"
+#include "trine/training.h"
 
 /* What transformers would write for such a model, with the tokenizer's vocabulary and special tokens; or the configuration that
  * model->config names, with these. In new memory (json_decref). `seq_len`: positions that a model with learned ones has. */

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "tasks/data.h"
 #include "train/reading.h"
+#include "trine/generation.h"
 
 enum { MESSAGES_MAX = 1024 };
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "train/params_save.h"
+#include "trine/training.h"
 
 typedef struct trine_run_directory {
     char *out, *training;

@@ -2,7 +2,8 @@
 #ifndef TRINE_TRAIN_SCHEDULE_H
 #define TRINE_TRAIN_SCHEDULE_H
 
-#include "trine.h"
+#include "trine/basics.h"
+#include "trine/training.h"
 
 typedef struct trine_schedule {
     trine_decay decay;

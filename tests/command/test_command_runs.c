@@ -5,6 +5,7 @@
 #include <trine.h>
 
 #include "support/temp.h"
+#include "trine/runs.h"
 
 /* A record with two runs. */
 static const char *make_record(void)

@@ -2,6 +2,7 @@
  * modules.json, 1_Pooling/config.json and generation_config.json. The model is opened and described, never run. */
 #include "checkpoint/checkpoint.h"
 #include "fuzz/fuzz_folder.h"
+#include "trine/inference.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

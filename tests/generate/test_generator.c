@@ -9,6 +9,7 @@
 
 #include "support/alloc.h"
 #include "support/open_fixture.h"
+#include "trine/generation.h"
 
 static const char *const models[] = { "generate/gpt2", "generate/llama", "generate/t5" };
 enum { N_MODELS = 3, TEXTS = 12, MOST = 40 };

@@ -14,6 +14,7 @@
 #include "support/alloc.h"
 #include "support/open_fixture.h"
 #include "support/temp.h"
+#include "trine/measuring.h"
 
 /* As in test_parity.c: both sides compute in f32, in another order. */
 static const double tolerance = 2e-4;

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "support/open_fixture.h"
+#include "trine/measuring.h"
 
 enum { N = 9, WINDOW = 3, PREFIX = 4 };
 static const double tolerance = 2e-5;

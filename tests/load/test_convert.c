@@ -17,6 +17,7 @@
 #include "quant/quant.h"
 #include "support/alloc.h"
 #include "support/temp.h"
+#include "trine/converting.h"
 
 static const char models[] = TRINE_FIXTURES "/models";
 

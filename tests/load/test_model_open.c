@@ -14,6 +14,8 @@
 #include "checkpoint/checkpoint.h"
 #include "support/alloc.h"
 #include "support/temp.h"
+#include "trine/converting.h"
+#include "trine/inference.h"
 
 static int set_up(void **state) { return *state = (void *)(uintptr_t)temp_make(), 0; }
 static int tear_down(void **state)

@@ -18,6 +18,8 @@
 #include "quant/quant.h"
 #include "support/alloc.h"
 #include "support/temp.h"
+#include "trine/converting.h"
+#include "trine/inference.h"
 
 static int set_up(void **state) { return *state = (void *)(uintptr_t)temp_make(), 0; }
 static int tear_down(void **state)

@@ -13,6 +13,7 @@
 #include "support/alloc.h"
 #include "support/temp.h"
 #include "tasks/eval.h"
+#include "trine/converting.h"
 
 typedef struct opened {
     trine_model *model;

@@ -17,6 +17,7 @@
 #include "support/temp.h"
 #include "train/params_save.h"
 #include "train/step.h"
+#include "trine/converting.h"
 
 static const char *dir;
 

@@ -2,6 +2,8 @@
 #ifndef TRINE_KERNELS_REGISTER_X86_H
 #define TRINE_KERNELS_REGISTER_X86_H
 
+#include "trine/basics.h"
+
 static void register_all(trine_kernels *k)
 {
     k->unpack[TRINE_F16] = TRINE_NAME(unpack_f16);
