@@ -20,6 +20,8 @@ const char *temp_make(void)
     return folder;
 }
 
+const char *temp_folder(void) { return folder; }
+
 static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
     (void)st, (void)kind, (void)at;
@@ -60,4 +62,18 @@ int temp_count(const char *path)
     for (struct dirent *e; (e = readdir(dir));) n += strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
     closedir(dir);
     return n;
+}
+
+int temp_set_up(void **state)
+{
+    (void)state;
+    temp_make();
+    return 0;
+}
+
+int temp_tear_down(void **state)
+{
+    (void)state;
+    temp_remove();
+    return 0;
 }

@@ -6,6 +6,11 @@
 
 /* Makes an empty folder (under TMPDIR or /tmp) whose path stays valid until temp_remove. */
 const char *temp_make(void);
+/* The folder that was made last. */
+const char *temp_folder(void);
+/* The same as setup and teardown of a cmocka test. */
+int temp_set_up(void **state);
+int temp_tear_down(void **state);
 /* Removes the folder with all that is in it. */
 void temp_remove(void);
 /* "FOLDER/name"; of the last 16 asked for, so that several fit one expression. */

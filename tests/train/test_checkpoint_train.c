@@ -19,22 +19,6 @@
 #include "support/temp.h"
 #include "train/checkpoint_train.h"
 
-static const char *dir;
-
-static int set_up(void **state)
-{
-    (void)state;
-    dir = temp_make();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    temp_remove();
-    return 0;
-}
-
 typedef struct run {
     trine_params *p;
     trine_model *model;
@@ -82,7 +66,7 @@ static void save(const run *r, uint64_t step)
 {
     trine_error err;
     json_t *state = json_pack("{s:I, s:s}", "step", (json_int_t)step, "data", "here");
-    if (trine_training_save(dir, step, r->p, r->average, state, NULL, &err)) fail_msg("%s", err.text);
+    if (trine_training_save(temp_folder(), step, r->p, r->average, state, NULL, &err)) fail_msg("%s", err.text);
     json_decref(state);
 }
 
@@ -102,7 +86,7 @@ static uint64_t load(run *r)
     json_t *state;
     trine_error err;
     *lines = 0;
-    if (trine_training_load(&step, &state, dir, r->p, r->average, keep_line, NULL, &err)) fail_msg("%s", err.text);
+    if (trine_training_load(&step, &state, temp_folder(), r->p, r->average, keep_line, NULL, &err)) fail_msg("%s", err.text);
     if (step == TRINE_NO_STEP) {
         assert_null(state);
     } else {
@@ -126,7 +110,7 @@ static void what_is_written_is_read(void **state)
     a.p->values[0] = 77;
     trine_params_round(a.p, NULL);
     save(&a, 1200);
-    assert_int_equal(temp_count(dir), 1);
+    assert_int_equal(temp_count(temp_folder()), 1);
     assert_int_equal(load(&b), 1200);
     check_same(&a, &b);
     close_run(&a);
@@ -141,19 +125,19 @@ static void old_ones_go_and_the_best_stays(void **state)
     temp_write("checkpoint-0000000800.safetensors.123-0.part", "x", 1);
     temp_write("metrics.jsonl", "x", 1);
     temp_write("checkpoint-5.safetensors", "x", 1); /* no name of ours */
-    assert_int_equal(trine_training_prune(dir, 2, 300, NULL), TRINE_OK);
-    assert_int_equal(temp_count(dir), 5);
+    assert_int_equal(trine_training_prune(temp_folder(), 2, 300, NULL), TRINE_OK);
+    assert_int_equal(temp_count(temp_folder()), 5);
     assert_true(trine_file_exists(temp_path("checkpoint-0000000700.safetensors")));
     assert_true(trine_file_exists(temp_path("checkpoint-0000000600.safetensors")));
     assert_true(trine_file_exists(temp_path("checkpoint-0000000300.safetensors")));
-    assert_int_equal(trine_training_prune(dir, 0, TRINE_NO_STEP, NULL), TRINE_OK);
-    assert_int_equal(temp_count(dir), 3);
+    assert_int_equal(trine_training_prune(temp_folder(), 0, TRINE_NO_STEP, NULL), TRINE_OK);
+    assert_int_equal(temp_count(temp_folder()), 3);
     assert_int_equal(load(&a), 700);
     json_t *of_step;
     trine_error err;
-    assert_int_equal(trine_training_load_step(&of_step, dir, 700, a.p, a.average, &err), TRINE_OK);
+    assert_int_equal(trine_training_load_step(&of_step, temp_folder(), 700, a.p, a.average, &err), TRINE_OK);
     json_decref(of_step);
-    assert_int_equal(trine_training_load_step(&of_step, dir, 300, a.p, a.average, &err), TRINE_ERROR_NOT_FOUND);
+    assert_int_equal(trine_training_load_step(&of_step, temp_folder(), 300, a.p, a.average, &err), TRINE_ERROR_NOT_FOUND);
     assert_null(of_step);
     close_run(&a);
 }
@@ -201,7 +185,7 @@ static void a_damaged_one_is_passed_over(void **state)
     uint64_t step;
     json_t *json;
     trine_error err;
-    assert_int_equal(trine_training_load(&step, &json, dir, c.p, c.average, NULL, NULL, &err), TRINE_ERROR_FORMAT);
+    assert_int_equal(trine_training_load(&step, &json, temp_folder(), c.p, c.average, NULL, NULL, &err), TRINE_ERROR_FORMAT);
     assert_null(json);
     free(bytes);
     close_run(&a);
@@ -215,7 +199,7 @@ static void expect_other(run *r, const float *average, const char *says)
     json_t *json;
     trine_error err;
     const float kept = r->p->values[0];
-    assert_int_equal(trine_training_load(&step, &json, dir, r->p, (float *)(uintptr_t)average, NULL, NULL, &err),
+    assert_int_equal(trine_training_load(&step, &json, temp_folder(), r->p, (float *)(uintptr_t)average, NULL, NULL, &err),
                      TRINE_ERROR_FORMAT);
     assert_true(r->p->values[0] == kept);
     if (!strstr(err.text, says)) fail_msg("says '%s', expected '%s'", err.text, says);
@@ -255,10 +239,10 @@ static void a_full_disk_loses_nothing(void **state)
         small = limit;
         small.rlim_cur = bytes;
         setrlimit(RLIMIT_FSIZE, &small);
-        assert_int_equal(trine_training_save(dir, 10, b.p, b.average, json, NULL, &err), TRINE_ERROR_IO);
-        assert_int_equal(trine_training_save(dir, 20, b.p, b.average, json, NULL, &err), TRINE_ERROR_IO);
+        assert_int_equal(trine_training_save(temp_folder(), 10, b.p, b.average, json, NULL, &err), TRINE_ERROR_IO);
+        assert_int_equal(trine_training_save(temp_folder(), 20, b.p, b.average, json, NULL, &err), TRINE_ERROR_IO);
         setrlimit(RLIMIT_FSIZE, &limit);
-        assert_int_equal(temp_count(dir), 1);
+        assert_int_equal(temp_count(temp_folder()), 1);
     }
     assert_int_equal(load(&b), 10);
     check_same(&a, &b);
@@ -283,7 +267,9 @@ static void a_killed_writer_leaves_the_last_whole_one(void **state)
             json_t *json = NULL;
             for (uint64_t step = before + 1;; step++) {
                 json = json_pack("{s:I, s:s}", "step", (json_int_t)step, "data", "here");
-                if (trine_training_save(dir, step, a.p, a.average, json, NULL, NULL) || trine_training_prune(dir, 2, 1, NULL)) _exit(1);
+                if (trine_training_save(temp_folder(), step, a.p, a.average, json, NULL, NULL) ||
+                    trine_training_prune(temp_folder(), 2, 1, NULL))
+                    _exit(1);
                 json_decref(json);
             }
         }
@@ -298,8 +284,8 @@ static void a_killed_writer_leaves_the_last_whole_one(void **state)
         check_same(&a, &b);
         before = now;
     }
-    assert_int_equal(trine_training_prune(dir, 1, TRINE_NO_STEP, NULL), TRINE_OK);
-    assert_int_equal(temp_count(dir), 1);
+    assert_int_equal(trine_training_prune(temp_folder(), 1, TRINE_NO_STEP, NULL), TRINE_OK);
+    assert_int_equal(temp_count(temp_folder()), 1);
     close_run(&a);
     close_run(&b);
 }
@@ -311,17 +297,17 @@ static void memory_may_run_out(void **state)
     json_t *json = json_pack("{s:I}", "step", (json_int_t)5);
     for (long k = 1;; k++) {
         alloc_fail_at(k);
-        const trine_status status = trine_training_save(dir, 5, a.p, a.average, json, NULL, NULL);
+        const trine_status status = trine_training_save(temp_folder(), 5, a.p, a.average, json, NULL, NULL);
         alloc_fail_at(0);
         if (!status) break;
         assert_int_equal(status, TRINE_ERROR_MEMORY);
-        assert_int_equal(temp_count(dir), 0);
+        assert_int_equal(temp_count(temp_folder()), 0);
     }
     json_decref(json);
     for (long k = 1;; k++) {
         uint64_t step;
         alloc_fail_at(k);
-        const trine_status status = trine_training_load(&step, &json, dir, a.p, a.average, NULL, NULL, NULL);
+        const trine_status status = trine_training_load(&step, &json, temp_folder(), a.p, a.average, NULL, NULL, NULL);
         alloc_fail_at(0);
         json_decref(json);
         if (!status && step == 5) break;
@@ -334,13 +320,13 @@ static void memory_may_run_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_is_written_is_read, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(old_ones_go_and_the_best_stays, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_damaged_one_is_passed_over, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(another_models_is_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_full_disk_loses_nothing, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_killed_writer_leaves_the_last_whole_one, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(memory_may_run_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_written_is_read, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(old_ones_go_and_the_best_stays, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(a_damaged_one_is_passed_over, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(another_models_is_refused, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(a_full_disk_loses_nothing, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(a_killed_writer_leaves_the_last_whole_one, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(memory_may_run_out, temp_set_up, temp_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,28 +12,12 @@
 #include "checkpoint/json_file.h"
 #include "support/alloc.h"
 #include "support/open_fixture.h"
+#include "support/open_params.h"
 #include "support/random.h"
-#include "support/runner.h"
 #include "support/temp.h"
 #include "train/params_save.h"
 #include "train/step.h"
 #include "trine/converting.h"
-
-static const char *dir;
-
-static int set_up(void **state)
-{
-    (void)state;
-    dir = temp_make();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    temp_remove();
-    return 0;
-}
 
 static const char *fixture(const char *name)
 {
@@ -44,30 +28,9 @@ static const char *fixture(const char *name)
     return out;
 }
 
-static runner_output run(const trine_model *m)
-{
-    int32_t ids[7], decoder_ids[3];
-    make_ids(ids, 7, m, 5);
-    make_ids(decoder_ids, 3, m, 6);
-    const runner_text text = { .ids = ids, .n = 7, .decoder_ids = decoder_ids, .n_decoder = 3 };
-    runner_options options = { 0 };
-    runner_output out;
-    trine_error err;
-    if (runner_run(&out, m, &text, 1, &options, &err)) fail_msg("%s", err.text);
-    return out;
-}
-
-static trine_params *open_params(trine_model **model, const trine_params_options *options)
-{
-    trine_params *p;
-    trine_error err;
-    if (trine_params_open(&p, model, options, &err)) fail_msg("%s", err.text);
-    return p;
-}
-
 static void check_near(const trine_model *a, const trine_model *b, double bound)
 {
-    runner_output x = run(a), y = run(b);
+    runner_output x = run_seven(a), y = run_seven(b);
     assert_int_equal(x.rows, y.rows);
     assert_int_equal(x.cols, y.cols);
     double most = 0;
@@ -113,7 +76,7 @@ static void adapters_are_saved_opened_and_merged(void **state)
             assert_int_equal(b->shape[t % 2], 3);
             random_fill(&r, p->values + b->offset, b->n, 0.3f);
         }
-        runner_output before = run(base), after = run(model);
+        runner_output before = run_seven(base), after = run_seven(model);
         assert_memory_not_equal(before.data, after.data, (size_t)before.cols * sizeof(float));
         free(before.data);
         free(after.data);
@@ -333,15 +296,15 @@ static void what_is_no_adapter_is_refused(void **state)
     char gpt2[512], lora[512];
     snprintf(gpt2, sizeof gpt2, "%s", fixture("models/gpt2"));
     snprintf(lora, sizeof lora, "%s", fixture("train/lora-gpt2"));
-    expect_refused(gpt2, dir, "no adapter_config.json");
+    expect_refused(gpt2, temp_folder(), "no adapter_config.json");
     write_config("{\"peft_type\": \"IA3\"}");
-    expect_refused(gpt2, dir, "peft_type");
+    expect_refused(gpt2, temp_folder(), "peft_type");
     write_config("{\"use_dora\": true, \"lora_alpha\": 4}");
-    expect_refused(gpt2, dir, "use_dora");
+    expect_refused(gpt2, temp_folder(), "use_dora");
     write_config("{\"peft_type\": \"LORA\"}");
-    expect_refused(gpt2, dir, "lora_alpha");
+    expect_refused(gpt2, temp_folder(), "lora_alpha");
     write_config("{\"peft_type\": \"LORA\", \"lora_alpha\": 4}");
-    expect_refused(gpt2, dir, "adapter_model.safetensors");
+    expect_refused(gpt2, temp_folder(), "adapter_model.safetensors");
     float values[64] = { 0 };
     trine_tensor t[2] = { { .name = "base_model.model.transformer.h.0.attn.c_attn.lora_A.weight",
                             .type = TRINE_F32,
@@ -357,12 +320,12 @@ static void what_is_no_adapter_is_refused(void **state)
                             .bytes = 32 } };
     const char *path = temp_path("adapter_model.safetensors");
     assert_int_equal(trine_safetensors_write(path, t, 1, NULL, true, NULL), TRINE_OK);
-    expect_refused(gpt2, dir, "without its lora_B");
+    expect_refused(gpt2, temp_folder(), "without its lora_B");
     assert_int_equal(trine_safetensors_write(path, t, 2, NULL, true, NULL), TRINE_OK);
-    expect_refused(gpt2, dir, "but the model's weight is");
+    expect_refused(gpt2, temp_folder(), "but the model's weight is");
     t[0].name = "other.lora_magnitude_vector";
     assert_int_equal(trine_safetensors_write(path, t, 1, NULL, true, NULL), TRINE_OK);
-    expect_refused(gpt2, dir, "of no kind that is supported");
+    expect_refused(gpt2, temp_folder(), "of no kind that is supported");
     expect_refused(fixture("models/llama3"), lora, "of another model");
     trine_params_options o = { .checkpoint = gpt2, .lora_rank = 5000 };
     trine_params *p;
@@ -407,12 +370,12 @@ static void memory_may_run_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(adapters_are_saved_opened_and_merged, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(adapters_learn_as_the_merged_weights_would, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_new_head_goes_with_its_adapter, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(adapters_of_peft_are_read, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_is_no_adapter_is_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(memory_may_run_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(adapters_are_saved_opened_and_merged, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(adapters_learn_as_the_merged_weights_would, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(a_new_head_goes_with_its_adapter, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(adapters_of_peft_are_read, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(what_is_no_adapter_is_refused, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(memory_may_run_out, temp_set_up, temp_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,34 +12,12 @@
 #include "checkpoint/json_file.h"
 #include "support/alloc.h"
 #include "support/open_fixture.h"
-#include "support/runner.h"
-#include "train/params.h"
+#include "support/open_params.h"
 
 static const char *fixture_path(char path[512], const char *name)
 {
     snprintf(path, 512, "%s/models/%s", TRINE_FIXTURES, name);
     return path;
-}
-
-static trine_params *open_params(trine_model **model, const trine_params_options *options)
-{
-    trine_params *p;
-    trine_error err;
-    if (trine_params_open(&p, model, options, &err)) fail_msg("%s", err.text);
-    return p;
-}
-
-static runner_output run(const trine_model *m)
-{
-    int32_t ids[7], decoder_ids[3];
-    make_ids(ids, 7, m, 5);
-    make_ids(decoder_ids, 3, m, 6);
-    const runner_text text = { .ids = ids, .n = 7, .decoder_ids = decoder_ids, .n_decoder = 3 };
-    runner_options options = { 0 };
-    runner_output out;
-    trine_error err;
-    if (runner_run(&out, m, &text, 1, &options, &err)) fail_msg("%s", err.text);
-    return out;
 }
 
 /* Every byte of what the head gives is that of the file's own model. Plain C on both sides: better levels multiply weights that are
@@ -85,7 +63,7 @@ static void a_model_from_a_checkpoint_computes_the_same(void **state)
         trine_params *p =
             open_params(&model, &(trine_params_options) { .checkpoint = path, .grads = true, .n_threads = 2, .cpu = "scalar" });
         if (p->n_new || p->n_unused) fail_msg("%s: %d new, %d unused", names[i], p->n_new, p->n_unused);
-        runner_output a = run(&file), b = run(model);
+        runner_output a = run_seven(&file), b = run_seven(model);
         assert_int_equal(a.rows, b.rows);
         assert_int_equal(a.cols, b.cols);
         if (memcmp(a.data, b.data, (size_t)a.rows * (size_t)a.cols * sizeof *a.data)) fail_msg("%s computes another", names[i]);
@@ -163,7 +141,7 @@ static void a_head_can_be_changed(void **state)
             assert_int_equal(out->shape[0], 3);
             assert_non_null(strstr(lines, "begin at random: "));
             assert_int_equal(strstr(lines, "are not used") != NULL, strstr(from[i], "mlm") || tags);
-            runner_output r = run(model);
+            runner_output r = run_seven(model);
             assert_int_equal(r.rows, tags ? 7 : 1);
             assert_int_equal(r.cols, 3);
             free(r.data);

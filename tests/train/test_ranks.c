@@ -297,20 +297,13 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    temp_remove();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(ranks_learn_what_one_does_with_their_batches, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_last_step_may_have_less_than_a_batch_a_rank, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(stopped_by_any_rank_it_goes_on_bit_for_bit, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_fails_at_one_rank_ends_all, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(ranks_learn_what_one_does_with_their_batches, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(the_last_step_may_have_less_than_a_batch_a_rank, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(stopped_by_any_rank_it_goes_on_bit_for_bit, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(what_fails_at_one_rank_ends_all, set_up, temp_tear_down),
         cmocka_unit_test(what_is_told_to_be_final_stays),
     };
     return cmocka_run_group_tests_name("ranks", tests, NULL, NULL);

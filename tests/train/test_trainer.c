@@ -182,20 +182,6 @@ static void expect_same_run(const char *a, const char *b)
     free(y);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    temp_make();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    temp_remove();
-    return 0;
-}
-
 static void run_whole(const char *out)
 {
     trine_train_result r;
@@ -442,15 +428,15 @@ static void options_out_of_range_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(killed_anywhere_it_goes_on_bit_for_bit, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(stopped_by_the_caller_it_is_resumed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_full_disk_loses_nothing, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_is_not_finite_stops, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(one_directory_has_one_run, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(patience_ends_a_run, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(epochs_are_counted_in_steps, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(runs_are_recorded, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(options_out_of_range_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(killed_anywhere_it_goes_on_bit_for_bit, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(stopped_by_the_caller_it_is_resumed, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(a_full_disk_loses_nothing, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(what_is_not_finite_stops, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(one_directory_has_one_run, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(patience_ends_a_run, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(epochs_are_counted_in_steps, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(runs_are_recorded, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(options_out_of_range_are_refused, temp_set_up, temp_tear_down),
     };
     return cmocka_run_group_tests_name("trainer", tests, NULL, NULL);
 }

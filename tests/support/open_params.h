@@ -1,0 +1,12 @@
+/* open_params.h - parameters of fixtures, and what their models compute, for tests of training: failing is a failure of the test. */
+#ifndef TRINE_TESTS_OPEN_PARAMS_H
+#define TRINE_TESTS_OPEN_PARAMS_H
+
+#include "support/runner.h"
+#include "train/params.h"
+
+trine_params *open_params(trine_model **model, const trine_params_options *options);
+/* What the head gives for seven ids (and three of the decoder), always the same; free(data). */
+runner_output run_seven(const trine_model *model);
+
+#endif
