@@ -315,7 +315,7 @@ const command trine_commands[] = {
       "belong together, told from the others of their batch.\n\n"
       "The whole model is trained, or with --lora adapters. OUT is a directory that every command runs and transformers loads: the "
       "best on "
-      "--valid by the task's own measure, accuracy or F1, else by the loss.",
+      "--valid by the task's own measure, accuracy, F1 or --metric, else by the loss.",
       { { "finetune classify -m MiniLM train.tsv --valid dev.tsv -o mood", "labels of the file" },
         { "finetune tag -m MiniLM train.conll --valid dev.conll -o entities", "named entities" },
         { "finetune seq2seq -m t5 pairs.tsv --prefix \"summarize: \" -o t5s", "" },

@@ -262,6 +262,10 @@ static trine_train_options options_of(run *r, const sources *s, const trine_trai
         .save_every = a->save_every,
         .keep = a->keep,
         .patience = a->patience,
+        .metric = !GIVEN(a, metric) ? NULL
+                  : a->metric       ? "rouge"
+                                    : "bleu",
+        .metric_limit = a->metric_limit,
         .lora_rank = a->lora,
         .lora_alpha = a->lora_alpha,
         .metrics = a->metrics_file,

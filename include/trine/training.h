@@ -112,6 +112,10 @@ typedef struct trine_train_options {
     int keep;                       /* checkpoints; 0: 2 */
     int patience;                   /* stop after so many measurements without a better one; 0: never */
 
+    const char *
+        metric; /* seq2seq: "bleu" or "rouge" of what the model writes for the sources of `valid`, which then decides what is best */
+    int metric_limit; /* of so many rows; 0: all */
+
     int lora_rank; /* finetune: train adapters of this rank in place of the weights; 0: the weights */
     float lora_alpha;
 

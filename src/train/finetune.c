@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "tasks/eval.h"
+#include "train/measure_text.h"
 #include "train/train_setup.h"
 #include "trine/converting.h"
 
@@ -61,6 +62,7 @@ typedef struct tuning {
     trine_names labels;
     char *source; /* directory of a model that came as GGUF; or NULL */
     int seq_len;
+    trine_text_measure text;
 } tuning;
 
 /* ------------------------------------------------------------------------------------------------------------ measures */
@@ -94,8 +96,34 @@ static trine_status measure(double *out, void *self, trine_error *err)
     return status;
 }
 
+/* What the model writes for the validation's sources. */
+static trine_status measure_text(double *out, void *self, trine_error *err)
+{
+    const tuning *u = self;
+    return trine_text_measure_run(out, &u->text, err);
+}
+
+static trine_reading reading_of(const tuning *u)
+{
+    return (trine_reading) { .tokenizer = u->t.model->tokenizer,
+                             .info = &u->t.model->info,
+                             .seq_len = u->seq_len,
+                             .target_len = u->o.target_len ? u->o.target_len : u->seq_len };
+}
+
 static void choose_measure(tuning *u)
 {
+    if (u->o.metric) {
+        u->text = (trine_text_measure) { .name = trine_text_measure_name(u->o.metric),
+                                         .model = u->t.model,
+                                         .reading = reading_of(u),
+                                         .part = u->o.valid,
+                                         .limit = u->o.metric_limit,
+                                         .n_threads = u->o.n_threads,
+                                         .ranks = u->o.ranks };
+        u->t.measure = (trine_measure) { .name = u->text.name, .self = u, .run = measure_text };
+        return;
+    }
     const bool labels = u->task == TRINE_FINETUNE_CLASSIFY || u->task == TRINE_FINETUNE_TAG;
     if (!labels || !u->o.valid || u->o.valid->n_paths != 1 || trine_is_directory(u->o.valid->paths[0])) return;
     u->t.measure = (trine_measure) { .name = u->task == TRINE_FINETUNE_TAG ? "f1" : "accuracy", .self = u, .run = measure };
@@ -159,10 +187,7 @@ static trine_status open_model(tuning *u, const char *model, trine_error *err)
 static trine_status read_examples(trine_stored **out, tuning *u, const trine_train_part *part, trine_error *err)
 {
     const trine_train_options *o = &u->o;
-    trine_reading r = { .tokenizer = u->t.model->tokenizer,
-                        .info = &u->t.model->info,
-                        .seq_len = u->seq_len,
-                        .target_len = o->target_len ? o->target_len : u->seq_len };
+    trine_reading r = reading_of(u);
     trine_status status = trine_stored_open(out, err);
     if (status) return status;
     switch (u->task) {
@@ -209,6 +234,11 @@ static trine_status check(const tuning *u, const char *model, trine_error *err)
 {
     if (u->o.n_parts != 1)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "finetune: %d sources of examples, expected one", u->o.n_parts);
+    if (u->o.metric && (u->task != TRINE_FINETUNE_SEQ2SEQ || !trine_text_measure_name(u->o.metric)))
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "finetune: the metric '%s' of %s: expected bleu or rouge, of seq2seq",
+                          u->o.metric, task_names[u->task]);
+    if (u->o.metric && !(u->o.valid && u->o.valid->n_paths))
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "finetune: %s needs files to measure on (--valid)", u->o.metric);
     if (!trine_is_directory(model) && !trine_file_exists(model))
         return trine_fail(err, TRINE_ERROR_NOT_FOUND, "finetune: '%s': there is no such model", model);
     return TRINE_OK;

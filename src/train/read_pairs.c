@@ -7,12 +7,9 @@
 #include "tasks/data.h"
 #include "train/reading.h"
 
-typedef trine_status pair_fn(trine_stored *out, trine_reading *r, const trine_train_part *part, const char *source,
-                             const char *target, trine_error *err);
-
-/* Every row of the files; several texts of a column (references) are each a row. */
-static trine_status each_pair(trine_stored *out, trine_reading *r, const trine_train_part *part, const trine_column columns[2],
-                              pair_fn *each, trine_error *err)
+/* Every row of the files. */
+static trine_status each_row(const trine_train_part *part, const trine_column columns[2], trine_pair_row_fn *each, void *user,
+                             trine_error *err)
 {
     trine_names files;
     trine_status status = trine_files_list(&files, part->paths, part->n_paths, err);
@@ -26,8 +23,7 @@ static trine_status each_pair(trine_stored *out, trine_reading *r, const trine_t
             const trine_field *source = trine_rows_field(rows, 0), *target = trine_rows_field(rows, 1);
             if (!*source->items[0] || !*target->items[0])
                 status = trine_fail(err, TRINE_ERROR_EMPTY, "the %s is empty", columns[*source->items[0] != 0].what);
-            for (int k = 0; k < target->n && !status; k++) status = each(out, r, part, source->items[0], target->items[k], err);
-            if (!status && out->all.failed) status = trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the examples");
+            if (!status) status = each(user, source->items[0], target->items, target->n, err);
             if (status) trine_fail_in(err, status, "%s, line %d", files.items[i], trine_rows_line(rows));
         }
         if (!status && !n) status = trine_fail(err, TRINE_ERROR_EMPTY, "%s: there are no examples", files.items[i]);
@@ -37,7 +33,27 @@ static trine_status each_pair(trine_stored *out, trine_reading *r, const trine_t
     return status;
 }
 
+/* Examples while they are read; several texts of the second column (references) are each an example. */
+typedef struct filling {
+    trine_stored *out;
+    trine_reading *r;
+    const trine_train_part *part;
+} filling;
+
 /* ------------------------------------------------------------------------------------------------- source and target */
+
+trine_status trine_reading_source(trine_encoding *out, trine_reading *r, const trine_train_part *part, const char *source,
+                                  trine_error *err)
+{
+    trine_buffer text = { 0 };
+    if (part->prefix) trine_buffer_puts(&text, part->prefix);
+    trine_buffer_puts(&text, source);
+    if (r->info->paradigm == TRINE_DECODER) trine_buffer_putc(&text, '\n');
+    const trine_status status = text.failed ? trine_fail(err, TRINE_ERROR_MEMORY, "no memory")
+                                            : trine_reading_encode(out, r, text.data, NULL, r->seq_len, err);
+    trine_buffer_clear(&text);
+    return status;
+}
 
 static trine_status add_to_decoder(trine_stored *out, trine_reading *r, const trine_encoding *source, const trine_encoding *target,
                                    trine_error *err)
@@ -68,54 +84,59 @@ static trine_status add_to_encoder(trine_stored *out, trine_reading *r, const tr
     return TRINE_OK;
 }
 
-static trine_status add_pair(trine_stored *out, trine_reading *r, const trine_train_part *part, const char *source,
-                             const char *target, trine_error *err)
+static trine_status add_pair(const filling *f, const char *source, const char *target, trine_error *err)
 {
+    trine_reading *r = f->r;
     const bool decoder = r->info->paradigm == TRINE_DECODER;
-    trine_buffer text = { 0 };
     trine_encoding s = { 0 }, t = { 0 };
-    if (part->prefix) trine_buffer_puts(&text, part->prefix);
-    trine_buffer_puts(&text, source);
-    if (decoder) trine_buffer_putc(&text, '\n');
-    trine_status status = text.failed ? trine_fail(err, TRINE_ERROR_MEMORY, "no memory")
-                                      : trine_reading_encode(&s, r, text.data, NULL, r->seq_len, err);
+    trine_status status = trine_reading_source(&s, r, f->part, source, err);
     if (!status) {
         const trine_encode_options o = { .max_tokens = r->target_len, .no_special = decoder };
         status = trine_tokenizer_encode(&t, r->tokenizer, target, 0, &o, err);
         r->n_cut += !status && t.n_cut > 0 && !s.n_cut;
     }
-    if (!status) status = decoder ? add_to_decoder(out, r, &s, &t, err) : add_to_encoder(out, r, &s, &t, err);
+    if (!status) status = decoder ? add_to_decoder(f->out, r, &s, &t, err) : add_to_encoder(f->out, r, &s, &t, err);
     trine_encoding_clear(&s);
     trine_encoding_clear(&t);
-    trine_buffer_clear(&text);
+    return !status && f->out->all.failed ? trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the examples") : status;
+}
+
+static trine_status add_pairs(void *user, const char *source, const char *const *targets, int n_targets, trine_error *err)
+{
+    trine_status status = TRINE_OK;
+    for (int k = 0; k < n_targets && !status; k++) status = add_pair(user, source, targets[k], err);
     return status;
 }
 
 trine_status trine_read_pairs(trine_stored *out, trine_reading *r, const trine_train_part *part, trine_error *err)
 {
+    filling f = { out, r, part };
+    return trine_each_pair(part, add_pairs, &f, err);
+}
+
+trine_status trine_each_pair(const trine_train_part *part, trine_pair_row_fn *each, void *user, trine_error *err)
+{
     static const char *const sources[] = { "source", "src", "document", "dialogue", "article", "input", "en", NULL };
     static const char *const targets[] = { "target", "tgt", "summary", "highlights", "output", "de", "fr", NULL };
     const trine_column columns[2] = { { "source", "--source", part->source_column, sources, false },
                                       { "target", "--target", part->target_column, targets, false } };
-    return each_pair(out, r, part, columns, add_pair, err);
+    return each_row(part, columns, each, user, err);
 }
 
 /* ------------------------------------------------------------------------------------------------------------ matches */
 
-static trine_status add_match(trine_stored *out, trine_reading *r, const trine_train_part *part, const char *source,
-                              const char *target, trine_error *err)
+static trine_status add_matches(void *user, const char *source, const char *const *targets, int n_targets, trine_error *err)
 {
-    const char *texts[] = { source, target };
+    const filling *f = user;
     trine_status status = TRINE_OK;
-    (void)part;
-    for (int i = 0; i < 2 && !status; i++) {
+    for (int i = 0; i < 2 * n_targets && !status; i++) {
         trine_encoding e;
-        if ((status = trine_reading_encode(&e, r, texts[i], NULL, r->seq_len, err))) break;
-        trine_batch_add_text(&out->all, e.ids, e.types, e.n, 0);
-        if (i) trine_batch_add_out(&out->all, 0, 0, 1); /* a pair counts once */
+        if ((status = trine_reading_encode(&e, f->r, i % 2 ? targets[i / 2] : source, NULL, f->r->seq_len, err))) break;
+        trine_batch_add_text(&f->out->all, e.ids, e.types, e.n, 0);
+        if (i % 2) trine_batch_add_out(&f->out->all, 0, 0, 1); /* a pair counts once */
         trine_encoding_clear(&e);
     }
-    return status;
+    return !status && f->out->all.failed ? trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the examples") : status;
 }
 
 trine_status trine_read_matches(trine_stored *out, trine_reading *r, const trine_train_part *part, trine_error *err)
@@ -125,5 +146,6 @@ trine_status trine_read_matches(trine_stored *out, trine_reading *r, const trine
     const trine_column columns[2] = { { "first text", "--source", part->source_column, sources, false },
                                       { "second text", "--target", part->target_column, targets, false } };
     out->pairs = true;
-    return each_pair(out, r, part, columns, add_match, err);
+    filling f = { out, r, part };
+    return each_row(part, columns, add_matches, &f, err);
 }

@@ -25,6 +25,12 @@ trine_status trine_read_tagged(trine_stored *out, trine_reading *r, const trine_
                                trine_error *err);
 /* Source and target, for encoder-decoders; for decoders one text after the other, the target alone scored. */
 trine_status trine_read_pairs(trine_stored *out, trine_reading *r, const trine_train_part *part, trine_error *err);
+/* Each row of files of pairs: a source and its targets, one or more. */
+typedef trine_status trine_pair_row_fn(void *user, const char *source, const char *const *targets, int n_targets, trine_error *err);
+trine_status trine_each_pair(const trine_train_part *part, trine_pair_row_fn *each, void *user, trine_error *err);
+/* A source as the model reads it: the part's prefix before it, a decoder's with its end of line, cut to seq_len. */
+trine_status trine_reading_source(trine_encoding *out, trine_reading *r, const trine_train_part *part, const char *source,
+                                  trine_error *err);
 /* JSON lines for decoders: {"messages": [{"role", "content"}...]} through the chat template, what the assistant says is scored;
  * {"prompt", "completion"}, the completion is scored; {"text"}, all is scored. */
 trine_status trine_read_chats(trine_stored *out, trine_reading *r, const trine_train_part *part, trine_error *err);

@@ -162,6 +162,9 @@ trine_status trine_train_configuration(json_t **out, const char *kind, const cha
     json_decref(more);
     if (fine && o->valid && o->valid->n_paths) fine = !json_object_set_new(c, "valid", part_json(o->valid));
     if (fine && trine_n_ranks(o->ranks) > 1) fine = !json_object_set_new(c, "ranks", json_integer(o->ranks->size));
+    if (fine && o->metric)
+        fine = !json_object_set_new(c, "metric", json_string(o->metric)) &&
+               !json_object_set_new(c, "metric_limit", json_integer(o->metric_limit));
     if (!fine) {
         json_decref(c);
         *out = NULL;

@@ -27,13 +27,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    temp_remove();
-    return 0;
-}
-
 /* As root, with more processes than cores, and none of what MPI's own memory leaves at the end told. */
 static const process_options mpi = {
     .environment = { "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", "OMPI_MCA_rmaps_base_oversubscribe=1",
@@ -257,12 +250,12 @@ static void a_line_that_fails_is_told_and_the_others_are_answered(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(lines_are_shared_out_and_written_in_order, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_line_that_fails_is_told_and_the_others_are_answered, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(two_processes_learn_what_one_does_with_twice_the_batches, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_failure_is_told_once, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(killed_ranks_end_the_others, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(killed_and_resumed_it_is_the_same_run, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(lines_are_shared_out_and_written_in_order, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(a_line_that_fails_is_told_and_the_others_are_answered, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(two_processes_learn_what_one_does_with_twice_the_batches, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(a_failure_is_told_once, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(killed_ranks_end_the_others, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(killed_and_resumed_it_is_the_same_run, set_up, temp_tear_down),
     };
     return cmocka_run_group_tests_name("command_ranks", tests, NULL, NULL);
 }
