@@ -163,17 +163,25 @@ static void print_canvas(run *r, const canvas *c, const frame *f)
     }
 }
 
+/* Two curves a line where their names are short. */
 static void print_legend(run *r, const trine_plot *p, const char *const *endings)
 {
+    enum { HALF = 35 };
+    bool halves = !endings && p->n_series > 3;
+    for (int i = 0; i < p->n_series; i++) halves &= text_columns(p->series[i].name) <= HALF - 5;
     for (int i = 0; i < p->n_series; i++) {
         const char letter = (char)('a' + i % 26);
-        print(r, "%*s", LABEL_COLUMNS, "");
+        const bool line = p->series[i].mark != TRINE_MARK_POINTS, last = !halves || i % 2 || i + 1 == p->n_series;
+        if (!halves || i % 2 == 0) print(r, "%*s", LABEL_COLUMNS, "");
         print_style(r, styles[i % N_STYLES]);
         put(r, &letter, 1);
-        if (p->series[i].mark != TRINE_MARK_POINTS)
-            puts_out(r, r->utf8 ? "\u2501" : (const char *[]) { "*", "+", "o", "#", "x", "@" }[i % N_STYLES]);
+        if (line) puts_out(r, r->utf8 ? "\u2501" : (const char *[]) { "*", "+", "o", "#", "x", "@" }[i % N_STYLES]);
         print_style(r, STYLE_NONE);
-        print(r, " %.60s%s\n", p->series[i].name, endings ? endings[i] : "");
+        print(r, " %.60s%s", p->series[i].name, endings ? endings[i] : "");
+        if (last)
+            put(r, "\n", 1);
+        else
+            print(r, "%*s", HALF - 2 - line - text_columns(p->series[i].name), "");
     }
 }
 

@@ -39,7 +39,8 @@ typedef enum command_id {
     CMD_FIT = 1 << 22,
     CMD_CORPUS = 1 << 23,
     CMD_PLAN = 1 << 24,
-    CMD_ALL = (1 << 25) - 1
+    CMD_COMPARE = 1 << 25,
+    CMD_ALL = (1 << 26) - 1
 } command_id;
 
 /* What several processes do together; of these, what they share out line by line. */
@@ -142,7 +143,10 @@ typedef struct arguments {
     const char *record, *svg; /* runs, train, finetune */
     text_list metrics_shown;
 
-    const char *report; /* fit */
+    const char *report; /* fit, compare */
+    bool quick;
+    id_list sizes, budgets;
+    int recall_tokens;
     int bootstrap;
     float huber;
     int corpus_kind, count, first, filler; /* corpus; corpus_kind: index into its choices */
@@ -261,6 +265,7 @@ int train_main(run *r);
 int finetune_main(run *r);
 int runs_main(run *r);
 int fit_main(run *r);
+int compare_main(run *r);
 int tokenizer_main(run *r);
 int corpus_main(run *r);
 int help_main(run *r);

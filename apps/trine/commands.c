@@ -358,6 +358,23 @@ const command trine_commands[] = {
         { "corpus --kind world --facts", "what is known exactly" } },
       corpus_main },
 
+    { "compare",
+      CMD_COMPARE,
+      MEASURE,
+      "EXPERIMENT",
+      1,
+      1,
+      "compare the three paradigms by experiment: scaling",
+      "Trains encoder-only, decoder-only and encoder-decoder models from nothing on the built-in corpus, whose entropy is known "
+      "exactly, and measures them under equal conditions.\n\n"
+      "scaling: a ladder of sizes and numbers of tokens for each paradigm, its law L(N, D) = E + A/N^alpha + B/D^beta with "
+      "intervals, "
+      "what the runs cannot tell, loss against compute, and how recall from the context appears with training.\n\n"
+      "Every finished model is kept in the record: after Control-C the same command goes on. docs/COMPARE.md has what the numbers "
+      "mean.",
+      { { "compare scaling --quick", "within a minute" },
+        { "compare scaling --report scaling.html", "the standard ladder, a page" } },
+      compare_main },
     { "fit",
       CMD_FIT,
       MEASURE,

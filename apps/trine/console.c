@@ -249,6 +249,33 @@ bool progress_step(void *user, int done, int total)
     return true;
 }
 
+bool progress_share(run *r, const char *what, double share)
+{
+    if (interrupted() || output_failed(r)) return false;
+    const double now = seconds_now();
+    if (!r->progress_what || share < r->progress_from) { /* what was there before is no measure of the rate */
+        r->progress_start = now;
+        r->progress_from = share;
+    }
+    r->progress_what = what;
+    if (!r->err_terminal || r->args.quiet || now - r->progress_last < 0.1) return true;
+    r->progress_last = now;
+    r->progress_shown = true;
+    enum { COLUMNS = 20 };
+    const double rate = now > r->progress_start ? (share - r->progress_from) / (now - r->progress_start) : 0;
+    const char *dim = r->err_color ? "\033[2m" : "", *plain = r->err_color ? "\033[0m" : "";
+    fprintf(stderr, "\r\033[K%s[", dim);
+    for (int i = 0; i < COLUMNS; i++) fputc(i < (int)(share * COLUMNS) ? '#' : ' ', stderr);
+    fprintf(stderr, "] %2.0f%%", 100 * share);
+    if (rate > 0) {
+        const long left = (long)((1 - share) / rate + 0.5);
+        fprintf(stderr, ", %ld:%02ld left", left / 60, left % 60);
+    }
+    fprintf(stderr, ", %.44s%s", what, plain);
+    fflush(stderr);
+    return true;
+}
+
 void progress_end(run *r)
 {
     if (!r->progress_shown) return;

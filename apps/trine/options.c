@@ -152,6 +152,14 @@ const option trine_options[] = {
       .more = "A list of sources: [{\"data\": [\"FILE\"...], \"objective\": \"span\", \"weight\": 3, \"prefix\": \"\", \"text\": "
               "\"COLUMN\", "
               "\"source\": \"COLUMN\", \"target\": \"COLUMN\"}...]. Examples are drawn by weight." },
+    { "quick", .kind = OPTION_FLAG, .commands = CMD_COMPARE, .offset = FIELD(quick),
+      .help = "smaller and fewer models: within a minute on two cores" },
+    { "sizes", .argument = "N,N", .kind = OPTION_COUNTS, .min = 1, .max = 2147483647, .commands = CMD_COMPARE,
+      .offset = FIELD(sizes), .help = "scaling: parameters of the ladder (default: 7 from 12000 to 330000)" },
+    { "budgets", .argument = "N,N", .kind = OPTION_COUNTS, .min = 1, .max = 2147483647, .commands = CMD_COMPARE,
+      .offset = FIELD(budgets), .help = "scaling: tokens each size is trained on (default: 4 from 50000 to 1350000)" },
+    { "recall-tokens", .argument = "N", .kind = OPTION_INT, .min = 0, .max = 2147483647, .commands = CMD_COMPARE,
+      .offset = FIELD(recall_tokens), .help = "scaling: tokens of the runs whose recall is watched; 0: none (default: 4000000)" },
     { "bootstrap", .argument = "N", .kind = OPTION_INT, .min = 0, .max = 1000000, .fallback = "400", .commands = CMD_FIT,
       .offset = FIELD(bootstrap), .help = "resamplings of the runs for the intervals; 0: none" },
     { "huber", .argument = "X", .kind = OPTION_REAL, .min = 1e-9, .max = 100, .fallback = "0.001", .commands = CMD_FIT,
@@ -160,7 +168,7 @@ const option trine_options[] = {
       .help = "draw this metric; may be given again (default: loss and valid_loss)" },
     { "svg", .argument = "FILE", .kind = OPTION_FILE, .commands = CMD_RUNS, .offset = FIELD(svg),
       .help = "draw the curves into FILE as SVG" },
-    { "record", .argument = "FILE", .kind = OPTION_FILE, .commands = CMD_RUNS | LEARNERS, .offset = FIELD(record),
+    { "record", .argument = "FILE", .kind = OPTION_FILE, .commands = CMD_RUNS | LEARNERS | CMD_COMPARE, .offset = FIELD(record),
       .help = "the record of experiments (default: $XDG_DATA_HOME/trine/record.db)",
       .more = "An SQLite file: tables runs (configuration, seed, version, machine, times, status) and metrics (run, step, name, "
               "value)." },
@@ -343,7 +351,7 @@ const option trine_options[] = {
       .help = "go on from the last checkpoint in OUT; bit for bit as if never interrupted" },
     { "metrics", .argument = "FILE", .kind = OPTION_FILE, .group = GROUP_LEARNING, .commands = LEARNERS,
       .offset = FIELD(metrics_file), .help = "metrics of each step as JSON lines (default: OUT/training/metrics.jsonl)" },
-    { "no-record", .kind = OPTION_FLAG, .group = GROUP_LEARNING, .commands = LEARNERS, .offset = FIELD(no_record),
+    { "no-record", .kind = OPTION_FLAG, .group = GROUP_LEARNING, .commands = LEARNERS | CMD_COMPARE, .offset = FIELD(no_record),
       .help = "leave the run out of the record that `trine runs` shows" },
 
     /* How to write. */
@@ -369,7 +377,7 @@ const option trine_options[] = {
     { "repeat-last-n", .argument = "N", .kind = OPTION_INT, .group = GROUP_WRITING, .min = -1, .max = 16777216, .fallback = "64",
       .commands = WRITERS, .offset = FIELD(repeat_last_n), .help = "how many tokens back count as seen; -1: all" },
     { "seed", 's', .argument = "N", .kind = OPTION_SEED, .group = GROUP_WRITING,
-      .commands = WRITERS | CMD_EVAL | CMD_QUANTIZE | LEARNERS | CMD_FIT | CMD_CORPUS, .offset = FIELD(seed),
+      .commands = WRITERS | CMD_EVAL | CMD_QUANTIZE | LEARNERS | CMD_FIT | CMD_CORPUS | CMD_COMPARE, .offset = FIELD(seed),
       .help = "the same seed gives the same text (default: a new one, which is told)",
       .more = "For eval: which tokens are masked. For train and finetune: first weights, order, masks and dropout. There the "
               "default is 0, and for corpus." },
@@ -394,7 +402,7 @@ const option trine_options[] = {
 
     /* Model and machine. */
     { "model", 'm', .argument = "MODEL", .kind = OPTION_FILE, .group = GROUP_MODEL, .environment = "TRINE_MODEL",
-      .commands = CMD_ALL & ~(CMD_HELP | CMD_VERSION | CMD_TRAIN | CMD_RUNS | CMD_TOKENIZER | CMD_FIT | CMD_CORPUS),
+      .commands = CMD_ALL & ~(CMD_HELP | CMD_VERSION | CMD_TRAIN | CMD_RUNS | CMD_TOKENIZER | CMD_FIT | CMD_CORPUS | CMD_COMPARE),
       .offset = FIELD(model), .help = "a directory in the Hugging Face layout, or a .gguf file",
       .more = "The directory holds config.json, *.safetensors and the tokenizer's files. For tokenize and detokenize a tokenizer "
               "alone is "
@@ -429,18 +437,19 @@ const option trine_options[] = {
       .more = "To see what a mask does: bidirectional lets every token see all, causal only those before it, prefix:N the first N "
               "and those before it, window:N itself and the N - 1 before it." },
     { "threads", 't', .argument = "N", .kind = OPTION_INT, .group = GROUP_MODEL, .min = 0, .max = 1024,
-      .environment = "TRINE_THREADS", .commands = RUNNERS | CMD_QUANTIZE | CMD_TOKENIZER | LEARNERS | CMD_FIT | CMD_PLAN,
-      .offset = FIELD(threads), .help = "threads; 0: one a core (default: 0)" },
+      .environment = "TRINE_THREADS",
+      .commands = RUNNERS | CMD_QUANTIZE | CMD_TOKENIZER | LEARNERS | CMD_FIT | CMD_PLAN | CMD_COMPARE, .offset = FIELD(threads),
+      .help = "threads; 0: one a core (default: 0)" },
     { "cpu", .argument = "LEVEL", .kind = OPTION_CPU, .group = GROUP_MODEL, .fallback = "auto", .environment = "TRINE_CPU",
-      .commands = RUNNERS | CMD_INSPECT | CMD_QUANTIZE | LEARNERS | CMD_PLAN, .offset = FIELD(cpu),
+      .commands = RUNNERS | CMD_INSPECT | CMD_QUANTIZE | LEARNERS | CMD_PLAN | CMD_COMPARE, .offset = FIELD(cpu),
       .help = "kernels to use: auto, scalar, avx2, ... amx (see `trine version`)" },
 
     /* Results out. */
     { "out", 'o', .argument = "PATH", .kind = OPTION_FILE, .group = GROUP_OUTPUT,
       .commands = CMD_TRACE | CMD_CONVERT | CMD_QUANTIZE | CMD_TOKENIZER | LEARNERS, .offset = FIELD(out),
       .help = "where to write" },
-    { "report", .argument = "FILE", .kind = OPTION_FILE, .group = GROUP_OUTPUT, .commands = CMD_FIT, .offset = FIELD(report),
-      .help = "write everything into FILE as one page of HTML with plots, that needs no network" },
+    { "report", .argument = "FILE", .kind = OPTION_FILE, .group = GROUP_OUTPUT, .commands = CMD_FIT | CMD_COMPARE,
+      .offset = FIELD(report), .help = "write everything into FILE as one page of HTML with plots, that needs no network" },
     { "json", .kind = OPTION_FLAG, .group = GROUP_OUTPUT, .commands = CMD_ALL & ~CMD_HELP, .offset = FIELD(json),
       .help = "print one JSON document for each input, a line each" },
     { "quiet", 'q', .kind = OPTION_FLAG, .group = GROUP_OUTPUT, .commands = CMD_ALL & ~CMD_HELP, .offset = FIELD(quiet),

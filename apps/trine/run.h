@@ -16,7 +16,7 @@ struct run {
     int width;                                               /* columns to draw in */
     int output_errno;                                        /* of the first write to standard output that failed; else 0 */
     bool progress_shown;
-    double progress_start, progress_last;
+    double progress_start, progress_last, progress_from;
     const char *progress_what;
 
     trine_model *model;
@@ -61,6 +61,8 @@ bool is_input_failure(trine_status status);
  * asks to stop when Control-C was pressed or the output is gone. */
 void progress_begin(run *r, const char *what);
 bool progress_step(void *user, int done, int total);
+/* The same for work of many kinds: what it is at, and the share of its time that is done, 0 to 1; begun by its first call. */
+bool progress_share(run *r, const char *what, double share);
 void progress_end(run *r);
 
 /* ----------------------------------------------------------------------------------------------------- joining.c */

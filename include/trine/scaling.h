@@ -4,6 +4,7 @@
 #define TRINE_SCALING_H
 
 #include "trine/reports.h"
+#include "trine/runs.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -73,6 +74,28 @@ TRINE_API double trine_scaling_loss(const trine_scaling_law *law, double paramet
 /* Fits and tells: table, loss against compute with the frontier, profiles, numbers. `name`: of the runs. */
 TRINE_API trine_status trine_scaling_tell(trine_report **out, const char *name, const trine_scaling_run *runs, int n,
                                           const trine_scaling_options *options, trine_error *err);
+
+/* A ladder of models: every size trained on every number of tokens of the built-in corpus, for each paradigm. */
+
+/* How far a long experiment is: what it is at, and `done` of `total` in shares of its time. Return false to stop. */
+typedef bool trine_ladder_fn(void *user, const char *what, int done, int total);
+typedef struct trine_ladder_options {
+    bool quick;                   /* 6 sizes and 3 budgets of less than a minute; else 7 and 4 */
+    const int64_t *sizes;         /* [n_sizes] parameters, in place of these */
+    const int64_t *budgets;       /* [n_budgets] tokens */
+    int n_sizes, n_budgets;       /* 0: as quick says */
+    int64_t recall_tokens;        /* of the runs in which recall is watched; 0: as quick says; -1: none */
+    uint64_t seed;                /* of weights, texts and resamplings */
+    int n_threads;                /* 0: one a core */
+    const char *cpu;              /* kernel level, as in trine_model_options */
+    trine_record *record;         /* every finished run is kept there, and a ladder that was stopped goes on; NULL: not */
+    trine_ladder_fn *on_progress; /* or NULL */
+    void *user;
+} trine_ladder_options;
+/* Trains the ladder, fits each paradigm's law and tells: laws with what cannot be identified, E beside the corpus's entropy, loss
+ * against compute, and how the recall of a pair given in the context appears with training. ERROR_CANCELLED when on_progress
+ * stopped it: what was finished is kept in the record. */
+TRINE_API trine_status trine_compare_scaling(trine_report **out, const trine_ladder_options *options, trine_error *err);
 
 #ifdef __cplusplus
 }

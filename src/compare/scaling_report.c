@@ -51,8 +51,9 @@ void trine_scaling_add_table(trine_report *r, const char *name, const trine_scal
     if (floor > 0)
         trine_report_text(r, "The floor is known: %.4f nats a token. The fitted E is %.4f (%.4f to %.4f): %s.", floor, law->E.value,
                           law->E.low, law->E.high,
-                          floor >= law->E.low && floor <= law->E.high ? "its interval holds the floor"
-                                                                      : "its interval does not hold the floor");
+                          law->E.how == TRINE_UNDETERMINED              ? "not identified, so it says nothing of the floor"
+                          : floor >= law->E.low && floor <= law->E.high ? "its interval holds the floor"
+                                                                        : "its interval does not hold the floor");
 }
 
 /* ---------------------------------------------------------------------------------------------------------------- plots */

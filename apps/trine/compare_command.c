@@ -1,0 +1,41 @@
+/* compare_command.c - trine compare: finds the experiment, opens the record for it, shows its report. */
+#include "compare.h"
+
+#include <string.h>
+
+#include "show_report.h"
+
+static const struct {
+    const char *name;
+    experiment_fn *run;
+} experiments[] = { { "scaling", compare_scaling } };
+enum { N_EXPERIMENTS = sizeof experiments / sizeof *experiments };
+
+int compare_main(run *r)
+{
+    const arguments *a = &r->args;
+    const char *name = a->rest.items[0];
+    int which = 0;
+    while (which < N_EXPERIMENTS && strcmp(experiments[which].name, name)) which++;
+    if (which == N_EXPERIMENTS) {
+        char names[128] = "";
+        for (int i = 0; i < N_EXPERIMENTS; i++) {
+            strncat(names, i ? ", " : "", sizeof names - strlen(names) - 1);
+            strncat(names, experiments[i].name, sizeof names - strlen(names) - 1);
+        }
+        return fail_usage(r, "no experiment is called '%s'; there are: %s", name, names);
+    }
+    trine_record *record = NULL;
+    trine_report *report = NULL;
+    trine_error err = { 0 };
+    int code = check_report(r);
+    trine_status status = TRINE_OK;
+    if (code) return code;
+    if (!a->no_record) status = trine_record_open(&record, a->record, false, &err);
+    if (!status) status = experiments[which].run(&report, r, record, &err);
+    progress_end(r);
+    trine_record_close(record);
+    code = status ? fail_status(r, status, &err) : show_report(r, report);
+    trine_report_close(report);
+    return code;
+}

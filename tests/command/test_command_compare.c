@@ -1,0 +1,92 @@
+/* test_command_compare.c - trine compare: a small ladder in the terminal, as JSON and as a page; Control-C is kept and gone on with; what
+ * cannot be is refused before the work. */
+#include "run_trine.h"
+
+#include "support/temp.h"
+
+#define SMALL "--sizes", "12000,14000,17000", "--budgets", "4000,8000", "--recall-tokens", "0", "-t", "1"
+
+static int set_up(void **state)
+{
+    (void)state;
+    temp_make();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    temp_remove();
+    return 0;
+}
+
+static int longest_line(const char *text)
+{
+    int longest = 0, n = 0;
+    for (; *text; text++) {
+        if (*text == '\n')
+            n = 0;
+        else if (((unsigned char)*text & 0xC0) != 0x80)
+            n++;
+        if (n > longest) longest = n;
+    }
+    return longest;
+}
+
+static void a_ladder_is_shown(void **state)
+{
+    (void)state;
+    process_result r =
+        run_trine(NULL, "compare", "scaling", SMALL, "--record", temp_path("r.db"), "-q", "--report", temp_path("s.html"));
+    assert_status(&r, 0);
+    assert_contains(r.out, "18 models were trained");
+    assert_contains(r.out, "floor (entropy)");
+    assert_contains(r.out, "not identified by these runs: only 2 different numbers of tokens");
+    assert_true(longest_line(r.out) <= 80);
+    process_result_clear(&r);
+    assert_int_equal(access(temp_path("s.html"), R_OK), 0);
+    r = run_trine(NULL, "runs", "--record", temp_path("r.db"));
+    assert_status(&r, 0);
+    assert_contains(r.out, "done");
+    process_result_clear(&r);
+}
+
+static void control_c_is_kept_and_gone_on_with(void **state)
+{
+    (void)state;
+    const process_options interrupt = { .terminal = true, .interrupt_at = "% " };
+    process_result r = run_trine(&interrupt, "compare", "scaling", SMALL, "--record", temp_path("r.db"));
+    if (r.status != 0) { /* it may have been done before the signal came */
+        assert_status(&r, 130);
+        assert_contains(r.out, "the same command goes on from here");
+    }
+    process_result_clear(&r);
+    json_t *doc = only_document(run_trine(NULL, "compare", "scaling", SMALL, "--record", temp_path("r.db"), "--json", "-q"));
+    assert_string_equal(text_of(doc, "experiment"), "scaling");
+    const json_t *decoder = json_object_get(json_object_get(doc, "paradigms"), "decoder");
+    assert_int_equal(json_array_size(array_of(decoder, "runs")), 6);
+    json_decref(doc);
+}
+
+static void what_cannot_be_is_told_before_the_work(void **state)
+{
+    (void)state;
+    assert_error(run_trine(NULL, "compare", "nothing"), 2, "no experiment is called 'nothing'");
+    assert_error(run_trine(NULL, "compare", "scaling", SMALL, "--no-record", "--report", temp_path("no/a.html")), 1,
+                 "cannot be written");
+    temp_write("junk.db",
+               "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 100);
+    assert_error(run_trine(NULL, "compare", "scaling", SMALL, "--record", temp_path("junk.db")), 3, "it was not changed");
+    assert_error(run_trine(NULL, "compare", "scaling", "--sizes", "0"), 2, "--sizes");
+    assert_error(run_trine(NULL, "compare", "scaling", "--no-record", "--sizes", "10", "--budgets", "1000"), 2, "can be made");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_ladder_is_shown, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(control_c_is_kept_and_gone_on_with, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_cannot_be_is_told_before_the_work, set_up, tear_down),
+    };
+    return cmocka_run_group_tests_name("command_compare", tests, NULL, NULL);
+}
