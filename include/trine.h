@@ -29,6 +29,7 @@
 #include "trine/converting.h"    /* containers, types, adapters merged */
 #include "trine/generation.h"    /* text written; conversations, translations, summaries */
 #include "trine/inference.h"     /* model, session, sequence */
+#include "trine/long_texts.h"    /* long documents: decoder and encoder-decoder measured */
 #include "trine/measuring.h"     /* tracing, evaluating, comparing; the machine's limits */
 #include "trine/planning.h"      /* memory and rates before anything is loaded */
 #include "trine/ranks.h"         /* many processes that work as one */

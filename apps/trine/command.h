@@ -145,8 +145,8 @@ typedef struct arguments {
 
     const char *report; /* fit, compare */
     bool quick;
-    id_list sizes, budgets;
-    int recall_tokens;
+    id_list sizes, budgets, lengths;
+    int recall_tokens, train_tokens;
     int bootstrap;
     float huber;
     int corpus_kind, count, first, filler; /* corpus; corpus_kind: index into its choices */

@@ -364,16 +364,20 @@ const command trine_commands[] = {
       "EXPERIMENT",
       1,
       1,
-      "compare the three paradigms by experiment: scaling",
+      "compare paradigms by experiment: scaling, long-document",
       "Trains encoder-only, decoder-only and encoder-decoder models from nothing on the built-in corpus, whose entropy is known "
       "exactly, and measures them under equal conditions.\n\n"
       "scaling: a ladder of sizes and numbers of tokens for each paradigm, its law L(N, D) = E + A/N^alpha + B/D^beta with "
       "intervals, "
       "what the runs cannot tell, loss against compute, and how recall from the context appears with training.\n\n"
+      "long-document: a decoder and an encoder-decoder of one size read documents of up to 100,000 tokens: time, memory by part, "
+      "recall of planted facts, types of cache, tiled and plain attention, text that keeps arriving; the verdict is made of the "
+      "numbers.\n\n"
       "Every finished model is kept in the record: after Control-C the same command goes on. docs/COMPARE.md has what the numbers "
       "mean.",
       { { "compare scaling --quick", "within a minute" },
-        { "compare scaling --report scaling.html", "the standard ladder, a page" } },
+        { "compare scaling --report scaling.html", "the standard ladder, a page" },
+        { "compare long-document --quick", "who reads long texts at what cost" } },
       compare_main },
     { "fit",
       CMD_FIT,

@@ -8,7 +8,7 @@
 static const struct {
     const char *name;
     experiment_fn *run;
-} experiments[] = { { "scaling", compare_scaling } };
+} experiments[] = { { "scaling", compare_scaling }, { "long-document", compare_long_document } };
 enum { N_EXPERIMENTS = sizeof experiments / sizeof *experiments };
 
 int compare_main(run *r)

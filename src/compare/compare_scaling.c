@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/status.h"
+#include "compare/kept_run.h"
 #include "compare/ladder.h"
 #include "compare/plot_svg.h"
 #include "compare/scaling_report.h"
@@ -226,7 +227,7 @@ trine_status trine_compare_scaling(trine_report **out, const trine_ladder_option
         status = keep_laws(&s, err);
     }
     if (!status) status = tell(out, &s, err);
-    trine_ladder_end(&s.ladder, status);
+    trine_kept_run_end(s.ladder.options.record, s.ladder.run, status);
     for (int i = 0; i < PARADIGMS; i++) {
         trine_scaling_law_clear(&s.paradigms[i].law);
         free(s.paradigms[i].runs);

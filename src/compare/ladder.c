@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/status.h"
 #include "compare/contender.h"
+#include "compare/kept_run.h"
 #include "compare/recall.h"
 
 enum {
@@ -130,23 +131,11 @@ static trine_status read_metric(trine_ladder *l, const char *name, trine_error *
 static trine_status find_run(trine_ladder *l, trine_error *err)
 {
     static const char *const names[] = { "parameters", "tokens", "flops", "seconds", "loss", "recall", "recall_tokens" };
-    trine_record *record = l->options.record;
-    trine_runs runs = { 0 };
+    bool found;
     char *configuration = configuration_of(l);
     if (!configuration) return trine_fail(err, TRINE_ERROR_MEMORY, "scaling: no memory");
-    trine_status status = trine_record_list(&runs, record, err);
-    for (int i = 0; i < runs.n && !status && !l->run; i++) {
-        const trine_run_info *k = &runs.items[i];
-        if (strcmp(k->kind, kind) || strcmp(k->configuration, configuration)) continue;
-        if (!strcmp(k->status, "done") || strncmp(k->version, trine_version(), strlen(trine_version()))) break;
-        l->run = k->id;
-        status = trine_record_resume(record, k->id, INT64_MAX, err);
-    }
-    trine_runs_clear(&runs);
-    if (!status && l->run)
-        for (int i = 0; i < COUNT(names) && !status; i++) status = read_metric(l, names[i], err);
-    else if (!status)
-        status = trine_record_begin(&l->run, record, kind, configuration, l->options.seed, err);
+    trine_status status = trine_kept_run_find(&l->run, &found, l->options.record, kind, configuration, l->options.seed, err);
+    for (int i = 0; i < COUNT(names) && !status && found; i++) status = read_metric(l, names[i], err);
     free(configuration);
     return status;
 }
@@ -162,12 +151,6 @@ static trine_status keep_rung(const trine_ladder *l, int rung, trine_error *err)
     return l->options.record
                ? trine_record_metrics(l->options.record, l->run, (int64_t)rung * STEPS_A_RUNG, metrics, COUNT(metrics), err)
                : TRINE_OK;
-}
-
-void trine_ladder_end(trine_ladder *l, trine_status status)
-{
-    if (!l->options.record || !l->run) return;
-    trine_record_end(l->options.record, l->run, !status ? "done" : status == TRINE_ERROR_CANCELLED ? "stopped" : "failed", NULL);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- one rung */

@@ -3,6 +3,7 @@
 #define TRINE_COMPARE_LADDER_H
 
 #include "compare/world_examples.h"
+#include "trine/scaling.h"
 
 /* How well a pair given in the context is recalled, after so much training. */
 typedef struct trine_recall_point {
@@ -37,7 +38,5 @@ trine_status trine_ladder_open(trine_ladder *out, const trine_grammar *world, co
 void trine_ladder_close(trine_ladder *ladder);
 /* Trains those that the record does not have. */
 trine_status trine_ladder_climb(trine_ladder *ladder, trine_error *err);
-/* Notes how the experiment ended: "done", "stopped", "failed". Without a record nothing. */
-void trine_ladder_end(trine_ladder *ladder, trine_status status);
 
 #endif

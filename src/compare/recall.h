@@ -3,6 +3,7 @@
 #define TRINE_COMPARE_RECALL_H
 
 #include "compare/world_examples.h"
+#include "trine/inference.h"
 
 /* The share of a set's questions ("recall : mara river ; tomas mill ; ... ask tomas =>") whose answer's first word is the model's
  * likeliest, asked as the paradigm is asked: a decoder reads the question and says the next token, an encoder-decoder reads it as

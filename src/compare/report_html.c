@@ -16,7 +16,8 @@ static const char style[] =
     "h1{font-size:1.9rem;line-height:1.2;margin:0 0 .5rem}h2{font-size:1.35rem;line-height:1.3;margin:2.6rem 0 .6rem}\n"
     ".made{color:var(--quiet);font-size:.9rem}figure{margin:1.4rem 0}figcaption,caption{font-weight:600;text-align:left;"
     "padding:.2rem 0 .5rem}\n.plot{display:block;width:100%;height:auto}\n"
-    ".wide{overflow-x:auto;margin:1.2rem 0}table{border-collapse:collapse;font-size:.92rem;line-height:1.4}\n"
+    ".wide{overflow-x:auto;margin:1.2rem 0}.wide>.plot{min-width:35rem}figure .wide{margin:.4rem "
+    "0}table{border-collapse:collapse;font-size:.92rem;line-height:1.4}\n"
     "th,td{padding:.35rem .8rem .35rem 0;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}\n"
     "th{font-weight:600;color:var(--quiet)}th+th,td+td{padding-left:.8rem}\n"
     ".n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\n"
@@ -85,11 +86,10 @@ static void put_plot(trine_buffer *b, const trine_plot *p, int id)
 {
     trine_buffer_puts(b, "<figure><figcaption>");
     trine_put_escaped(b, p->title);
-    trine_buffer_puts(b, "</figcaption>\n");
-    if (trine_plot_svg(b, p, id))
-        put_points(b, p);
-    else
-        trine_buffer_puts(b, "<p>There are no values to draw.</p>\n");
+    trine_buffer_puts(b, "</figcaption>\n<div class=\"wide\">");
+    const bool drawn = trine_plot_svg(b, p, id);
+    trine_buffer_puts(b, drawn ? "</div>\n" : "<p>There are no values to draw.</p></div>\n");
+    if (drawn) put_points(b, p);
     trine_buffer_puts(b, "</figure>\n");
 }
 

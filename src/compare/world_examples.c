@@ -60,6 +60,18 @@ trine_status trine_world_set_open(trine_world_set *out, const trine_grammar *wor
     return status;
 }
 
+trine_status trine_world_set_add(trine_world_set *s, const char *rule, uint64_t seed, uint64_t i, int scale, trine_error *err)
+{
+    trine_grammar_text t = { 0 };
+    const int r = trine_grammar_find(s->world, rule);
+    if (r < 0) return trine_fail(err, TRINE_ERROR_ARGUMENT, "compare: the world has no texts called '%s'", rule);
+    trine_grammar_write(&t, s->world, r, seed, i, scale);
+    const trine_status status =
+        t.failed ? trine_fail(err, TRINE_ERROR_MEMORY, "compare: no memory for a text") : add_text(s, &t, err);
+    trine_grammar_text_clear(&t);
+    return status;
+}
+
 void trine_world_set_close(trine_world_set *s)
 {
     free(s->starts);

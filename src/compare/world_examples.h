@@ -27,6 +27,8 @@ typedef struct trine_world_set {
 /* Texts first, first + 1... of a rule under `seed`: `n` of them, or with n 0 until there are `n_tokens`. */
 trine_status trine_world_set_open(trine_world_set *out, const trine_grammar *world, const char *rule, uint64_t seed, int64_t first,
                                   int64_t n, int64_t n_tokens, trine_error *err);
+/* Text number `i` of a rule under `seed` behind those that are there; `scale`: as trine_grammar_write has it. */
+trine_status trine_world_set_add(trine_world_set *set, const char *rule, uint64_t seed, uint64_t i, int scale, trine_error *err);
 void trine_world_set_close(trine_world_set *set);
 
 /* The set's texts as examples for a paradigm; the set outlives them. */

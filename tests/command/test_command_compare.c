@@ -51,6 +51,21 @@ static void a_ladder_is_shown(void **state)
     process_result_clear(&r);
 }
 
+static void long_documents_are_measured(void **state)
+{
+    (void)state;
+    process_result r = run_trine(NULL, "compare", "long-document", "--lengths", "60,200", "--train-tokens", "2000", "-t", "1",
+                                 "--no-record", "-q", "--report", temp_path("long.html"));
+    assert_status(&r, 0);
+    assert_contains(r.out, "Verdict, from these numbers");
+    assert_contains(r.out, "Memory by part");
+    assert_contains(r.out, "q4_0");
+    assert_true(longest_line(r.out) <= 80);
+    process_result_clear(&r);
+    assert_int_equal(access(temp_path("long.html"), R_OK), 0);
+    assert_error(run_trine(NULL, "compare", "long-document", "--no-record", "--lengths", "200,100"), 2, "each more than the last");
+}
+
 static void control_c_is_kept_and_gone_on_with(void **state)
 {
     (void)state;
@@ -85,6 +100,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_ladder_is_shown, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(long_documents_are_measured, set_up, tear_down),
         cmocka_unit_test_setup_teardown(control_c_is_kept_and_gone_on_with, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_is_told_before_the_work, set_up, tear_down),
     };
