@@ -2,6 +2,7 @@
 #ifndef TRINE_COMPARING_H
 #define TRINE_COMPARING_H
 
+#include "trine/reports.h"
 #include "trine/runs.h"
 
 #ifdef __cplusplus
@@ -40,6 +41,36 @@ TRINE_API trine_status trine_corpus_facts(trine_corpus_text_facts *out, const ch
 TRINE_API trine_status trine_corpus_save_tokenizer(const char *dir, bool overwrite, trine_error *err);
 /* The grammar as it is read; static. */
 TRINE_API const char *trine_corpus_grammar(void);
+
+/* -------------------------------------------------------------------------------------------------------- experiments */
+
+/* How far a long experiment is: what it is at, and `done` of `total` in shares of its time. Return false to stop. */
+typedef bool trine_experiment_fn(void *user, const char *what, int done, int total);
+
+/* Values of 0 are the defaults. */
+typedef struct trine_comparison_options {
+    bool quick;           /* a minute on two cores; else ten */
+    bool equal_compute;   /* sizes are such that trainings cost the same; else they are the same */
+    const char *data;     /* the reader's own text, a file or a folder, in place of the built-in corpus; or NULL */
+    int64_t n_parameters; /* of each, or with equal_compute of the decoder; 0: 300,000, quick 150,000 */
+    int64_t n_tokens;     /* of the texts that each learns from; 0: 2,400,000, quick 600,000 */
+    int n_seeds;          /* 0: 3, quick 1 */
+    int n_texts;          /* that each ability is measured on; 0: 300, quick 100 */
+    uint64_t seed;
+    int n_threads;   /* 0: one a core */
+    const char *cpu; /* kernel level, as in trine_model_options */
+    trine_record
+        *record; /* each model is kept there when it is finished, and taken from there when the same is asked for; or NULL */
+    bool anew;   /* nothing is taken from the record */
+    trine_experiment_fn *on_progress;
+    void *user;
+} trine_comparison_options;
+/* Trains an encoder-only, a decoder-only and an encoder-decoder model from nothing on the same texts and measures what each can do and
+ * what it costs. ERROR_CANCELLED when on_progress stopped it: models that were finished are in the record, and the same call goes on. */
+TRINE_API trine_status trine_compare_paradigms(trine_report **out, const trine_comparison_options *options, trine_error *err);
+/* What a mask does: one decoder trained under the causal mask, and one under none, measured under causal, bidirectional, prefix and window
+ * masks, and as they write; of the options those that make sense (no data, one seed). */
+TRINE_API trine_status trine_compare_masks(trine_report **out, const trine_comparison_options *options, trine_error *err);
 
 #ifdef __cplusplus
 }

@@ -6,6 +6,7 @@
 
 #include "base/cpu.h"
 #include "base/status.h"
+#include "compare/world.h"
 #include "generate/clock.h"
 #include "train/adamw.h"
 #include "train/feed.h"
@@ -29,7 +30,7 @@ trine_status trine_contender_open(trine_contender **out, const trine_size *size,
     if (!o->batch_tokens) o->batch_tokens = 1024;
     if (!(o->epochs > 0)) o->epochs = 1;
     if (!o->n_points) o->n_points = 1;
-    trine_status status = trine_size_config(&config, size, -1, -1, 0, err);
+    trine_status status = trine_size_config(&config, size, TRINE_WORLD_BOS, TRINE_WORLD_EOS, TRINE_WORLD_PAD, err);
     const trine_params_options params = {
         .config = config, .seed = o->seed, .grads = true, .adam = true, .n_threads = o->n_threads, .cpu = o->cpu
     };
@@ -94,6 +95,7 @@ static trine_status one_step(double *loss, training *t, trine_error *err)
     trine_status status = trine_feed_next(&t->room, t->feed, err);
     if (!status) status = trine_batch_end(&b, &t->room, err);
     if (status) return status;
+    if (t->c->options.mask) b.mask = t->c->options.mask;
     weight = trine_batch_weight(&b);
     if (!(weight > 0)) return trine_fail(err, TRINE_ERROR_EMPTY, "compare: a batch in which nothing is asked");
     trine_step_set_step(t->step, (uint64_t)t->done, 0);
@@ -121,7 +123,7 @@ static trine_status one_step(double *loss, training *t, trine_error *err)
 }
 
 static trine_status mean_loss(double *loss, double *n_scored, trine_step *step, trine_feed *feed, trine_batch_room *room,
-                              trine_error *err)
+                              trine_mask mask, trine_error *err)
 {
     static const trine_feed_place beginning;
     double sum = 0, weight = 0;
@@ -131,6 +133,7 @@ static trine_status mean_loss(double *loss, double *n_scored, trine_step *step, 
         double part, part_weight;
         status = trine_feed_next(room, feed, err);
         if (!status) status = trine_batch_end(&b, room, err);
+        if (!status && mask) b.mask = mask;
         if (!status) status = trine_step_loss(&part, &part_weight, step, &b, err);
         if (status) break;
         sum += part;
@@ -156,7 +159,8 @@ static trine_status add_point(training *t, trine_error *err)
                                    .train_loss = t->loss / t->weight,
                                    .valid_loss = (double)NAN };
     t->loss = t->weight = 0;
-    trine_status status = t->valid ? mean_loss(&p->valid_loss, &n_scored, t->step, t->valid, &t->room, err) : TRINE_OK;
+    trine_status status =
+        t->valid ? mean_loss(&p->valid_loss, &n_scored, t->step, t->valid, &t->room, c->options.mask, err) : TRINE_OK;
     if (status) return status;
     c->n_points++;
     return c->options.on_point ? c->options.on_point(c->options.user, c->model, p, err) : TRINE_OK;
@@ -234,7 +238,7 @@ trine_status trine_contender_loss(double *loss, double *n_scored, trine_contende
     const trine_step_options options = { .n_threads = c->options.n_threads };
     trine_status status = open_feed(&feed, examples, c, false, err);
     if (!status) status = trine_step_open(&step, c->model, c->params, &options, err);
-    if (!status) status = mean_loss(loss, n_scored, step, feed, &room, err);
+    if (!status) status = mean_loss(loss, n_scored, step, feed, &room, c->options.mask, err);
     trine_step_close(step);
     trine_feed_close(feed);
     trine_batch_clear(&room);

@@ -38,6 +38,7 @@ typedef struct trine_contender_options {
     double learning_rate; /* highest; 0: by width, 0.003 sqrt(64 / d_model) */
     int batch_tokens;     /* of a step, inputs and targets; 0: 1024 */
     double epochs;        /* of the examples; 0: 1 */
+    trine_mask mask;      /* in place of the model's own, in training and measuring; DEFAULT: that, or as the examples say */
     int n_points;         /* how often losses are measured on `valid`, the end included; 0: 1 */
     trine_contender_fn *on_step;
     /* Called after each point: what can be measured on the model as it is by then; or NULL. */

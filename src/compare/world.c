@@ -88,7 +88,7 @@ int trine_world_vocab(const trine_grammar *world) { return world->first_id + wor
 const char *trine_world_spell(char special[24], const trine_grammar *world, int32_t id)
 {
     static const char *const names[] = { "<pad>", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<s>", "</s>" };
-    if (id >= world->first_id) return world->words[id - world->first_id];
+    if (id >= TRINE_WORLD_WORD) return world->words[id - world->first_id];
     if (id < TRINE_WORLD_SENTINEL) return names[id];
     snprintf(special, 24, "<extra_id_%d>", (int)id - TRINE_WORLD_SENTINEL);
     return special;

@@ -45,7 +45,7 @@ static trine_status add_text(trine_world_set *s, const trine_grammar_text *t, tr
 trine_status trine_world_set_open(trine_world_set *out, const trine_grammar *world, const char *rule, uint64_t seed, int64_t first,
                                   int64_t n, int64_t n_tokens, trine_error *err)
 {
-    *out = (trine_world_set) { .world = world };
+    *out = (trine_world_set) { .world = world, .vocab = trine_world_vocab(world) };
     const int r = trine_grammar_find(world, rule);
     if (r < 0) return trine_fail(err, TRINE_ERROR_ARGUMENT, "compare: the world has no texts called '%s'", rule);
     trine_grammar_text t = { 0 };
@@ -257,7 +257,8 @@ static void make_masked(trine_batch_room *room, const trine_examples *e, uint64_
             if (t.split || u < 0.8)
                 shown = TRINE_WORLD_MASK;
             else if (u < 0.9)
-                shown = TRINE_WORLD_WORD + (int32_t)trine_draw_below(&d, (uint64_t)((const world_examples *)e)->set->world->n_ids);
+                shown = TRINE_WORLD_WORD +
+                        (int32_t)trine_draw_below(&d, (uint64_t)(((const world_examples *)e)->set->vocab - TRINE_WORLD_WORD));
             trine_batch_add_out(room, t.split + k + 1, was, 1);
             left--;
         }

@@ -14,11 +14,12 @@
 
 /* Texts drawn once, for all that learn from them or are measured on them. */
 typedef struct trine_world_set {
-    const trine_grammar *world;
-    int64_t n;      /* texts */
-    size_t *starts; /* [n + 1] text i is ids[starts[i] .. starts[i + 1]) */
-    int *splits;    /* [n] tokens up to "=>" and with it; 0: there is none */
-    int *rules;     /* [n] what it is: the rule of its first word */
+    const trine_grammar *world; /* NULL: the reader's own texts (own_texts.h), none of which asks anything */
+    int vocab;                  /* words are TRINE_WORLD_WORD .. vocab - 1 */
+    int64_t n;                  /* texts */
+    size_t *starts;             /* [n + 1] text i is ids[starts[i] .. starts[i + 1]) */
+    int *splits;                /* [n] tokens up to "=>" and with it; 0: there is none */
+    int *rules;                 /* [n] what it is: the rule of its first word */
     int32_t *ids;
     int64_t n_tokens; /* with one for the end of each text */
     size_t ids_cap;
