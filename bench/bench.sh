@@ -5,6 +5,7 @@
 #   BENCH_DATA         sentences and novels (sst2/dev.tsv, novels/*.xz, tokenizers/): cases without their data are left out
 #   BENCH_IK           ik_llama.cpp's llama-bench, if there is one      BENCH_LLAMA_AVX2  llama_cpp built for AVX2, for --cpu avx2
 #   BENCH_LLAMA        llama_cpp built otherwise than the environment's
+#   BENCH_LLM          a trained decoder (SmolLM2's GGUF): what types of the cache cost in quality, and a long document; an hour of its own
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 venv=${BENCH_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/trine-bench/venv}
@@ -20,4 +21,12 @@ if [ ! -e "$venv/ready" ]; then
 fi
 "$venv/bin/python" "$here/run.py" --prepare $full
 "$venv/bin/python" "$here/run.py" $full
+if [ -n "${BENCH_LLM:-}" ]; then
+    data=${BENCH_DATA:-$here/../../shared/data}
+    text=$(mktemp) && zcat "$data/wikitext2/wiki.valid.raw.gz" | head -c 40000 >"$text"
+    "${BENCH_TRINE:-$here/../build/trine}" convert -q -m "$BENCH_LLM" "$text.gguf" --type f32
+    "$venv/bin/python" "$here/cache_types.py" "$text.gguf" "$text"
+    rm -f "$text" "$text.gguf"
+    "$venv/bin/python" "$here/long_document.py" "$BENCH_LLM" "$data/novels/Dickens_Bleak_1853.txt.xz"
+fi
 "$venv/bin/python" "$here/report.py"

@@ -62,14 +62,56 @@ def verdicts(r, all_records):
                 yield f"{target:g}x {'the best' if beside == ['best'] else rival}", f"{got:.2f}x", got >= target
 
 
-def table(records):
+def slow_clock(r, records):
+    """Whether the processor's clock was lower beside this case than beside others: its share holds, its rate does not."""
+    rate = lambda x: (x.get("limits") or {}).get("f32_ops", 0)
+    return rate(r) and rate(r) < 0.85 * max(rate(x) for x in records if x["cpu"] == r["cpu"])
+
+
+def table(records, everything):
     out = ["| | trine | share of the limit | peers (trine is ... times as fast) | to reach: measured |", "| --- | --- | --- | --- | --- |"]
     for r in records:
         rates = r["rates"]
         peers = [f"{n} {short(v)} ({rates['trine'] / v:.2f}x)" for n, v in rates.items() if n != "trine"]
         peers += [f"{n}: failed" for n in r["failed"]]
         told = [f"{want}: {got} {WORDS[ok]}" for want, got, ok in verdicts(r, records)] if r["cpu"] == "auto" else []
-        out.append(f"| {r['name']} | {short(rates['trine'])} {r['unit']} | {share_text(r)} | {', '.join(peers)} | {'; '.join(told)} |")
+        clock = " (slow clock)" if slow_clock(r, everything) else ""
+        out.append(f"| {r['name']}{clock} | {short(rates['trine'])} {r['unit']} | {share_text(r)} | {', '.join(peers)} | {'; '.join(told)} |")
+    return out
+
+
+def quality(name):
+    path = os.path.join(RECORDS, name + ".quality")
+    return json.load(open(path)) if os.path.exists(path) else None
+
+
+def cache_table():
+    """What cache_types.py measured."""
+    q = quality("cache_types")
+    if not q:
+        return []
+    out = ["", "## What a type of the cache costs in quality", "",
+           f"{q['model']} with f32 weights, {q['rows'][0]['tokens']:,} tokens of {q['text']} in windows of 512, beside an f32 cache (perplexity "
+           f"{q['rows'][0]['original']:.3f}); measured {q['date']} by bench/cache_types.py. Keys and values of q4_0 are turned by a Hadamard",
+           "transform before they are rounded.", "", "| cache | KL divergence, nats | perplexity | same likeliest token |",
+           "| --- | --- | --- | --- |"]
+    for r in q["rows"]:
+        out.append(f"| {r['type']}{', ' + r['build'] if r['build'] else ''} | {r['kl']:.5f} | {r['perplexity']:.3f} | {r['same_top']:.1%} |")
+    return out
+
+
+def document_table():
+    """What long_document.py measured."""
+    q = quality("long_document")
+    if not q:
+        return []
+    out = ["", "## A long document", "",
+           f"{q['model']}, its positions stretched by YaRN, reads {q['text']}; measured {q['date']} by bench/long_document.py. Resident is what",
+           "the process holds more than before its session, planned what the session said it would take for its whole context.", "",
+           "| cache | depth | reading, tokens/s | writing, tokens/s | resident, MB | planned, MB |", "| --- | --- | --- | --- | --- | --- |"]
+    for r in q["rows"]:
+        whole = f"{r['resident'] / 1e6:.1f} | {r['planned'] / 1e6:.1f} ({r['resident'] / r['planned'] - 1:+.1%})" if r["whole"] else " | "
+        out.append(f"| {r['type']} | {r['depth']:,} | {short(r['prefill'])} | {short(r['decode'])} | {whole} |")
     return out
 
 
@@ -133,27 +175,32 @@ def main():
     if not native:
         raise SystemExit(f"no records under {RECORDS}: run bench/run.py first")
     f = max((r["facts"] for r in native), key=lambda x: x["date"])
+    commits = ", ".join(sorted({r["facts"]["commit"] for r in native + avx2}))
     checks = [ok for r in native for _, _, ok in verdicts(r, native) if ok is not None]
     out = ["# Results", "",
            "Written by bench/report.py from the records of bench/run.py; `make bench` repeats it. Random weights of standard shapes, the same",
            "files and threads for each engine, everything loaded and warm; each side ran in turn with the others and its best run counts.",
            "Ratios carry over to another day and machine better than rates do.", "",
-           f"Measured {f['date']} at commit {f['commit']}, {f['trine']}, {native[0]['threads']} threads of {f['processor']} ({f['cores']} cores, "
+           f"Measured {f['date']} at commit {commits}, {f['trine']}, {native[0]['threads']} threads of {f['processor']} ({f['cores']} cores, "
            f"{f['memory_bytes'] / 2 ** 30:.0f} GiB).",
            "Peers: " + ", ".join(f"{k} {v}" for k, v in f["versions"].items()) + ".", "",
            f"{sum(checks)} of the {len(checks)} targets that could be measured are reached.", "", "![trine beside its peers](results.svg)", ""]
     out += limits_table(native)
     out += ["", "The share is that of the nearer limit, as `trine bench --limits` counts: bytes that must be read, operations that must be done,",
             "against what the machine allowed in the same run; the median of the passes. Where the processor has tiles (AMX), targets in",
-            "shares of a peak are held against the tiles' peak."]
+            "shares of a peak are held against the tiles' peak. *Slow clock*: the f32 peak measured beside the case was 15% or more below that of",
+            "other cases, as happens on a machine that others share; the share of its limits holds, its rate and ratios less."]
     for group, title in GROUPS.items():
         some = [r for r in native if r["group"] == group]
         if some:
-            out += ["", f"## {title}", ""] + (cold_table(some) if group == "cold start" else table(some))
+            out += ["", f"## {title}", ""] + (cold_table(some) if group == "cold start" else table(some, native))
     if avx2:
         out += ["", "## At AVX2", "", "`--cpu avx2`, and the peers restricted to it (ONEDNN_MAX_CPU_ISA, ATEN_CPU_CAPABILITY, CT2_FORCE_CPU_ISA,",
                 "llama.cpp built without more). ONNX Runtime has no such switch and runs as it is.", ""]
-        out += table([r for r in avx2 if r["group"] != "cold start"])
+        out += table([r for r in avx2 if r["group"] != "cold start"], avx2)
+    out += cache_table() + document_table()
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "notes.md"), encoding="utf-8") as file:
+        out += ["", file.read().rstrip("\n")]
     with open(os.path.join(ROOT, "docs", "RESULTS.md"), "w") as file:
         file.write("\n".join(out) + "\n")
     with open(os.path.join(ROOT, "docs", "results.svg"), "w") as file:
