@@ -24,6 +24,7 @@ build    liblzma-dev           module:liblzma
 build    libzstd-dev           module:libzstd
 build    libsqlite3-dev        module:sqlite3
 build    libedit-dev           module:libedit
+build    libmicrohttpd-dev     module:libmicrohttpd
 test     libcmocka-dev         module:cmocka
 test     g++                   command:c++
 test     libopenmpi-dev        module:ompi-c

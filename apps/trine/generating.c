@@ -1,5 +1,6 @@
 /* generating.c - what generate, chat, translate and summarize share: the sampling options, the stream, the result. */
 #include "json_writer.h"
+#include "plain_chat.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -196,8 +197,6 @@ int generation_failed(run *r, writing *w, trine_status status, const trine_error
 
 int chat_template(run *r, char **jinja)
 {
-    static const char plain[] = "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}"
-                                "{% if add_generation_prompt %}assistant:{% endif %}";
     size_t bytes;
     *jinja = NULL;
     if (r->args.template_file) return read_file(r, jinja, &bytes, r->args.template_file);
@@ -205,7 +204,7 @@ int chat_template(run *r, char **jinja)
     if (trine_tokenizer_chat_template(r->tokenizer)) return 0;
     note(r, "%s has no chat template: it was not trained for conversation. Using a plain one; --template gives another",
          base_name(r->args.model));
-    *jinja = strdup(plain);
+    *jinja = strdup(plain_chat_template);
     const char **stop = realloc(r->args.stop.items, (size_t)(r->args.stop.n + 1) * sizeof *stop);
     if (stop) r->args.stop.items = stop;
     if (!*jinja || !stop) {
@@ -213,6 +212,6 @@ int chat_template(run *r, char **jinja)
         *jinja = NULL;
         return fail_memory(r);
     }
-    stop[r->args.stop.n++] = "\nuser:";
+    stop[r->args.stop.n++] = plain_chat_stop;
     return 0;
 }

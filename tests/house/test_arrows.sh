@@ -25,7 +25,7 @@ function homes(header) {
     if (header == "sqlite3.h") return "src/record/"
     if (header ~ /^(editline|histedit|readline)/) return "apps/"
     if (header == "mpi.h") return "apps/mpi/mpi_ranks.c"
-    if (header ~ /^sys\/socket/) return "none"
+    if (header ~ /^microhttpd|^sys\/socket|^netdb|^netinet/) return "apps/server/"
     return ""
 }
 END {
