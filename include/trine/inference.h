@@ -57,6 +57,7 @@ typedef struct trine_model_info {
     int window;                           /* sliding window of attention, in tokens; 0: none */
     int n_labels;                         /* HEAD_LABELS, HEAD_TAGS; else 0 */
     int d_embedding;                      /* length of a vector of trine_embed */
+    int embed_tokens;                     /* longest text whose vector means something, as declared; 0: as max_tokens */
     trine_pooling pooling;                /* as declared by modules.json, or the family's custom */
     bool normalize;                       /* vectors are scaled to length 1 */
     int32_t bos, eos, pad, decoder_start; /* -1 where the model names none */

@@ -48,6 +48,9 @@ typedef struct trine_fill_result {
 /* Fills every mask token ([MASK], <mask>) of a text. ERROR_ARGUMENT when the text has none. */
 TRINE_API trine_status trine_fill(trine_fill_result *out, trine_session *session, const char *text,
                                   const trine_task_options *options, trine_error *err);
+/* The same for `n` texts in few passes: out[i] is of texts[i]. When one fails there are no results. */
+TRINE_API trine_status trine_fill_batch(trine_fill_result *out, trine_session *session, const char *const *texts, int n,
+                                        const trine_task_options *options, trine_error *err);
 TRINE_API void trine_fill_result_clear(trine_fill_result *result);
 
 typedef struct trine_label_score {
@@ -62,6 +65,10 @@ typedef struct trine_labels {
 /* Labels of a text, or of a text and options->pair, best first. CHUNK: the mean of the parts' probabilities. */
 TRINE_API trine_status trine_classify(trine_labels *out, trine_session *session, const char *text,
                                       const trine_task_options *options, trine_error *err);
+/* The same for `n` texts in few passes: out[i] is of texts[i], and of pairs[i] where `pairs` and that are not NULL. When one fails
+ * there are no results. */
+TRINE_API trine_status trine_classify_batch(trine_labels *out, trine_session *session, const char *const *texts,
+                                            const char *const *pairs, int n, const trine_task_options *options, trine_error *err);
 TRINE_API void trine_labels_clear(trine_labels *labels);
 
 typedef struct trine_entity {
@@ -78,6 +85,9 @@ typedef struct trine_entities {
 /* Named entities of a text: labels are read at the first token of each word and B-/I- (or IO) tags are joined. */
 TRINE_API trine_status trine_tag(trine_entities *out, trine_session *session, const char *text, const trine_task_options *options,
                                  trine_error *err);
+/* The same for `n` texts in few passes: out[i] is of texts[i]. When one fails there are no results. */
+TRINE_API trine_status trine_tag_batch(trine_entities *out, trine_session *session, const char *const *texts, int n,
+                                       const trine_task_options *options, trine_error *err);
 TRINE_API void trine_entities_clear(trine_entities *entities);
 
 #ifdef __cplusplus

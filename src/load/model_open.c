@@ -113,11 +113,11 @@ static trine_status fill_pooling(trine_model *m, trine_error *err)
     }
     if (json_is_true(json_object_get(config, "trine_normalize"))) m->info.normalize = true;
     const int64_t embed_tokens = json_integer_value(json_object_get(config, "trine_embed_tokens"));
-    if (embed_tokens > 0 && embed_tokens <= INT32_MAX) m->embed_tokens = (int)embed_tokens;
+    if (embed_tokens > 0 && embed_tokens <= INT32_MAX) m->info.embed_tokens = (int)embed_tokens;
     const char *dir = trine_checkpoint_directory(m->checkpoint);
     if (!dir) return TRINE_OK;
     const trine_status status = trine_sentence_modules_read(&m->info.pooling, &m->info.normalize, dir, err);
-    return status ? status : trine_sentence_length_read(&m->embed_tokens, dir, err);
+    return status ? status : trine_sentence_length_read(&m->info.embed_tokens, dir, err);
 }
 
 /* Every part of an adapter must have found its weight: half an adapter would be another model. */

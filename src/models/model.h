@@ -37,7 +37,6 @@ struct trine_model {
     trine_kernels kernels;        /* of the chosen CPU level */
     void *weights;                /* the family's own struct */
     trine_kv_shape self_shape;    /* of the decoder's cache (type is the session's choice); n_layers 0: no cache */
-    int embed_tokens;             /* longest text whose vector means something (sentence-transformers); 0: as the positions */
     int n_types;                  /* types that the tokens of a text may have, 0 to n_types - 1; 0: this model knows none */
     char **labels;                /* [info.n_labels]; lives in copies, as the weights' struct does */
     void **copies;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "base/status.h"
 #include "tasks/task_classify.h"
 
@@ -48,34 +49,55 @@ static int by_score(const void *a, const void *b)
     return x->index - y->index;
 }
 
-trine_status trine_classify(trine_labels *out, trine_session *s, const char *text, const trine_task_options *options,
-                            trine_error *err)
+/* The labels of one text from the sums over its parts. */
+static trine_status take_labels(trine_labels *out, const trine_session *s, const double *sums, int n_parts, int top_k,
+                                trine_error *err)
 {
-    const trine_task_options *o = options ? options : &trine_task_defaults;
-    if (!out || !s) return trine_fail(err, TRINE_ERROR_ARGUMENT, "classify: no %s", s ? "result" : "session");
-    *out = (trine_labels) { 0 };
+    const int n = s->model->info.n_labels;
+    trine_label_score *items = calloc((size_t)n, sizeof *items);
+    if (!items) return trine_fail(err, TRINE_ERROR_MEMORY, "classify: no memory for %d labels", n);
+    for (int i = 0; i < n; i++) items[i] = (trine_label_score) { trine_model_label(s->model, i), (float)(sums[i] / n_parts), i };
+    qsort(items, (size_t)n, sizeof *items, by_score);
+    *out = (trine_labels) { .n = top_k && top_k < n ? top_k : n, .items = items };
+    return TRINE_OK;
+}
+
+static trine_status classify(trine_labels *out, trine_session *s, const char *const *texts, const char *const *pairs, int n,
+                             const trine_task_options *o, trine_error *err)
+{
+    const int n_labels = s->model->info.n_labels;
+    for (int i = 0; i < n; i++) out[i] = (trine_labels) { 0 };
     if (o->top_k < 0) return trine_fail(err, TRINE_ERROR_ARGUMENT, "classify: top_k is %d, expected 0 or more", o->top_k);
     trine_status status = trine_task_needs_head(s, "classify", TRINE_HEAD_LABELS, err);
     if (status) return status;
-    const int n = s->model->info.n_labels;
     trine_task_parts parts = { 0 };
-    double *sums = calloc((size_t)n, sizeof *sums);
-    trine_label_score *items = calloc((size_t)n, sizeof *items);
-    int n_parts = 0;
-    status = sums && items ? trine_task_parts_add(&parts, s, "classify", text, 0, o, err)
-                           : trine_fail(err, TRINE_ERROR_MEMORY, "classify: no memory for %d labels", n);
-    if (!status) status = trine_label_scores_of(sums, &n_parts, s, &parts, err);
-    for (int i = 0; i < n && !status; i++)
-        items[i] = (trine_label_score) { trine_model_label(s->model, i), (float)(sums[i] / n_parts), i };
+    size_t cells;
+    double *sums = trine_mul_size(&cells, (size_t)n, (size_t)n_labels) ? calloc(cells, sizeof *sums) : NULL;
+    int *n_parts = calloc((size_t)n, sizeof *n_parts);
+    status = sums && n_parts ? trine_task_parts_add_all(&parts, s, "classify", texts, pairs, n, o, err)
+                             : trine_fail(err, TRINE_ERROR_MEMORY, "classify: no memory for %d labels", n_labels);
+    if (!status) status = trine_label_scores_of(sums, n_parts, s, &parts, err);
+    for (int i = 0; i < n && !status; i++) status = take_labels(&out[i], s, sums + (size_t)i * n_labels, n_parts[i], o->top_k, err);
+    for (int i = 0; i < n && status; i++) trine_labels_clear(&out[i]);
     trine_task_parts_clear(&parts);
     free(sums);
-    if (status) {
-        free(items);
-        return status;
-    }
-    qsort(items, (size_t)n, sizeof *items, by_score);
-    *out = (trine_labels) { .n = o->top_k && o->top_k < n ? o->top_k : n, .items = items };
-    return TRINE_OK;
+    free(n_parts);
+    return status;
+}
+
+trine_status trine_classify(trine_labels *out, trine_session *s, const char *text, const trine_task_options *options,
+                            trine_error *err)
+{
+    if (!out || !s) return trine_fail(err, TRINE_ERROR_ARGUMENT, "classify: no %s", s ? "result" : "session");
+    return classify(out, s, &text, NULL, 1, options ? options : &trine_task_defaults, err);
+}
+
+trine_status trine_classify_batch(trine_labels *out, trine_session *s, const char *const *texts, const char *const *pairs, int n,
+                                  const trine_task_options *options, trine_error *err)
+{
+    const trine_task_options *o = options ? options : &trine_task_defaults;
+    const trine_status status = trine_task_check_batch(s, "classify", out, texts, n, o, err);
+    return status || !n ? status : classify(out, s, texts, pairs, n, o, err);
 }
 
 void trine_labels_clear(trine_labels *labels)

@@ -83,7 +83,7 @@ static trine_status embed(float *out, trine_session *s, const inputs *in, const 
         return trine_fail(err, TRINE_ERROR_UNSUPPORTED, "embed: vectors of %d from states of %d", d, info->d_model);
     if (!trine_mul_size(&cells, (size_t)n + 1, (size_t)d) || !trine_add_size(&cells, cells, (size_t)n))
         return trine_fail(err, TRINE_ERROR_MEMORY, "embed: %d vectors are more than an address holds", n);
-    trine_task_parts parts = { .limit = s->model->embed_tokens };
+    trine_task_parts parts = { .limit = s->model->info.embed_tokens };
     sums v = { .vectors = calloc(cells, sizeof(double)) };
     trine_status status = v.vectors ? TRINE_OK : trine_fail(err, TRINE_ERROR_MEMORY, "embed: no memory for %d vectors", n);
     v.weights = v.vectors ? v.vectors + ((size_t)n + 1) * d : NULL;

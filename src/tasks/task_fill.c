@@ -14,38 +14,59 @@
 typedef struct gap {
     int part, row;
     trine_span span;
+    trine_fill_choice *choices; /* [k] */
 } gap;
 
+/* All texts of a call: their parts and gaps, one after another. */
 typedef struct filling {
     trine_session *s;
     const trine_tokenizer *tokenizer; /* NULL with raw ids and no tokenizer */
-    const char *text;                 /* NULL with raw ids */
     trine_task_parts parts;
     gap *gaps;
     int n_gaps, k;
-    trine_fill_choice *choices; /* [n_gaps, k] */
 } filling;
 
-static trine_status find_gaps(filling *f, int32_t mask, trine_error *err)
+/* One of them. */
+typedef struct filled {
+    const filling *all;
+    const char *text; /* NULL with raw ids */
+    const gap *gaps;
+    int n_gaps, k;
+    const trine_fill_choice *choices; /* [n_gaps, k] */
+} filled;
+
+static bool is_gap(const trine_task_part *part, int i, int32_t mask) { return part->ids[i] == mask && !part->special[i]; }
+
+/* Room for the gaps of n texts in `out`, and the gaps themselves. */
+static trine_status find_gaps(trine_fill_result *out, int n, filling *f, int32_t mask, trine_error *err)
 {
-    int n = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        n = 0;
-        for (int p = 0; p < f->parts.n; p++) {
-            const trine_task_part *part = &f->parts.items[p];
-            for (int i = 0; i < part->n; i++) {
-                if (part->ids[i] != mask || part->special[i]) continue;
-                if (pass) f->gaps[n] = (gap) { p, i, part->spans ? part->spans[i] : (trine_span) { 0, 0 } };
-                n++;
+    for (int p = 0; p < f->parts.n; p++)
+        for (int i = 0; i < f->parts.items[p].n; i++)
+            if (is_gap(&f->parts.items[p], i, mask)) {
+                out[f->parts.items[p].text].n_masks++;
+                f->n_gaps++;
             }
-        }
-        if (!n)
+    for (int i = 0; i < n; i++) {
+        trine_fill_result *r = &out[i];
+        r->n_choices = f->k;
+        if (!r->n_masks)
             return trine_fail(err, TRINE_ERROR_ARGUMENT, "fill: the text has no %s to fill",
                               f->tokenizer ? trine_tokenizer_token(f->tokenizer, mask) : "mask");
-        if (!pass && !(f->gaps = malloc((size_t)n * sizeof *f->gaps)))
-            return trine_fail(err, TRINE_ERROR_MEMORY, "fill: no memory for %d masks", n);
+        r->choices = calloc((size_t)r->n_masks * (size_t)f->k, sizeof *r->choices);
+        if (!r->choices) return trine_fail(err, TRINE_ERROR_MEMORY, "fill: no memory for %d masks of %d choices", r->n_masks, f->k);
     }
-    f->n_gaps = n;
+    f->gaps = malloc((size_t)f->n_gaps * sizeof *f->gaps);
+    if (!f->gaps) return trine_fail(err, TRINE_ERROR_MEMORY, "fill: no memory for %d masks", f->n_gaps);
+    for (int p = 0, g = 0, first = 0; p < f->parts.n; p++) {
+        const trine_task_part *part = &f->parts.items[p];
+        if (p && part->text != part[-1].text) first = g;
+        for (int i = 0; i < part->n; i++) {
+            if (!is_gap(part, i, mask)) continue;
+            f->gaps[g] = (gap) { p, i, part->spans ? part->spans[i] : (trine_span) { 0, 0 },
+                                 out[part->text].choices + (size_t)(g - first) * (size_t)f->k };
+            g++;
+        }
+    }
     return TRINE_OK;
 }
 
@@ -63,20 +84,25 @@ static trine_status choose(trine_fill_choice *out, int k, float *logits, int voc
     return status;
 }
 
-/* The gaps of each part, as many rows a pass as the session gives logits for. */
+/* The gaps in their order: as many parts a pass as it takes, and as many rows as the session gives logits for. */
 static trine_status fill_gaps(filling *f, trine_error *err)
 {
     const int vocab = f->s->model->info.vocab, most = f->s->options.logit_rows;
     trine_status status = TRINE_OK;
     for (int first = 0, n; first < f->n_gaps && !status; first += n) {
-        for (n = 1; first + n < f->n_gaps && n < most && f->gaps[first + n].part == f->gaps[first].part;) n++;
+        const int part = f->gaps[first].part, end = part + trine_task_parts_in_pass(&f->parts, part, f->s);
+        for (n = 1; first + n < f->n_gaps && n < most && f->gaps[first + n].part < end;) n++;
         int32_t *rows = malloc((size_t)n * sizeof *rows);
         if (!rows) return trine_fail(err, TRINE_ERROR_MEMORY, "fill: no memory for %d masks", n);
-        for (int i = 0; i < n; i++) rows[i] = f->gaps[first + i].row;
+        int p = part, before = 0; /* rows of the parts before p in this pass */
+        for (int i = 0; i < n; i++) {
+            while (p < f->gaps[first + i].part) before += f->parts.items[p++].n;
+            rows[i] = before + f->gaps[first + i].row;
+        }
         trine_mat logits;
-        status = trine_task_parts_head(&logits, f->s, &f->parts, f->gaps[first].part, 1, rows, n, err);
+        status = trine_task_parts_head(&logits, f->s, &f->parts, part, p - part + 1, rows, n, err);
         for (int i = 0; i < n && !status; i++)
-            status = choose(f->choices + (size_t)(first + i) * f->k, f->k, logits.data + (size_t)i * vocab, vocab, err);
+            status = choose(f->gaps[first + i].choices, f->k, logits.data + (size_t)i * vocab, vocab, err);
         free(rows);
     }
     return status;
@@ -111,7 +137,7 @@ static trine_status token_text(char **out, const trine_tokenizer *t, int32_t id,
 }
 
 /* The text with gap `which` filled by its choice `choice` and the others by their best; which < 0: all by their best. */
-static trine_status fill_text(char **out, const filling *f, int which, int choice, trine_error *err)
+static trine_status fill_text(char **out, const filled *f, int which, int choice, trine_error *err)
 {
     trine_buffer b = { 0 };
     size_t done = 0;
@@ -121,7 +147,7 @@ static trine_status fill_text(char **out, const filling *f, int which, int choic
         while (span.start < span.end && f->text[span.start] == ' ') span.start++;
         while (span.end > span.start && f->text[span.end - 1] == ' ') span.end--;
         trine_buffer_append(&b, f->text + done, span.start - done);
-        while (continues_word(f->tokenizer, c->id) && b.n && b.data[b.n - 1] == ' ' && span.start > 0 && strcmp(c->token, ""))
+        while (continues_word(f->all->tokenizer, c->id) && b.n && b.data[b.n - 1] == ' ' && span.start > 0 && strcmp(c->token, ""))
             b.data[--b.n] = 0;
         trine_buffer_puts(&b, c->token);
         done = span.end;
@@ -132,29 +158,29 @@ static trine_status fill_text(char **out, const filling *f, int which, int choic
 }
 
 /* The same for raw ids: decoded. */
-static trine_status fill_ids(char **out, filling *f, int which, int choice, trine_error *err)
+static trine_status fill_ids(char **out, const filled *f, int which, int choice, trine_error *err)
 {
-    const trine_task_part *p = &f->parts.items[0];
+    const trine_task_part *p = &f->all->parts.items[f->gaps[0].part];
     int32_t *ids = malloc((size_t)p->n * sizeof *ids);
     if (!ids) return trine_fail(err, TRINE_ERROR_MEMORY, "fill: no memory for the text");
     memcpy(ids, p->ids, (size_t)p->n * sizeof *ids);
     for (int g = 0; g < f->n_gaps; g++) ids[f->gaps[g].row] = f->choices[(size_t)g * f->k + (g == which ? choice : 0)].id;
-    const trine_status status = trine_tokenizer_decode(out, f->tokenizer, ids, p->n, true, err);
+    const trine_status status = trine_tokenizer_decode(out, f->all->tokenizer, ids, p->n, true, err);
     free(ids);
     return status;
 }
 
-static trine_status write_texts(trine_fill_result *out, filling *f, trine_error *err)
+static trine_status write_texts(trine_fill_result *out, const filled *f, trine_error *err)
 {
     trine_status status = TRINE_OK;
     for (int i = 0; i < f->n_gaps * f->k && !status; i++)
-        status = token_text(&f->choices[i].token, f->tokenizer, f->choices[i].id, err);
+        status = token_text(&out->choices[i].token, f->all->tokenizer, out->choices[i].id, err);
     for (int i = -1; i < f->n_gaps * f->k && !status; i++) {
-        char **text = i < 0 ? &out->text : &f->choices[i].text;
+        char **text = i < 0 ? &out->text : &out->choices[i].text;
         const int which = i < 0 ? -1 : i / f->k, choice = i < 0 ? 0 : i % f->k;
         if (f->text)
             status = fill_text(text, f, which, choice, err);
-        else if (f->tokenizer)
+        else if (f->all->tokenizer)
             status = fill_ids(text, f, which, choice, err);
         else if (!(*text = calloc(1, 1)))
             status = trine_fail(err, TRINE_ERROR_MEMORY, "fill: no memory");
@@ -162,12 +188,10 @@ static trine_status write_texts(trine_fill_result *out, filling *f, trine_error 
     return status;
 }
 
-trine_status trine_fill(trine_fill_result *out, trine_session *s, const char *text, const trine_task_options *options,
-                        trine_error *err)
+static trine_status fill(trine_fill_result *out, trine_session *s, const char *const *texts, int n, const trine_task_options *o,
+                         trine_error *err)
 {
-    const trine_task_options *o = options ? options : &trine_task_defaults;
-    if (!out || !s) return trine_fail(err, TRINE_ERROR_ARGUMENT, "fill: no %s", s ? "result" : "session");
-    *out = (trine_fill_result) { 0 };
+    for (int i = 0; i < n; i++) out[i] = (trine_fill_result) { 0 };
     if (o->top_k < 0 || o->pair)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "fill: top_k is %d, expected 0 or more, and no pair", o->top_k);
     trine_status status = trine_task_needs_head(s, "fill", TRINE_HEAD_MLM, err);
@@ -177,22 +201,37 @@ trine_status trine_fill(trine_fill_result *out, trine_session *s, const char *te
     if (mask < 0)
         return trine_fail(err, TRINE_ERROR_NOT_FOUND, "fill: %s names no mask token",
                           tokenizer ? "this tokenizer" : "no tokenizer lies beside the model, which");
-    filling f = { .s = s, .tokenizer = tokenizer, .text = o->ids ? NULL : text };
-    f.k = o->top_k ? o->top_k : 5;
+    filling f = { .s = s, .tokenizer = tokenizer, .k = o->top_k ? o->top_k : 5 };
     if (f.k > s->model->info.vocab) f.k = s->model->info.vocab;
-    status = trine_task_parts_add(&f.parts, s, "fill", text, 0, o, err);
-    if (!status) status = find_gaps(&f, mask, err);
-    if (!status && !(f.choices = calloc((size_t)f.n_gaps * (size_t)f.k, sizeof *f.choices)))
-        status = trine_fail(err, TRINE_ERROR_MEMORY, "fill: no memory for %d masks of %d choices", f.n_gaps, f.k);
+    status = trine_task_parts_add_all(&f.parts, s, "fill", texts, NULL, n, o, err);
+    if (!status) status = find_gaps(out, n, &f, mask, err);
     if (!status) status = fill_gaps(&f, err);
-    if (!status) status = write_texts(out, &f, err);
-    out->n_masks = f.choices ? f.n_gaps : 0;
-    out->n_choices = f.k;
-    out->choices = f.choices;
+    for (int i = 0, first = 0; i < n && !status; first += out[i++].n_masks) {
+        const filled one = { &f, o->ids ? NULL : texts[i], f.gaps + first, out[i].n_masks, f.k, out[i].choices };
+        status = write_texts(&out[i], &one, err);
+    }
     trine_task_parts_clear(&f.parts);
     free(f.gaps);
-    if (status) trine_fill_result_clear(out);
+    for (int i = 0; i < n && status; i++) {
+        if (!out[i].choices) out[i].n_masks = 0;
+        trine_fill_result_clear(&out[i]);
+    }
     return status;
+}
+
+trine_status trine_fill(trine_fill_result *out, trine_session *s, const char *text, const trine_task_options *options,
+                        trine_error *err)
+{
+    if (!out || !s) return trine_fail(err, TRINE_ERROR_ARGUMENT, "fill: no %s", s ? "result" : "session");
+    return fill(out, s, &text, 1, options ? options : &trine_task_defaults, err);
+}
+
+trine_status trine_fill_batch(trine_fill_result *out, trine_session *s, const char *const *texts, int n,
+                              const trine_task_options *options, trine_error *err)
+{
+    const trine_task_options *o = options ? options : &trine_task_defaults;
+    const trine_status status = trine_task_check_batch(s, "fill", out, texts, n, o, err);
+    return status || !n ? status : fill(out, s, texts, n, o, err);
 }
 
 void trine_fill_result_clear(trine_fill_result *r)

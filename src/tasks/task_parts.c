@@ -145,6 +145,29 @@ trine_status trine_task_parts_add(trine_task_parts *parts, const trine_session *
     return status;
 }
 
+trine_status trine_task_parts_add_all(trine_task_parts *parts, const trine_session *s, const char *task, const char *const *texts,
+                                      const char *const *pairs, int n, const trine_task_options *o, trine_error *err)
+{
+    trine_status status = TRINE_OK;
+    for (int i = 0; i < n && !status; i++) {
+        trine_task_options own = *o;
+        if (pairs) own.pair = pairs[i];
+        status = trine_task_parts_add(parts, s, task, texts[i], i, &own, err);
+        if (status && n > 1) trine_fail_in(err, status, "text %d of %d", i + 1, n);
+    }
+    return status;
+}
+
+trine_status trine_task_check_batch(const trine_session *s, const char *task, const void *out, const char *const *texts, int n,
+                                    const trine_task_options *o, trine_error *err)
+{
+    if (!s || n < 0 || (n && (!texts || !out)))
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "%s: no session, texts or room for the results", task);
+    if (o->ids || o->pair)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "%s: raw ids and the pair of the options are for one text", task);
+    return TRINE_OK;
+}
+
 void trine_task_parts_clear(trine_task_parts *parts)
 {
     for (int i = 0; i < parts->n; i++) free(parts->items[i].memory);

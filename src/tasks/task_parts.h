@@ -27,6 +27,12 @@ int trine_session_text_limit(const trine_session *s);
 /* Appends the parts of a text (or of o->ids). `task` begins every error text. ERROR_EMPTY for a text without tokens. */
 trine_status trine_task_parts_add(trine_task_parts *parts, const trine_session *s, const char *task, const char *text, int index,
                                   const trine_task_options *o, trine_error *err);
+/* The same for each of `n` texts (with pairs[i], where `pairs` is not NULL); an error says of which when there are several. */
+trine_status trine_task_parts_add_all(trine_task_parts *parts, const trine_session *s, const char *task, const char *const *texts,
+                                      const char *const *pairs, int n, const trine_task_options *o, trine_error *err);
+/* ERROR_ARGUMENT where a batch of texts was asked for in a way that is for one text. */
+trine_status trine_task_check_batch(const trine_session *s, const char *task, const void *out, const char *const *texts, int n,
+                                    const trine_task_options *o, trine_error *err);
 void trine_task_parts_clear(trine_task_parts *parts);
 /* How many parts from `first` on one pass takes. */
 int trine_task_parts_in_pass(const trine_task_parts *parts, int first, const trine_session *s);

@@ -73,21 +73,30 @@ static trine_status read_part(trine_tag_words *words, const trine_session *s, co
     return status;
 }
 
-trine_status trine_tag_read(trine_tag_words *out, trine_session *s, const char *text, const trine_task_options *o, trine_error *err)
+/* The words of n texts: out[i] of texts[i]. */
+static trine_status read_all(trine_tag_words *out, trine_session *s, const char *const *texts, int n, const trine_task_options *o,
+                             trine_error *err)
 {
-    *out = (trine_tag_words) { 0 };
     trine_task_parts parts = { 0 };
-    trine_status status = trine_task_parts_add(&parts, s, "tag", text, 0, o, err);
+    trine_status status = trine_task_parts_add_all(&parts, s, "tag", texts, NULL, n, o, err);
     for (int first = 0, in_pass; first < parts.n && !status; first += in_pass) {
         trine_mat logits;
         in_pass = trine_task_parts_in_pass(&parts, first, s);
         status = trine_task_parts_head(&logits, s, &parts, first, in_pass, NULL, 0, err);
-        for (int i = 0, row = 0; i < in_pass && !status; row += parts.items[first + i++].n)
-            status = read_part(out, s, text, &parts.items[first + i], logits.data + (size_t)row * s->model->info.n_labels, err);
+        for (int i = 0, row = 0; i < in_pass && !status; row += parts.items[first + i++].n) {
+            const trine_task_part *p = &parts.items[first + i];
+            status = read_part(&out[p->text], s, texts[p->text], p, logits.data + (size_t)row * s->model->info.n_labels, err);
+        }
     }
     trine_task_parts_clear(&parts);
-    if (status) trine_tag_words_clear(out);
+    for (int i = 0; i < n && status; i++) trine_tag_words_clear(&out[i]);
     return status;
+}
+
+trine_status trine_tag_read(trine_tag_words *out, trine_session *s, const char *text, const trine_task_options *o, trine_error *err)
+{
+    *out = (trine_tag_words) { 0 };
+    return read_all(out, s, &text, 1, o, err);
 }
 
 void trine_tag_words_clear(trine_tag_words *words)
@@ -142,6 +151,24 @@ static trine_status join(trine_entities *out, const trine_session *s, const char
     return TRINE_OK;
 }
 
+static trine_status tag(trine_entities *out, trine_session *s, const char *const *texts, int n, const trine_task_options *o,
+                        trine_error *err)
+{
+    for (int i = 0; i < n; i++) out[i] = (trine_entities) { 0 };
+    trine_status status = trine_task_needs_head(s, "tag", TRINE_HEAD_TAGS, err);
+    if (status) return status;
+    trine_tag_words *words = calloc((size_t)n, sizeof *words);
+    if (!words) return trine_fail(err, TRINE_ERROR_MEMORY, "tag: no memory for %d texts", n);
+    status = read_all(words, s, texts, n, o, err);
+    for (int i = 0; i < n && !status; i++) status = join(&out[i], s, texts[i], &words[i], err);
+    for (int i = 0; i < n; i++) {
+        trine_tag_words_clear(&words[i]);
+        if (status) trine_entities_clear(&out[i]);
+    }
+    free(words);
+    return status;
+}
+
 trine_status trine_tag(trine_entities *out, trine_session *s, const char *text, const trine_task_options *options, trine_error *err)
 {
     const trine_task_options *o = options ? options : &trine_task_defaults;
@@ -150,14 +177,15 @@ trine_status trine_tag(trine_entities *out, trine_session *s, const char *text, 
     if (o->ids || o->pair)
         return trine_fail(err, TRINE_ERROR_ARGUMENT,
                           "tag: entities are parts of one text: raw ids and pairs have none (trace shows the scores of raw ids)");
-    trine_status status = trine_task_needs_head(s, "tag", TRINE_HEAD_TAGS, err);
-    if (status) return status;
-    trine_tag_words words;
-    status = trine_tag_read(&words, s, text, o, err);
-    if (!status) status = join(out, s, text, &words, err);
-    trine_tag_words_clear(&words);
-    if (status) trine_entities_clear(out);
-    return status;
+    return tag(out, s, &text, 1, o, err);
+}
+
+trine_status trine_tag_batch(trine_entities *out, trine_session *s, const char *const *texts, int n,
+                             const trine_task_options *options, trine_error *err)
+{
+    const trine_task_options *o = options ? options : &trine_task_defaults;
+    const trine_status status = trine_task_check_batch(s, "tag", out, texts, n, o, err);
+    return status || !n ? status : tag(out, s, texts, n, o, err);
 }
 
 void trine_entities_clear(trine_entities *entities)
