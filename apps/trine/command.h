@@ -40,7 +40,8 @@ typedef enum command_id {
     CMD_CORPUS = 1 << 23,
     CMD_PLAN = 1 << 24,
     CMD_COMPARE = 1 << 25,
-    CMD_ALL = (1 << 26) - 1
+    CMD_SERVE = 1 << 26,
+    CMD_ALL = (1 << 27) - 1
 } command_id;
 
 /* What several processes do together; of these, what they share out line by line. */
@@ -164,6 +165,11 @@ typedef struct arguments {
     int metric, metric_limit;
     bool separate, whole_word, bf16, recompute, resume, no_record, shard_optimizer;
 
+    const char *host, *cors; /* serve */
+    text_list models;
+    int port, queue, connections, idle_seconds, limit_seconds;
+    size_t max_body;
+
     const char *out;
     text_list rest;      /* arguments that are no options */
     char complaint[400]; /* why the command line was refused */
@@ -267,6 +273,7 @@ int runs_main(run *r);
 int fit_main(run *r);
 int compare_main(run *r);
 int tokenizer_main(run *r);
+int serve_main(run *r);
 int corpus_main(run *r);
 int help_main(run *r);
 int version_main(run *r);

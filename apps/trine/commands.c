@@ -8,6 +8,7 @@
 #define WRITE "Write a text (decoders: GPT, Llama; encoder-decoders: T5)"
 #define MEASURE "Measure and change a model"
 #define LEARN "Train a model"
+#define SERVE "Serve models"
 #define HELP "Help"
 
 const command trine_commands[] = {
@@ -396,6 +397,24 @@ const command trine_commands[] = {
       "the runs. docs/COMPARE.md has the method.",
       { { "fit runs.csv", "the law, its intervals, the curve" }, { "fit runs.csv --json --bootstrap 2000 --report law.html", "" } },
       fit_main },
+
+    { "serve",
+      CMD_SERVE,
+      SERVE,
+      "[MODEL...]",
+      0,
+      -1,
+      "answer requests over HTTP, in OpenAI's and Hugging Face's shapes",
+      "Prints its address and serves until Control-C. Texts of all clients are written as one batch that they join as they come; "
+      "texts that are only read share passes. Streams are server-sent events, and end when their reader leaves.\n\n"
+      "Routes: /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models; /tasks/TASK and /models/NAME for fill-mask, "
+      "text-classification, token-classification, translation, summarization, text-generation and feature-extraction; /tokenize, "
+      "/detokenize, /trace and /health. docs/SERVER.md has the requests.\n\n"
+      "It listens on loopback unless --host says otherwise. No request can name a file.",
+      { { "serve -m SmolLM2-135M-Instruct.gguf", "base_url http://127.0.0.1:8080/v1" },
+        { "serve -m chat=smollm2 -m bert-ner --port 9000", "several models" },
+        { "serve --port 0 -q all-MiniLM-L6-v2", "prints the address alone" } },
+      serve_main },
 
     { "help",
       CMD_HELP,

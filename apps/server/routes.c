@@ -1,0 +1,17 @@
+/* routes.c - the table of routes. */
+#include "routes.h"
+
+const route server_routes[] = {
+    { "POST", "/v1/chat/completions", answer_chat },
+    { "POST", "/v1/completions", answer_completions },
+    { "POST", "/v1/embeddings", answer_embeddings },
+    { "GET", "/v1/models", answer_models },
+    { "GET", "/v1/models/", answer_model },
+    { "POST", "/models/", answer_hub_model },
+    { "POST", "/tasks/", answer_hub_task },
+    { "POST", "/trace", answer_trace },
+    { "POST", "/tokenize", answer_tokenize },
+    { "POST", "/detokenize", answer_detokenize },
+    { "GET", "/health", answer_health },
+};
+const int server_n_routes = (int)(sizeof server_routes / sizeof server_routes[0]);
