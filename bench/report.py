@@ -184,7 +184,8 @@ def main():
            f"Measured {f['date']} at commit {commits}, {f['trine']}, {native[0]['threads']} threads of {f['processor']} ({f['cores']} cores, "
            f"{f['memory_bytes'] / 2 ** 30:.0f} GiB).",
            "Peers: " + ", ".join(f"{k} {v}" for k, v in f["versions"].items()) + ".", "",
-           f"{sum(checks)} of the {len(checks)} targets that could be measured are reached.", "", "![trine beside its peers](results.svg)", ""]
+           f"{sum(checks)} of the {len(checks)} targets that could be measured are reached. [QUALITY.md](QUALITY.md) has what training reaches.",
+           "", "![trine beside its peers](results.svg)", ""]
     out += limits_table(native)
     out += ["", "The share is that of the nearer limit, as `trine bench --limits` counts: bytes that must be read, operations that must be done,",
             "against what the machine allowed in the same run; the median of the passes. Where the processor has tiles (AMX), targets in",

@@ -73,9 +73,9 @@ for seed; do
             --valid "$records/shakespeare-data/valid.txt" "$records/shakespeare-data/train.txt" $common
         ;;
     sst2-small)
-        "$trine" train --arch bert --layers 3 --width 192 --heads 3 --seq-len 128 --separate --vocab 8000 --epochs 6 --bf16 --dropout 0.1 \
+        "$trine" train --arch bert --layers 3 --width 192 --heads 3 --seq-len 128 --separate --vocab 8000 --epochs 2 --bf16 \
             "$data/sst2/train.tsv.gz" -q --seed "$seed" --no-record --overwrite -o "$out-words"
-        "$trine" finetune classify -m "$out-words" "$data/sst2/train.tsv.gz" --valid "$data/sst2/dev.tsv" --bf16 --epochs 3 --lr 3e-4 \
+        "$trine" finetune classify -m "$out-words" "$data/sst2/train.tsv.gz" --valid "$data/sst2/dev.tsv" --bf16 --epochs 2 --lr 3e-4 \
             --dropout 0.1 $common
         ;;
     multi30k)
