@@ -29,6 +29,7 @@ test     libcmocka-dev         module:cmocka
 test     g++                   command:c++
 test     libopenmpi-dev        module:ompi-c
 test     openmpi-bin           command:mpirun
+test     iproute2              command:ip
 lint     clang-format          command:clang-format
 lint     clang-tidy            command:clang-tidy
 fuzz     clang                 command:clang

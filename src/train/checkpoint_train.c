@@ -177,7 +177,7 @@ static trine_status collect(writing *w, const part *of, const trine_param *t, tr
 
 static trine_status put_tensors(writing *w, trine_error *err)
 {
-    const bool writes = trine_is_first(w->ranks);
+    const bool writes = w->tensors != NULL; /* the first rank */
     int n = 0;
     for (int i = 0; i < N_PARTS; i++) {
         const part *of = &w->parts[i];

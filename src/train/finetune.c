@@ -257,6 +257,7 @@ trine_status trine_finetune(trine_train_result *out, trine_finetune_task task, c
     if (!status) status = check(&u, model, err);
     if (!status) status = read_labels(&u, err);
     status = trine_ranks_agree(options->ranks, status, err);
+    if (!status) status = trine_train_level(&u.o, err);
     if (!status) status = trine_run_directory_open(&u.t.directory, &u.o, err);
     if (!status) status = trine_team_open(&u.t.team, u.o.n_threads, err);
     if (!status) status = unpack_source(&u, model, err);

@@ -94,6 +94,7 @@ trine_status trine_train(trine_train_result *out, const trine_new_model *model, 
     if (!model || !options) return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: no model or no options");
     trine_status status = trine_train_fill(&o, options, &defaults, err);
     status = trine_ranks_agree(options->ranks, status, err);
+    if (!status) status = trine_train_level(&o, err);
     if (status) return status;
     t.options = &o;
     status = trine_run_directory_open(&t.directory, &o, err);

@@ -21,6 +21,22 @@ void trine_train_log(const trine_train_options *o, const char *format, ...)
     o->log(o->log_user, text);
 }
 
+trine_status trine_train_level(trine_train_options *o, trine_error *err)
+{
+    trine_cpu own;
+    double has[TRINE_CPU_COUNT] = { 0 };
+    trine_status status = trine_cpu_choose(&own, o->cpu, err);
+    for (int level = 0; !status && level <= (int)own; level = trine_cpu_next(level)) has[level] = 1;
+    status = trine_ranks_agree(o->ranks, status, err);
+    if (!status) status = trine_ranks_sum(o->ranks, has, TRINE_CPU_COUNT, err);
+    if (status || trine_n_ranks(o->ranks) == 1) return status;
+    int common = TRINE_CPU_COUNT - 1;
+    while (common > 0 && has[common] < trine_n_ranks(o->ranks)) common--;
+    if (common < (int)own) trine_train_log(o, "kernels of %s: what all ranks have", trine_cpu_name((trine_cpu)common));
+    o->cpu = trine_cpu_name((trine_cpu)common);
+    return TRINE_OK;
+}
+
 trine_params_options trine_train_params(const trine_train_options *o)
 {
     return (trine_params_options) { .seed = o->seed,

@@ -27,6 +27,9 @@ trine_status trine_train_length(int *out, const trine_train_options *o, const tr
 trine_status trine_train_configuration(json_t **out, const char *kind, const char *what, const trine_train_options *o,
                                        const json_t *model, trine_error *err);
 
+/* The best kernel level that all ranks run, into o->cpu: each steps the weights by itself, and they must stay the same bits. ERROR_ARGUMENT
+ * when o->cpu is none of this machine's. */
+trine_status trine_train_level(trine_train_options *o, trine_error *err);
 /* What every task asks of parameters that are to be trained. */
 trine_params_options trine_train_params(const trine_train_options *o);
 

@@ -11,7 +11,7 @@ while [ $i -lt 60 ]; do
     printf 'the cat sat on the mat and the dog ran %d times\n\n' $((i % 7))
     i=$((i + 1))
 done >"$work/text.txt"
-export TRINE_RANKS_TIMEOUT=20 ASAN_OPTIONS=detect_leaks=0 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+export TRINE_RANKS_TIMEOUT=20 ASAN_OPTIONS=detect_leaks=0 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_btl_vader_single_copy_mechanism=none
 learn() { # HOW OUT
     out=$work/$2
     set -- "$1" "$build/trine" train --arch gpt2 --tokenizer "$source/tests/fixtures/command/llama-chat" "$work/text.txt" --layers 2 --width 32 \

@@ -250,15 +250,15 @@ static void what_is_told_to_be_final_stays(void **state)
 {
     (void)state;
     static const char *const models[] = { "command/bert-mlm", "generate/gpt2", "command/llama-chat", "command/t5" };
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 12; i++) {
         char path[400];
         trine_error err = { 0 };
         trine_params *p;
         trine_model *m;
         trine_step *step;
-        snprintf(path, sizeof path, "%s/%s", TRINE_FIXTURES, models[i / 2]);
-        const trine_params_options options = { .checkpoint = path, .grads = true };
-        const trine_step_options how = { .recompute = i % 2, .dropout = 0.1f };
+        snprintf(path, sizeof path, "%s/%s", TRINE_FIXTURES, models[i / 3]);
+        const trine_params_options options = { .checkpoint = path, .grads = true, .lora_rank = i % 3 == 2 ? 2 : 0 };
+        const trine_step_options how = { .recompute = i % 3 == 1, .dropout = 0.1f };
         check_ok(trine_params_open(&p, &m, &options, &err), &err);
         check_ok(trine_step_open(&step, m, p, &how, &err), &err);
         finals f = { .p = p, .then = calloc(p->n, sizeof(float)), .told = p->n };
