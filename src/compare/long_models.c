@@ -6,7 +6,7 @@
 #include "base/counter_random.h"
 #include "base/status.h"
 
-enum { BATCH_TOKENS = 1024, POSITIONS = 1 << 20, HEAD = 32 };
+enum { BATCH_TOKENS = 1024, POSITIONS = 1 << 20, HEAD = 32, WIDTH = 64, LAYERS = 4 };
 
 /* A document without filler has some 38 tokens, a sentence of filler 5.8 on average, and two places grow. */
 int trine_long_scale(int n_tokens) { return n_tokens < 50 ? 1 : (int)((n_tokens - 38) / 11.6); }
@@ -76,7 +76,6 @@ trine_status trine_long_train(trine_contender **out, const trine_grammar *world,
                               const trine_long_training *t, trine_error *err)
 {
     trine_world_set set = { 0 };
-    trine_size shape;
     trine_examples *examples;
     const trine_contender_options options = { .seed = t->seed,
                                               .n_threads = t->n_threads,
@@ -85,11 +84,13 @@ trine_status trine_long_train(trine_contender **out, const trine_grammar *world,
                                               .on_step = t->on_step,
                                               .user = t->user };
     *out = NULL;
-    trine_status status = trine_size_near(&shape, paradigm, t->n_parameters, trine_world_vocab(world), POSITIONS, err);
-    if (!status && shape.d_model % HEAD)
-        status = trine_fail(err, TRINE_ERROR_ARGUMENT, "compare: a model of %lld parameters is %d wide, expected a multiple of %d",
-                            (long long)t->n_parameters, shape.d_model, HEAD);
-    shape.n_heads = shape.d_model / HEAD;
+    trine_size shape = { .paradigm = paradigm,
+                         .n_layers = paradigm == TRINE_DECODER ? LAYERS : LAYERS / 2, /* of encoder and decoder each */
+                         .d_model = WIDTH,
+                         .n_heads = WIDTH / HEAD,
+                         .vocab = trine_world_vocab(world),
+                         .max_tokens = POSITIONS };
+    trine_status status = trine_size_fit(&shape, t->n_parameters, err);
     if (!status) status = draw_documents(&set, world, t, err);
     if (!status) status = trine_contender_open(out, &shape, &options, err);
     if (!status) status = open_examples(&examples, &set, paradigm, t->seed, err);

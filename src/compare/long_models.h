@@ -16,7 +16,8 @@ typedef struct trine_long_training {
 } trine_long_training;
 
 /* A model of the paradigm, trained on documents of 40 tokens to the longest. Only the summary is scored, for both: what a document says
- * next is no part of the task. The caches' quantised types need heads of a multiple of 32: it has heads of 32. */
+ * next is no part of the task. Four layers, or two in the encoder and two in the decoder, 64 wide; heads of 32, for the caches'
+ * quantised types need a multiple of it. */
 trine_status trine_long_train(trine_contender **out, const trine_grammar *world, trine_paradigm paradigm,
                               const trine_long_training *training, trine_error *err);
 /* Filler sentences between two facts that make a document of about `n_tokens`. */

@@ -31,8 +31,7 @@ static trine_status count(trine_size *s, trine_error *err)
  * scale. Even, so that an encoder-decoder has half of them on each side. */
 static int layers_of(int64_t n) { return n < 400000 ? 2 : n < 4000000 ? 4 : n < 20000000 ? 6 : 8; }
 
-/* The feed-forward that meets the number, at this width; d_ff 0: none does. */
-static trine_status fit_ff(trine_size *s, int64_t n, trine_error *err)
+trine_status trine_size_fit(trine_size *s, int64_t n, trine_error *err)
 {
     const int most = 8 * s->d_model;
     int64_t none;
@@ -65,7 +64,7 @@ trine_status trine_size_near(trine_size *out, trine_paradigm paradigm, int64_t n
                          .vocab = vocab,
                          .max_tokens = max_tokens };
         while (width % (2 * s.n_heads) || width / s.n_heads < 8) s.n_heads /= 2; /* rotary positions turn pairs */
-        if ((status = fit_ff(&s, n, err))) break;
+        if ((status = trine_size_fit(&s, n, err))) break;
         const double usual = paradigm == TRINE_DECODER ? 8.0 / 3 : 4, ratio = (double)s.d_ff / (usual * width);
         const double miss = (double)(s.n_parameters > n ? s.n_parameters - n : n - s.n_parameters) / (double)n;
         const double off = (ratio > 1 ? ratio : 1 / ratio) + (miss > 0.01 ? 1000 * miss : 0);

@@ -19,6 +19,9 @@ typedef struct trine_size {
  * more. `max_tokens`: positions that BERT has. ERROR_ARGUMENT when nothing so small can be made. */
 trine_status trine_size_near(trine_size *out, trine_paradigm paradigm, int64_t n_parameters, int vocab, int max_tokens,
                              trine_error *err);
+/* Chooses the feed-forward's width (a multiple of 4, at most 8 times d_model), all else given, so that the size has about `n_parameters`,
+ * and counts them. */
+trine_status trine_size_fit(trine_size *size, int64_t n_parameters, trine_error *err);
 /* config.json of it. In new memory (json_decref). `pad`... of its special tokens; -1: none. */
 trine_status trine_size_config(json_t **out, const trine_size *size, int bos, int eos, int pad, trine_error *err);
 

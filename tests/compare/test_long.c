@@ -102,7 +102,7 @@ static void parts_of_memory_are_those_of_the_session(void **state)
     trine_grammar *world;
     assert_int_equal(trine_world_open(&world, NULL), TRINE_OK);
     for (int p = 0; p < 2; p++) {
-        const trine_long_training training = { .n_parameters = 120000, .n_tokens = 500, .longest = 60, .n_threads = 1 };
+        const trine_long_training training = { .n_parameters = 200000, .n_tokens = 500, .longest = 60, .n_threads = 1 };
         trine_contender *c;
         trine_long_cost cost;
         trine_session *s;
