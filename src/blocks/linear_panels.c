@@ -22,6 +22,7 @@ enum {
     MOST_COLS = 240,  /* rows of W in a piece */
     MOST_APART = 144, /* and where sums wait apart from y: then they take room in the second cache */
     PAGE_COLS = 1024, /* columns of y to a page */
+    ASK_ROWS = 128,   /* the last rows of x, during which the next rows of W come from memory */
     X_ROWS = 512,     /* rows of x that pass over a panel: their slice, and their sums, stay in the second cache */
 };
 
@@ -107,18 +108,22 @@ static void pass_over(const trine_linear_job *job, const part *now, const part *
                       float *scratch)
 {
     const trine_kernels *kernels = job->kernels;
-    const int share = (kernels->group_cols * TRINE_GROUP + n_rows - 1) / n_rows;
+    const int late = trine_max_int(0, n_rows - ASK_ROWS),
+              share = (kernels->group_cols * TRINE_GROUP + n_rows - late - 1) / (n_rows - late);
     const size_t width = (size_t)kernels->group_cols, y_cols = (size_t)job->y.cols;
     const float *bias = job->w->bias ? job->w->bias + col : NULL;
     const bool apart = sums_apart(job), last = k0 + now->n_cols == job->w->cols;
     float *panel = scratch + UNPACK_ROWS * SLICE_256, *sums = scratch + panel_floats(job) + (size_t)j * (size_t)n_rows;
     make_panel(panel, job, now, scratch);
-    /* While rows of x pass, W's next rows come from memory. */
-    for (int g = 0, asked = 0; g < n_rows; g += TRINE_GROUP, asked += share, sums += width * TRINE_GROUP) {
+    /* While the last rows of x pass, W's next rows come from memory: asked for sooner, many would be pushed out by x again. */
+    for (int g = 0, asked = 0; g < n_rows; g += TRINE_GROUP, sums += width * TRINE_GROUP) {
         const int n = trine_min_int(TRINE_GROUP, n_rows - g);
         const float *x = (const float *)job->shared + (size_t)(row + g) * (size_t)job->w->cols + (size_t)k0 * TRINE_GROUP;
         float *y = job->y.data + (size_t)(row + g) * y_cols + (size_t)col;
-        ask_for(job, next, asked, asked + share);
+        if (g >= late) {
+            ask_for(job, next, asked, asked + share);
+            asked += share;
+        }
         kernels->gemm_group(apart ? sums : y, apart ? width : y_cols, x, n, panel, now->n_rows, (size_t)now->n_cols, bias, k0 > 0);
         for (int i = 0; apart && last && i < n; i++)
             memcpy(y + (size_t)i * y_cols, sums + (size_t)i * width, (size_t)now->n_rows * sizeof *y);
