@@ -12,7 +12,7 @@
 #define TRINE_QUERY_ROWS 64
 #define TRINE_FEW_ROWS 16   /* most rows of a step over a cache: keys and values are then read as they lie */
 #define TRINE_FEW_TILES 8   /* and as many tiles of them are softened at once */
-#define TRINE_MANY_ROWS 256 /* most rows of a tile in bf16 */
+#define TRINE_MANY_ROWS 384 /* most rows of a tile in bf16 */
 #define TRINE_MANY_PAGES 4  /* of keys at a time there */
 
 /* One call of attention, the same for all its segments. */
