@@ -147,7 +147,9 @@ typedef struct arguments {
     const char *report; /* fit, compare */
     bool quick;
     id_list sizes, budgets, lengths;
-    int recall_tokens, train_tokens;
+    int recall_tokens, train_tokens, params, seeds, texts;
+    int equal; /* index into its choices */
+    bool anew;
     int bootstrap;
     float huber;
     int corpus_kind, count, first, filler; /* corpus; corpus_kind: index into its choices */

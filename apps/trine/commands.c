@@ -362,12 +362,20 @@ const command trine_commands[] = {
     { "compare",
       CMD_COMPARE,
       MEASURE,
-      "EXPERIMENT",
+      "[EXPERIMENT]",
+      0,
       1,
-      1,
-      "compare paradigms by experiment: scaling, long-document",
+      "compare paradigms: standard, masks, scaling, long-document",
       "Trains encoder-only, decoder-only and encoder-decoder models from nothing on the built-in corpus, whose entropy is known "
       "exactly, and measures them under equal conditions.\n\n"
+      "paradigms (or nothing): one model of each, equal by parameters or by training FLOPs: filling a blank, continuing, "
+      "translating, "
+      "reversing, summarising, classifying, recall, with the best that is possible, intervals, and what each costs. --data takes "
+      "your "
+      "own text.\n\n"
+      "masks: one decoder under causal, bidirectional, prefix and window masks, and one that was trained without a mask, which "
+      "copies "
+      "the answer.\n\n"
       "scaling: a ladder of sizes and numbers of tokens for each paradigm, its law L(N, D) = E + A/N^alpha + B/D^beta with "
       "intervals, "
       "what the runs cannot tell, loss against compute, and how recall from the context appears with training.\n\n"
@@ -376,7 +384,9 @@ const command trine_commands[] = {
       "numbers.\n\n"
       "Every finished model is kept in the record: after Control-C the same command goes on. docs/COMPARE.md has what the numbers "
       "mean.",
-      { { "compare scaling --quick", "within a minute" },
+      { { "compare --quick", "the standard comparison, within a minute" },
+        { "compare --equal compute --report page.html", "equal FLOPs, a page" },
+        { "compare masks --quick", "what a mask does" },
         { "compare scaling --report scaling.html", "the standard ladder, a page" },
         { "compare long-document --quick", "who reads long texts at what cost" } },
       compare_main },

@@ -6,6 +6,6 @@
 
 /* An experiment: fills *report. `record`: where its runs are kept, or NULL. Returns the library's status. */
 typedef trine_status experiment_fn(trine_report **report, run *r, trine_record *record, trine_error *err);
-experiment_fn compare_scaling, compare_long_document;
+experiment_fn compare_paradigms, compare_masks, compare_scaling, compare_long_document;
 
 #endif

@@ -8,13 +8,16 @@
 static const struct {
     const char *name;
     experiment_fn *run;
-} experiments[] = { { "scaling", compare_scaling }, { "long-document", compare_long_document } };
+} experiments[] = { { "paradigms", compare_paradigms },
+                    { "masks", compare_masks },
+                    { "scaling", compare_scaling },
+                    { "long-document", compare_long_document } };
 enum { N_EXPERIMENTS = sizeof experiments / sizeof *experiments };
 
 int compare_main(run *r)
 {
     const arguments *a = &r->args;
-    const char *name = a->rest.items[0];
+    const char *name = a->rest.n ? a->rest.items[0] : "paradigms";
     int which = 0;
     while (which < N_EXPERIMENTS && strcmp(experiments[which].name, name)) which++;
     if (which == N_EXPERIMENTS) {

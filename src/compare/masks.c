@@ -248,9 +248,8 @@ static void fill_object(json_t *root, const masks *m)
 
 static trine_status tell(trine_report **out, const masks *m, trine_error *err)
 {
-    static const char *const rows[TESTS] = { "causal: the past", "bidirectional: everything",
-                                             "prefix: all of the first half, then the past", "window: the last 8",
-                                             "as in writing: the text ends there" };
+    static const char *const rows[TESTS] = { "causal: the past", "bidirectional: everything", "prefix: the first half whole",
+                                             "window: the last 8", "as it writes: text ends there" };
     trine_report *r;
     trine_interval v[TRAINED][TESTS], valid[TRAINED];
     trine_status status = trine_report_open(&r, "One model, other masks", err);
@@ -266,12 +265,12 @@ static trine_status tell(trine_report **out, const masks *m, trine_error *err)
         "sees the past alone can have less than %.3f.",
         (long long)m->size.n_parameters, (long long)m->texts.n, (long long)m->exam.story.n, m->floor);
     trine_report_table(r, "Loss by the mask it is measured under, with 95% intervals",
-                       "what a token sees|trained causal|trained bidirectional");
+                       "what a token sees|trained causal|without a mask");
     for (int i = 0; i < TESTS; i++)
         trine_report_row(r, "%s|%.3f (%.3f-%.3f)|%.3f (%.3f-%.3f)", rows[i], v[0][i].mean, v[0][i].low, v[0][i].high, v[1][i].mean,
                          v[1][i].low, v[1][i].high);
-    trine_report_row(r, "continuations without a fault, %%|%.0f (%.0f-%.0f)|%.0f (%.0f-%.0f)", 100 * valid[0].mean,
-                     100 * valid[0].low, 100 * valid[0].high, 100 * valid[1].mean, 100 * valid[1].low, 100 * valid[1].high);
+    trine_report_row(r, "drawn without a fault, %%|%.0f (%.0f-%.0f)|%.0f (%.0f-%.0f)", 100 * valid[0].mean, 100 * valid[0].low,
+                     100 * valid[0].high, 100 * valid[1].mean, 100 * valid[1].low, 100 * valid[1].high);
     if (v[1][1].mean < m->floor)
         trine_report_text(
             r,

@@ -51,6 +51,54 @@ static void a_ladder_is_shown(void **state)
     process_result_clear(&r);
 }
 
+#define LITTLE "--quick", "--params", "30000", "--train-tokens", "6000", "--texts", "8", "-t", "1"
+
+static void paradigms_are_compared(void **state)
+{
+    (void)state;
+    process_result r = run_trine(NULL, "compare", LITTLE, "--record", temp_path("p.db"), "--report", temp_path("p.html"));
+    assert_status(&r, 0);
+    assert_contains(r.out, "fill a blank, %");
+    assert_contains(r.out, "encoder-decoder");
+    assert_lacks(r.out, "\033");
+    assert_true(longest_line(r.out) <= 80);
+    process_result_clear(&r);
+    assert_int_equal(access(temp_path("p.html"), R_OK), 0);
+    json_t *doc = only_document(run_trine(NULL, "compare", LITTLE, "--record", temp_path("p.db"), "--json"));
+    assert_int_equal((int)number_of(doc, "models_from_record"), 3);
+    assert_int_equal((int)json_array_size(array_of(doc, "paradigms")), 3);
+    json_decref(doc);
+    doc = only_document(run_trine(NULL, "compare", LITTLE, "--equal", "compute", "--no-record", "--json", "-q"));
+    assert_string_equal(text_of(doc, "equal"), "compute");
+    json_decref(doc);
+    r = run_trine(NULL, "compare", "masks", LITTLE, "--no-record", "-q");
+    assert_status(&r, 0);
+    assert_contains(r.out, "bidirectional: everything");
+    assert_true(longest_line(r.out) <= 80);
+    process_result_clear(&r);
+}
+
+/* A record that cannot be read or written is refused before anything is trained, and left as it was. */
+static void a_bad_record_is_refused(void **state)
+{
+    (void)state;
+    static const char other[] = "this is no database, and must stay as it is";
+    const char *path = temp_write("other.db", other, strlen(other));
+    assert_error(run_trine(NULL, "compare", LITTLE, "-q", "--record", path), 3, "other.db");
+    char back[sizeof other] = "";
+    FILE *f = fopen(path, "rb");
+    assert_int_equal(fread(back, 1, sizeof back, f), strlen(other));
+    fclose(f);
+    assert_string_equal(back, other);
+    process_result r = run_trine(NULL, "compare", LITTLE, "-q", "--record", temp_path("no/such/folder.db"));
+    assert_true(r.status != 0);
+    assert_contains(r.err, "folder.db");
+    process_result_clear(&r);
+    assert_error(run_trine(NULL, "compare", LITTLE, "-q", "--no-record", "--report", temp_path("no/page.html")), 1,
+                 "cannot be written");
+    assert_error(run_trine(NULL, "compare", LITTLE, "-q", "--no-record", "--data", temp_path("none.txt")), 3, "none.txt");
+}
+
 static void long_documents_are_measured(void **state)
 {
     (void)state;
@@ -100,6 +148,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_ladder_is_shown, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(paradigms_are_compared, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_bad_record_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(long_documents_are_measured, set_up, tear_down),
         cmocka_unit_test_setup_teardown(control_c_is_kept_and_gone_on_with, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_is_told_before_the_work, set_up, tear_down),
