@@ -11,7 +11,7 @@ SETUP := $(ROOT)/tools/setup.sh
 CMAKE_FLAGS ?=
 unexport MAKEFLAGS MFLAGS MAKELEVEL
 
-.PHONY: help build demo test asan fuzz bench format lint install clean
+.PHONY: help build demo lab test asan fuzz bench format lint install clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is"
@@ -27,6 +27,12 @@ build: ## builds the library and the command into build/
 demo: ## builds, gets two real models, and shows the three paradigms side by side
 	@$(MAKE) --no-print-directory -f $(ROOT)/Makefile build
 	@TRINE=$(BUILD)/trine $(ROOT)/tools/demo.sh
+
+lab: ## builds the lesson's page with npm and the command with it: then `build/trine lab`
+	@$(SETUP) build lab
+	@cd $(ROOT)/lab && { [ -d node_modules ] && [ node_modules -nt package-lock.json ] || { npm ci --no-audit --no-fund --loglevel=error && touch node_modules; }; }
+	@cd $(ROOT)/lab && npm run --silent check && npm run --silent build
+	@$(MAKE) --no-print-directory -f $(ROOT)/Makefile build
 
 test: ## builds and runs every test
 	@$(SETUP) build test

@@ -482,7 +482,7 @@ trine_status engine_open(engine **out, const server_options *o, trine_error *err
     e->queue = o->queue ? o->queue : DEFAULT_QUEUE;
     e->limit_s = o->limit_s ? o->limit_s : DEFAULT_LIMIT_S;
     trine_status status = TRINE_OK;
-    e->models = calloc((size_t)o->n_models, sizeof *e->models);
+    e->models = calloc((size_t)o->n_models + 1, sizeof *e->models); /* a lesson may be served without any */
     if (!e->models) status = say(err, TRINE_ERROR_MEMORY, "no memory for the models");
     for (int i = 0; i < o->n_models && !status; i++) {
         served *s = &e->models[e->n_models++];

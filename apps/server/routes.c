@@ -12,6 +12,8 @@ const route server_routes[] = {
     { "POST", "/trace", answer_trace },
     { "POST", "/tokenize", answer_tokenize },
     { "POST", "/detokenize", answer_detokenize },
+    { "GET", "/plan", answer_plans },
+    { "POST", "/plan", answer_plan },
     { "GET", "/health", answer_health },
 };
 const int server_n_routes = (int)(sizeof server_routes / sizeof server_routes[0]);

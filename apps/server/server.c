@@ -201,7 +201,13 @@ static void add_headers(exchange *x, struct MHD_Response *r)
                                      : "application/json");
     MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, x->asset ? "no-cache" : "no-store");
     MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-    if (x->asset) MHD_add_response_header(r, MHD_HTTP_HEADER_ETAG, x->asset->etag);
+    if (x->asset) {
+        MHD_add_response_header(r, MHD_HTTP_HEADER_ETAG, x->asset->etag);
+        /* A page of this program asks this server and nobody else. Formulas are placed by styles of their own. */
+        MHD_add_response_header(r, "Content-Security-Policy",
+                                "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; "
+                                "form-action 'none'; frame-ancestors 'none'");
+    }
     if (x->status == 405) MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET, HEAD, POST");
     if (x->retry_s) {
         snprintf(number, sizeof number, "%d", x->retry_s);

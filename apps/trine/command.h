@@ -41,7 +41,8 @@ typedef enum command_id {
     CMD_PLAN = 1 << 24,
     CMD_COMPARE = 1 << 25,
     CMD_SERVE = 1 << 26,
-    CMD_ALL = (1 << 27) - 1
+    CMD_LAB = 1 << 27,
+    CMD_ALL = (1 << 28) - 1
 } command_id;
 
 /* What several processes do together; of these, what they share out line by line. */
@@ -168,6 +169,7 @@ typedef struct arguments {
     bool separate, whole_word, bf16, recompute, resume, no_record, shard_optimizer;
 
     const char *host, *cors; /* serve */
+    bool no_open;            /* lab */
     text_list models;
     int port, queue, connections, idle_seconds, limit_seconds;
     size_t max_body;
@@ -276,6 +278,7 @@ int fit_main(run *r);
 int compare_main(run *r);
 int tokenizer_main(run *r);
 int serve_main(run *r);
+int lab_main(run *r);
 int corpus_main(run *r);
 int help_main(run *r);
 int version_main(run *r);

@@ -425,6 +425,21 @@ const command trine_commands[] = {
         { "serve -m chat=smollm2 -m bert-ner --port 9000", "several models" },
         { "serve --port 0 -q all-MiniLM-L6-v2", "prints the address alone" } },
       serve_main },
+    { "lab",
+      CMD_LAB,
+      SERVE,
+      "[MODEL...]",
+      0,
+      -1,
+      "open the lesson: BERT, GPT and T5 on the running engine",
+      "Serves the models and a lesson on how language models came from BERT to GPT and T5, in English and Chinese, and opens it in "
+      "the "
+      "browser. What moves on its pages is computed by this engine, while you look; no request leaves the machine. A part whose "
+      "model is missing says which.\n\n"
+      "The page is built by npm: `make lab`. All routes of `trine serve` are there too.",
+      { { "lab -m models/demo-t5 -m SmolLM2-135M-Instruct.gguf -m bert-base-uncased", "the three paradigms" },
+        { "lab --no-open --port 9000", "the address alone, no model" } },
+      lab_main },
 
     { "help",
       CMD_HELP,

@@ -11,6 +11,7 @@
 #define RUNNERS (TEXT_TASKS | WRITERS | CMD_TRACE | CMD_EVAL | CMD_BENCH)             /* open a session */
 
 #define LEARNERS (CMD_TRAIN | CMD_FINETUNE)
+#define SERVERS (CMD_SERVE | CMD_LAB)
 
 #define FIELD(name) offsetof(arguments, name)
 
@@ -248,27 +249,28 @@ const option trine_options[] = {
       .help = "column of .tsv files, by name or number, and of .jsonl (default: all)" },
     { "lines", .kind = OPTION_FLAG, .group = GROUP_TEXT, .commands = CMD_TOKENIZER, .offset = FIELD(lines),
       .help = "each line of a plain file is one text" },
-    { "host", .argument = "ADDRESS", .kind = OPTION_TEXT, .fallback = "127.0.0.1", .commands = CMD_SERVE, .offset = FIELD(host),
+    { "host", .argument = "ADDRESS", .kind = OPTION_TEXT, .fallback = "127.0.0.1", .commands = SERVERS, .offset = FIELD(host),
       .help = "address to listen at; 0.0.0.0: every one of this machine",
       .more = "On loopback only this machine can ask, and only by a loopback name. Elsewhere anybody who reaches the address can: "
               "there are no keys." },
-    { "port", .argument = "N", .kind = OPTION_INT, .min = 0, .max = 65535, .fallback = "8080", .commands = CMD_SERVE,
+    { "port", .argument = "N", .kind = OPTION_INT, .min = 0, .max = 65535, .fallback = "8080", .commands = SERVERS,
       .offset = FIELD(port), .help = "port to listen at; 0: any that is free (the address is printed)" },
-    { "parallel", .argument = "N", .kind = OPTION_INT, .min = 1, .max = 1024, .fallback = "8", .commands = CMD_SERVE,
+    { "parallel", .argument = "N", .kind = OPTION_INT, .min = 1, .max = 1024, .fallback = "8", .commands = SERVERS,
       .offset = FIELD(parallel), .help = "texts that a model writes at a time, as one batch",
       .more = "Each has a context of its own (-c), and the cache for all is taken at the start." },
-    { "queue", .argument = "N", .kind = OPTION_INT, .min = 1, .max = 100000, .fallback = "64", .commands = CMD_SERVE,
+    { "queue", .argument = "N", .kind = OPTION_INT, .min = 1, .max = 100000, .fallback = "64", .commands = SERVERS,
       .offset = FIELD(queue), .help = "requests that may wait; more are told to come again (429)" },
-    { "connections", .argument = "N", .kind = OPTION_INT, .min = 1, .max = 10000, .fallback = "128", .commands = CMD_SERVE,
+    { "connections", .argument = "N", .kind = OPTION_INT, .min = 1, .max = 10000, .fallback = "128", .commands = SERVERS,
       .offset = FIELD(connections), .help = "connections open at a time; more are told so (503)" },
-    { "max-body", .argument = "BYTES", .kind = OPTION_BYTES, .min = 1024, .max = 1e9, .fallback = "4MiB", .commands = CMD_SERVE,
+    { "max-body", .argument = "BYTES", .kind = OPTION_BYTES, .min = 1024, .max = 1e9, .fallback = "4MiB", .commands = SERVERS,
       .offset = FIELD(max_body), .help = "largest request (413)" },
-    { "idle-time", .argument = "SECONDS", .kind = OPTION_INT, .min = 1, .max = 86400, .fallback = "30", .commands = CMD_SERVE,
+    { "idle-time", .argument = "SECONDS", .kind = OPTION_INT, .min = 1, .max = 86400, .fallback = "30", .commands = SERVERS,
       .offset = FIELD(idle_seconds), .help = "close a connection on which nothing moves for so long" },
-    { "time-limit", .argument = "SECONDS", .kind = OPTION_INT, .min = 1, .max = 86400, .fallback = "600", .commands = CMD_SERVE,
+    { "time-limit", .argument = "SECONDS", .kind = OPTION_INT, .min = 1, .max = 86400, .fallback = "600", .commands = SERVERS,
       .offset = FIELD(limit_seconds), .help = "end a request that takes longer (504)" },
-    { "cors", .argument = "ORIGIN", .kind = OPTION_TEXT, .commands = CMD_SERVE, .offset = FIELD(cors),
+    { "cors", .argument = "ORIGIN", .kind = OPTION_TEXT, .commands = SERVERS, .offset = FIELD(cors),
       .help = "let pages of ORIGIN ask, \"http://localhost:3000\"; *: of any (default: none)" },
+    { "no-open", .kind = OPTION_FLAG, .commands = CMD_LAB, .offset = FIELD(no_open), .help = "print the address, open no browser" },
     { "man", .kind = OPTION_FLAG, .commands = CMD_HELP, .offset = FIELD(man),
       .help = "print the manual page (roff) of trine or of COMMAND" },
     { "completion", .argument = "SHELL", .kind = OPTION_CHOICE, .choices = "bash|zsh|fish", .commands = CMD_HELP,
@@ -438,13 +440,13 @@ const option trine_options[] = {
 
     /* Model and machine. */
     { "model", 'm', .argument = "MODEL", .kind = OPTION_FILE, .group = GROUP_MODEL, .environment = "TRINE_MODEL",
-      .commands = CMD_ALL &
-                  ~(CMD_HELP | CMD_VERSION | CMD_TRAIN | CMD_RUNS | CMD_TOKENIZER | CMD_FIT | CMD_CORPUS | CMD_COMPARE | CMD_SERVE),
+      .commands =
+          CMD_ALL & ~(CMD_HELP | CMD_VERSION | CMD_TRAIN | CMD_RUNS | CMD_TOKENIZER | CMD_FIT | CMD_CORPUS | CMD_COMPARE | SERVERS),
       .offset = FIELD(model), .help = "a directory in the Hugging Face layout, or a .gguf file",
       .more = "The directory holds config.json, *.safetensors and the tokenizer's files. For tokenize and detokenize a tokenizer "
               "alone is "
               "enough: its directory, or one file such as tokenizer.json, vocab.txt or spiece.model." },
-    { "model", 'm', .argument = "[NAME=]MODEL", .kind = OPTION_TEXTS, .group = GROUP_MODEL, .commands = CMD_SERVE,
+    { "model", 'm', .argument = "[NAME=]MODEL", .kind = OPTION_TEXTS, .group = GROUP_MODEL, .commands = SERVERS,
       .offset = FIELD(models), .help = "a model to serve; may be given again",
       .more =
           "Requests call it NAME, by default the last part of its path, without .gguf. A request that names none gets the first "
@@ -455,10 +457,10 @@ const option trine_options[] = {
               "trained "
               "on. convert adds it into the weights." },
     { "ctx-size", 'c', .argument = "N", .kind = OPTION_INT, .group = GROUP_MODEL, .min = 0, .max = 16777216,
-      .commands = RUNNERS | CMD_SERVE | CMD_QUANTIZE, .offset = FIELD(ctx),
+      .commands = RUNNERS | SERVERS | CMD_QUANTIZE, .offset = FIELD(ctx),
       .help = "tokens of context; 0: what the model takes and memory allows (default: 0)" },
     { "cache-type", .argument = "TYPE", .kind = OPTION_TYPE, .group = GROUP_MODEL, .choices = "f32|f16|bf16|q8_0|q4_0",
-      .commands = WRITERS | CMD_TRACE | CMD_EVAL | CMD_SERVE, .offset = FIELD(cache_type),
+      .commands = WRITERS | CMD_TRACE | CMD_EVAL | SERVERS, .offset = FIELD(cache_type),
       .help = "type of the key-value cache (default: f32 or f16, by its size)" },
     { "cache-type", .argument = "TYPE,TYPE", .kind = OPTION_TYPES, .group = GROUP_MODEL, .choices = "f32|f16|bf16|q8_0|q4_0",
       .commands = CMD_BENCH, .offset = FIELD(cache_types), .help = "types of the key-value cache (default: by its size)" },
@@ -480,10 +482,10 @@ const option trine_options[] = {
               "and those before it, window:N itself and the N - 1 before it." },
     { "threads", 't', .argument = "N", .kind = OPTION_INT, .group = GROUP_MODEL, .min = 0, .max = 1024,
       .environment = "TRINE_THREADS",
-      .commands = RUNNERS | CMD_SERVE | CMD_QUANTIZE | CMD_TOKENIZER | LEARNERS | CMD_FIT | CMD_PLAN | CMD_COMPARE,
+      .commands = RUNNERS | SERVERS | CMD_QUANTIZE | CMD_TOKENIZER | LEARNERS | CMD_FIT | CMD_PLAN | CMD_COMPARE,
       .offset = FIELD(threads), .help = "threads; 0: one a core (default: 0)" },
     { "cpu", .argument = "LEVEL", .kind = OPTION_CPU, .group = GROUP_MODEL, .fallback = "auto", .environment = "TRINE_CPU",
-      .commands = RUNNERS | CMD_SERVE | CMD_INSPECT | CMD_QUANTIZE | LEARNERS | CMD_PLAN | CMD_COMPARE, .offset = FIELD(cpu),
+      .commands = RUNNERS | SERVERS | CMD_INSPECT | CMD_QUANTIZE | LEARNERS | CMD_PLAN | CMD_COMPARE, .offset = FIELD(cpu),
       .help = "kernels to use: auto, scalar, avx2, ... amx (see `trine version`)" },
 
     /* Results out. */
@@ -492,7 +494,7 @@ const option trine_options[] = {
       .help = "where to write" },
     { "report", .argument = "FILE", .kind = OPTION_FILE, .group = GROUP_OUTPUT, .commands = CMD_FIT | CMD_COMPARE,
       .offset = FIELD(report), .help = "write everything into FILE as one page of HTML with plots, that needs no network" },
-    { "json", .kind = OPTION_FLAG, .group = GROUP_OUTPUT, .commands = CMD_ALL & ~(CMD_HELP | CMD_SERVE), .offset = FIELD(json),
+    { "json", .kind = OPTION_FLAG, .group = GROUP_OUTPUT, .commands = CMD_ALL & ~(CMD_HELP | SERVERS), .offset = FIELD(json),
       .help = "print one JSON document for each input, a line each" },
     { "quiet", 'q', .kind = OPTION_FLAG, .group = GROUP_OUTPUT, .commands = CMD_ALL & ~CMD_HELP, .offset = FIELD(quiet),
       .help = "no notes and no progress, only errors" },

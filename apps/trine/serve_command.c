@@ -1,5 +1,5 @@
 /* serve_command.c - trine serve: models behind HTTP, until Control-C. */
-#include "run.h"
+#include "served_models.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -65,7 +65,7 @@ static int open_models(run *r, server_model *models)
 }
 
 /* Serves until a signal asks to stop. Blocked in every thread, the signals are this thread's alone to wait for. */
-static int serve(run *r, const server_options *options)
+static int serve(run *r, const server_options *options, address_fn *ready)
 {
     sigset_t stops, before;
     server *s;
@@ -79,6 +79,7 @@ static int serve(run *r, const server_options *options)
     if (!status) {
         print(r, "%s\n", server_address(s));
         flush_output(r);
+        if (ready) ready(r, server_address(s));
         note(r, "serving; Control-C ends it");
         sigwait(&stops, &signal_number);
         note(r, "ending: what runs is stopped");
@@ -89,12 +90,11 @@ static int serve(run *r, const server_options *options)
     return EXIT_DONE;
 }
 
-int serve_main(run *r)
+int serve_models(run *r, const server_asset *files, int n_files, address_fn *ready)
 {
     const arguments *a = &r->args;
     const int n = a->models.n + a->rest.n;
-    if (!n) return fail_usage(r, "no model: expected -m MODEL, a directory in the Hugging Face layout or a .gguf file");
-    server_model *models = calloc((size_t)n, sizeof *models);
+    server_model *models = calloc((size_t)n + 1, sizeof *models);
     if (!models) return fail_memory(r);
     int code = open_models(r, models);
     const server_options options = { .host = a->host,
@@ -111,15 +111,22 @@ int serve_main(run *r)
                                      .idle_s = a->idle_seconds,
                                      .limit_s = a->limit_seconds,
                                      .cors = a->cors,
-                                     .assets = assets,
-                                     .n_assets = (int)(sizeof assets / sizeof assets[0]),
+                                     .assets = files,
+                                     .n_assets = n_files,
                                      .log = log_to_note,
                                      .log_user = r };
-    if (!code) code = serve(r, &options);
+    if (!code) code = serve(r, &options, ready);
     for (int i = 0; i < n; i++) {
         trine_model_close(models[i].model);
         free((char *)models[i].name);
     }
     free(models);
     return code;
+}
+
+int serve_main(run *r)
+{
+    if (!r->args.models.n && !r->args.rest.n)
+        return fail_usage(r, "no model: expected -m MODEL, a directory in the Hugging Face layout or a .gguf file");
+    return serve_models(r, assets, (int)(sizeof assets / sizeof assets[0]), NULL);
 }

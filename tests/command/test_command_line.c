@@ -8,7 +8,7 @@
 static const char *const commands[] = { "inspect", "trace",    "tokenize", "detokenize", "fill",      "classify",  "tag",
                                         "embed",   "generate", "chat",     "translate",  "summarize", "eval",      "bench",
                                         "convert", "quantize", "train",    "finetune",   "runs",      "tokenizer", "fit",
-                                        "corpus",  "plan",     "help",     "version",    "compare",   "serve" };
+                                        "corpus",  "plan",     "help",     "version",    "compare",   "serve",     "lab" };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
 static void overview_lists_every_command_and_none_else(void **state)

@@ -1,0 +1,122 @@
+// one_model.ts - part 1: the reader's sentence, and what each paradigm does with it, side by side.
+import { button, textField } from "../controls";
+import { el, replace } from "../dom";
+import { able, models, of, stream, task, type Model } from "../engine";
+import { live, missing } from "../live";
+import { bars, shown } from "../pictures/bars";
+import { say } from "../words";
+import { hide, words } from "./masking";
+import type { Section } from "./section";
+import en from "../../text/en/one_model.md";
+import zh from "../../text/zh/one_model.md";
+
+const SENTENCE = "The cat is on the table.";
+
+interface Column {
+    node: HTMLElement;
+    body: HTMLElement;
+}
+
+function column(look: "encoder" | "decoder" | "pair", title: string, sees: string): Column {
+    const body = el("div");
+    return { node: el("section", { class: `column ${look}` }, el("h3", {}, title), el("p", { class: "small" }, sees), body), body };
+}
+
+// Vectors of the sentence and of three others; how near they lie.
+async function compare(m: Model, text: string, signal: AbortSignal, into: HTMLElement): Promise<void> {
+    const others = [say("near_1"), say("near_2"), say("near_3")];
+    const vectors = await task<number[][]>("feature-extraction", m.id, [text, ...others], {}, signal);
+    const flat = vectors.map((v) => v as unknown as number[]);
+    const norm = (v: number[]) => Math.sqrt(v.reduce((s, x) => s + x * x, 0));
+    const near = others.map((o, i) => ({ label: o, value: flat[0].reduce((s, x, c) => s + x * flat[i + 1][c], 0) / (norm(flat[0]) * norm(flat[i + 1])) }));
+    replace(
+        into,
+        el("p", {}, say("encoder_vector", { model: m.id, d: flat[0].length })),
+        el("ul", { class: "plain" }, ...near.sort((a, b) => b.value - a.value).map((x) => el("li", {}, el("code", {}, x.value.toFixed(2)), " ", x.label))),
+    );
+}
+
+async function encode(text: string, signal: AbortSignal, into: HTMLElement): Promise<void> {
+    const [filler] = await able("fill-mask");
+    if (filler) {
+        const all = await words(filler, text, signal), last = all.length - 1;
+        const masked = hide(text, all[last], filler.mask_token ?? "[MASK]");
+        const choices = await task<{ score: number; token_str: string }[]>("fill-mask", filler.id, masked, { top_k: 5 }, signal);
+        replace(into, el("p", {}, say("encoder_fills", { model: filler.id })), el("p", { class: "answer" }, masked), bars(choices.map((c) => ({ label: shown(c.token_str), value: c.score })), "--encoder"));
+        return;
+    }
+    const [reader] = await able("feature-extraction");
+    if (!reader) return replace(into, missing("encoder-only"));
+    const encoders = (await able("feature-extraction")).filter((m) => m.paradigm === "encoder-only");
+    await compare(encoders[0] ?? reader, text, signal, into);
+    if (!encoders.length) into.append(el("p", { class: "small" }, say("encoder_half", { model: reader.id })));
+}
+
+interface Chunk {
+    choices: { text: string }[];
+}
+
+async function write(text: string, signal: AbortSignal, into: HTMLElement): Promise<void> {
+    const [m] = await of("decoder-only");
+    if (!m) return replace(into, missing("decoder-only"));
+    const out = el("span", { class: "new-text" });
+    replace(into, el("p", {}, say("decoder_goes_on", { model: m.id })), el("p", { class: "answer" }, text, out));
+    for await (const c of stream<Chunk>("/v1/completions", { model: m.id, prompt: text, max_tokens: 16, temperature: 0, stream: true }, signal)) out.append(c.choices[0]?.text ?? "");
+}
+
+async function translate(text: string, signal: AbortSignal, into: HTMLElement): Promise<void> {
+    const [m] = (await able("translation")).filter((x) => x.paradigm === "encoder-decoder");
+    if (!m) return replace(into, missing("encoder-decoder"));
+    const [said] = await task<{ translation_text: string }[]>("translation", m.id, text, { src_lang: "en", tgt_lang: "de", num_beams: 4 }, signal);
+    replace(into, el("p", {}, say("pair_translates", { model: m.id })), el("p", { class: "answer", lang: "de" }, said.translation_text));
+}
+
+function side_by_side(place: HTMLElement): void {
+    const columns = [column("encoder", say("encoder-only"), say("sees_all")), column("decoder", say("decoder-only"), say("sees_past")), column("pair", say("encoder-decoder"), say("sees_both"))];
+    const l = live(place, async (signal, output) => {
+        const t = text.get().trim() || SENTENCE;
+        replace(output, el("div", { class: "columns" }, ...columns.map((c) => c.node)));
+        await models();
+        await Promise.all([encode(t, signal, columns[0].body), write(t, signal, columns[1].body), translate(t, signal, columns[2].body)]);
+    });
+    const text = textField({ name: say("sentence"), key: "text", value: SENTENCE, max: 120, changed: l.run });
+    l.controls.append(text.node, button(say("run"), l.run, "main"));
+    l.run();
+}
+
+function loaded(place: HTMLElement): void {
+    const l = live(place, async (_signal, output) => {
+        const all = await models();
+        if (!all.length) return replace(output, missing("encoder-decoder"));
+        replace(
+            output,
+            el(
+                "div",
+                { class: "wide", tabindex: "0", role: "group", "aria-label": say("loaded") },
+                el(
+                    "table",
+                    {},
+                    el("thead", {}, el("tr", {}, ...["model", "kind", "parameters", "layers_n", "tasks"].map((w) => el("th", { scope: "col" }, say(w as "model"))))),
+                    el(
+                        "tbody",
+                        {},
+                        ...all.map((m) =>
+                            el(
+                                "tr",
+                                {},
+                                el("th", { scope: "row" }, m.id),
+                                el("td", {}, say(m.paradigm)),
+                                el("td", {}, `${(m.parameters / 1e6).toFixed(1)} M`),
+                                el("td", {}, m.paradigm === "encoder-decoder" ? `${m.layers} + ${m.decoder_layers}` : m.layers),
+                                el("td", {}, m.tasks.map((t) => say(t)).join(", ")),
+                            ),
+                        ),
+                    ),
+                ),
+            ),
+        );
+    });
+    l.run();
+}
+
+export const oneModel: Section = { id: "one_model", texts: { en, zh }, demos: { side_by_side, loaded } };

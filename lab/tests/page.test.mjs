@@ -1,0 +1,313 @@
+// page.test.mjs - the page in a browser, on a running engine: each part in both languages, its numbers against the engine's, by
+// mouse, by keyboard alone, at 360 px, in light and dark; and what it says when the engine goes away.
+//
+//   TRINE=build/trine BROWSER=/usr/bin/chromium node --test tests/page.test.mjs
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { chromium } from "playwright-core";
+import { top } from "./load.mjs";
+
+const tree = join(top, ".."), fixtures = join(tree, "tests/fixtures/command");
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const models = ["demo-t5=" + join(tree, "models/demo-t5"), "tiny-bert=" + join(fixtures, "bert-mlm"), "tiny-labels=" + join(fixtures, "bert-labels"), "tiny-tags=" + join(fixtures, "bert-tags"), "tiny-llama=" + join(fixtures, "llama-chat")];
+const sections = [...readFileSync(join(top, "src/main.ts"), "utf8").match(/const sections: Section\[\] = \[(.*?)\]/s)[1].matchAll(/\w+/g)].map((m) => m[0].replace(/[A-Z]/g, (c) => "_" + c.toLowerCase()));
+const SHOTS = process.env.LAB_SHOTS; // a folder: pictures of every part go there
+
+let engine, address, browser;
+
+// Starts the lab; port 0 takes any that is free.
+function start(port) {
+    return new Promise((done, fail) => {
+        const child = spawn(process.env.TRINE, ["lab", "--no-open", "-q", "--port", String(port), "-t", "1", ...models.flatMap((m) => ["-m", m])], { stdio: ["ignore", "pipe", "pipe"] });
+        let said = "", complaint = "";
+        child.stderr.on("data", (d) => (complaint += d));
+        child.stdout.on("data", (d) => {
+            said += d;
+            const m = /http:\/\/\S+/.exec(said);
+            if (m) done({ child, address: m[0].replace(/\/$/, "") });
+        });
+        child.on("exit", (code) => fail(new Error(`trine lab ended with ${code}: ${complaint}`)));
+    });
+}
+
+function stop(child) {
+    return new Promise((done) => {
+        child.removeAllListeners("exit");
+        child.on("exit", done);
+        child.kill("SIGTERM");
+    });
+}
+
+before(async () => {
+    engine = await start(0);
+    address = engine.address;
+    browser = await chromium.launch({
+        executablePath: process.env.BROWSER ?? "/usr/bin/chromium",
+        args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    });
+});
+
+after(async () => {
+    await browser?.close();
+    if (engine) await stop(engine.child);
+});
+
+// A page that fails the test for anything it should not do.
+async function open(place, options = {}) {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: "en-US", reducedMotion: "reduce", ...options });
+    const page = await context.newPage(), faults = [];
+    page.on("console", (m) => ["error", "warning"].includes(m.type()) && faults.push(m.text()));
+    page.on("pageerror", (e) => faults.push(e.message));
+    page.on("request", (r) => r.url().startsWith(address) || r.url().startsWith("data:") || faults.push(`a request to ${r.url()}`));
+    await page.goto(`${address}/${place}`);
+    await settled(page);
+    return { page, faults, close: () => context.close() };
+}
+
+// Waits for what `is` finds in the page. The page's own policy lets no one evaluate text in it, so the waiting is done from here.
+async function until(page, is, argument, what = "what was waited for") {
+    for (let end = Date.now() + 60000; Date.now() < end; await new Promise((done) => setTimeout(done, 40))) if (await page.evaluate(is, argument)) return;
+    assert.fail(`${what} did not come`);
+}
+
+async function settled(page) {
+    await page.waitForSelector("article.lesson");
+    await until(page, () => [...document.querySelectorAll(".demo")].every((d) => d.dataset.state !== "busy"), null, "the engine's answers");
+}
+
+const ask = async (path, body) => {
+    const r = await fetch(address + path, body ? { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) } : {});
+    assert.ok(r.ok, `${path}: ${r.status}`);
+    return r.json();
+};
+
+async function violations(page) {
+    await page.evaluate(axe);
+    const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+    return found.violations.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.target.join(" ")).join(" | ")}`);
+}
+
+const read = (text) => Number(text.replace("−", "-"));
+
+for (const section of sections)
+    for (const lang of ["en", "zh"])
+        test(`${section}, ${lang}: drawn whole, reachable, accessible, in light and dark and at 360 px`, async () => {
+            const { page, faults, close } = await open(`#${section}?lang=${lang}`, { colorScheme: lang === "en" ? "light" : "dark" });
+            assert.equal(await page.getAttribute("html", "lang"), lang === "en" ? "en" : "zh-CN");
+            assert.equal(await page.locator("[aria-current=page]").count(), 1);
+            const failed = await page.$$eval(".demo[data-state=failed]", (d) => d.map((x) => `${x.dataset.demo}: ${x.textContent}`));
+            // summaries: no model of the tests makes any, and the page is to say so
+            assert.deepEqual(failed, []);
+            assert.deepEqual(await violations(page), []);
+            for (const d of await page.$$("details.behind > summary")) await d.click();
+            await until(page, () => [...document.querySelectorAll("figure.picture")].every((f) => f.querySelector("details table")), null, "a table behind every picture");
+            if (SHOTS) {
+                mkdirSync(SHOTS, { recursive: true });
+                for (const d of await page.$$("details.behind > summary")) await d.click();
+                await page.screenshot({ path: join(SHOTS, `${section}.${lang}.png`), fullPage: true });
+            }
+            await page.setViewportSize({ width: 360, height: 740 });
+            const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+            assert.ok(wide <= 360, `${wide} px wide on a screen of 360`);
+            if (lang === "en") assert.deepEqual(await violations(page), []);
+            assert.deepEqual(faults, []);
+            await close();
+        });
+
+test("attention: the map, the factors and the tiles show the engine's numbers", async () => {
+    const { page, faults, close } = await open("#attention?model=tiny-llama&layer=1&head=1&text=one two three&tmodel=tiny-llama&ttext=one two three&factor=dot");
+    const t = await ask("/trace", { model: "tiny-llama", text: "one two three", attention: true, parts: true, layers: [1], heads: [1] });
+    const a = t.attention.find((x) => x.kind === "self" && x.layer === 1), n = t.tokens.length;
+    const demo = page.locator("[data-demo=factors]");
+    // By the keyboard alone: to the first cell of the last row, and its words.
+    const map = demo.locator(".heatmap");
+    await map.focus();
+    for (let i = 0; i < n; i++) await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Home");
+    const told = await demo.locator(".told").innerText();
+    assert.ok(Math.abs(read(/([−\d.e-]+)$/.exec(told)[1]) - a.weights[0][n - 1][0]) < 6e-4, told);
+    const part = (name) => t.parts.find((p) => p.kind === "self" && p.layer === 1 && p.part === name).values[0];
+    const q = part("query")[n - 1], k = part("key")[0], product = q.reduce((s, x, i) => s + x * k[i], 0);
+    const fact = (await demo.locator(".factor-text dd").first().innerText()).split("=").pop().trim();
+    assert.ok(Math.abs(read(fact) - product) <= 6e-4 * Math.max(1, Math.abs(product)), `${fact} is not ${product}`);
+    await page.keyboard.press("ArrowRight");
+    assert.notEqual(await demo.locator(".told").innerText(), told);
+    // The scale: q . k / sqrt(d) is the engine's score.
+    await demo.getByRole("radio", { name: /÷/ }).check();
+    const scores = await demo.locator(".factor-text dd").allInnerTexts();
+    assert.equal(scores[0].split("=").pop().trim(), scores[1]);
+    assert.ok(page.url().includes("factor=scale"));
+    // The tiles end at the engine's own result.
+    const tiles = page.locator("[data-demo=tiles]");
+    for (let i = 0; i < 12; i++) await tiles.getByRole("button", { name: "Next tile" }).click();
+    assert.ok(Number(await tiles.locator("[data-worst]").getAttribute("data-worst")) < 1e-5);
+    assert.equal(await tiles.getByRole("button", { name: "Play" }).count(), 0, "motion, though less of it was asked for");
+    assert.deepEqual(faults, []);
+    await close();
+});
+
+test("attention: masks and the scale change what the engine computes", async () => {
+    const { page, faults, close } = await open("#attention?mmodel=tiny-llama&mtext=one two three four&mask=window&size=2&smodel=tiny-llama&stext=one two three");
+    const masks = page.locator("[data-demo=masks]");
+    const n = (await ask("/tokenize", { model: "tiny-llama", text: "one two three four" })).tokens.length;
+    assert.match(await masks.locator(".fact dd").first().innerText(), new RegExp(`^${2 * n - 1} / ${n * n}$`));
+    const windowed = await ask("/trace", { model: "tiny-llama", text: "one two three four", attention: true, mask: "window:2" });
+    assert.equal(windowed.attention[0].weights[0][n - 1][0], 0);
+    const maps = masks.locator(".heatmap");
+    assert.equal(await maps.nth(1).locator(".blocked").count(), n * n - (2 * n - 1));
+    await masks.getByRole("radio", { name: "cross", exact: true }).check();
+    await settled(page);
+    assert.match(await masks.locator(".note").innerText(), /encoder-decoder/);
+    const scale = page.locator("[data-demo=scale]");
+    const [on, off] = [await scale.locator("tbody tr").nth(2).locator("td").nth(0).innerText(), await scale.locator("tbody tr").nth(2).locator("td").nth(1).innerText()];
+    const d = (await ask("/v1/models")).data.find((m) => m.id === "tiny-llama").d_head;
+    assert.ok(Math.abs(read(off) / read(on) - Math.sqrt(d)) < 0.05 * Math.sqrt(d) || read(off) > read(on));
+    assert.deepEqual(faults, []);
+    await close();
+});
+
+test("paradigms: a word hidden, a token taken, a sentence translated", async () => {
+    const { page, faults, close } = await open("#paradigms");
+    const mask = page.locator("[data-demo=mask]");
+    await mask.locator(".tokens button").first().focus();
+    await page.keyboard.press("Enter");
+    await settled(page);
+    assert.equal(await mask.locator(".tokens button").first().getAttribute("aria-pressed"), "true");
+    assert.ok(page.url().includes("word=0"));
+    const steps = page.locator("[data-demo=steps]"), chips = steps.locator(".tokens li");
+    const before_ = await chips.count();
+    await steps.getByRole("button", { name: "Take the likeliest" }).click();
+    await settled(page);
+    await steps.getByRole("button", { name: "Draw", exact: true }).click();
+    await until(page, (n) => document.querySelectorAll("[data-demo=steps] .tokens li").length === n, before_ + 2, "the token drawn");
+    await settled(page);
+    await steps.getByRole("button", { name: "Take one back" }).click();
+    await until(page, (n) => document.querySelectorAll("[data-demo=steps] .tokens li").length === n, before_ + 1, "a token less");
+    // The cache is the formula's, with the model's own sizes.
+    const m = (await ask("/v1/models")).data.find((x) => x.id === "tiny-llama");
+    const each = 2 * m.layers * m.kv_heads * m.d_head * 2;
+    assert.match(await steps.locator(".fact dd").nth(1).innerText(), new RegExp(`^${before_ + 1} × ${each < 1024 ? each : ""}`));
+    // The page's tree and the engine's own beam search.
+    const [said] = await ask("/tasks/translation", { model: "demo-t5", inputs: "I have no time today.", parameters: { src_lang: "en", tgt_lang: "de", num_beams: 3 } });
+    assert.equal(await page.locator("[data-demo=beams] .fact dd").nth(1).innerText(), said.translation_text);
+    const best = await page.locator("[data-demo=beams] .fact dd").first().innerText();
+    assert.ok(best.startsWith(said.translation_text), `${best} is not ${said.translation_text}`);
+    assert.deepEqual(faults, []);
+    await close();
+});
+
+test("memory: the cache and the curve are the planner's, and it opens no path", async () => {
+    const { page, faults, close } = await open("#memory?gn=8192&fx=24&fc=100");
+    const dd = async (demo, i) => (await page.locator(`[data-demo=${demo}] .fact dd`).nth(i).innerText()).trim();
+    assert.deepEqual([await dd("growth", 0), await dd("growth", 1), await dd("growth", 2)], ["128 KiB", "8,192", "1.00 GiB"]);
+    const p = await ask("/plan", { model: "llama-3-8b", contexts: [8192, 100000], cache_type: "f16", memory: 24 * 2 ** 30 });
+    assert.equal(p.contexts[0].kv_bytes, 2 ** 30); // 2 x 32 x 8 x 128 x 2 bytes, 8,192 times
+    assert.equal(p.contexts[1].kv_bytes, 2 * 32 * 8 * 128 * 2 * 100000);
+    assert.equal(await page.locator("[data-demo=fits] .verdict").getAttribute("data-fits"), p.contexts[1].fits ? "yes" : "no");
+    assert.ok((await page.locator("[data-demo=fits] .verdict").innerText()).includes(p.longest_context.toLocaleString("en-US")));
+    // Half the key heads, half the cache: by the keyboard.
+    await page.locator("[data-demo=growth]").getByLabel("Key heads of query heads").focus();
+    await page.keyboard.press("ArrowLeft");
+    assert.equal(await dd("growth", 0), "64.0 KiB");
+    for (const model of ["/etc/passwd", "../models/demo-t5", ""]) {
+        const r = await fetch(address + "/plan", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ model }) });
+        assert.equal(r.status, 404);
+        assert.equal((await r.json()).error.code, "model_not_found");
+    }
+    assert.deepEqual(faults, []);
+    await close();
+});
+
+test("quiz: every choice is explained, and the answers are there after a reload", async () => {
+    const { page, faults, close } = await open("#quiz?lang=en");
+    const questions = JSON.parse(readFileSync(join(top, "text/en/quiz.json"), "utf8"));
+    for (const q of questions) {
+        const box = page.locator(`[data-question=${q.id}]`);
+        const wrong = q.choices.findIndex((c) => !c.right), right = q.choices.findIndex((c) => c.right);
+        await box.locator("input").nth(wrong).check();
+        assert.match(await box.locator("[role=status]").innerText(), /Not this one/);
+        assert.equal(await box.locator(".explain:visible").count(), q.choices.length);
+        await box.locator("input").nth(right).check();
+        assert.match(await box.locator("[role=status]").innerText(), /Right/);
+    }
+    const all = `${questions.length} of ${questions.length} answered, ${questions.length} right`;
+    assert.equal(await page.locator(".progress").innerText(), all);
+    await page.reload();
+    await settled(page);
+    assert.equal(await page.locator(".progress").innerText(), all);
+    // By the keyboard: an arrow moves the answer of the first question.
+    await page.locator("[data-question=why-decoders] input:checked").focus();
+    await page.keyboard.press("ArrowDown");
+    assert.match(await page.locator("[data-question=why-decoders] [role=status]").innerText(), /Not this one/);
+    // Each link leads to a demonstration that is there.
+    for (const q of questions) {
+        await page.goto(`${address}/${q.see}`);
+        await page.waitForSelector("article.lesson");
+        const [, id] = q.see.slice(1).split("?")[0].split("/");
+        if (id) assert.equal(await page.locator(`#${id}`).count(), 1, q.see);
+    }
+    await settled(page);
+    assert.deepEqual(faults, []);
+    await close();
+});
+
+test("playground: every task of every model answers, the chat streams", async () => {
+    const { page, faults, close } = await open("#playground");
+    const tasks = page.locator("[data-demo=tasks]");
+    const choose = async (name, value) => {
+        await tasks.getByLabel(name, { exact: true }).selectOption(value);
+        await settled(page);
+        assert.equal(await tasks.getAttribute("data-state"), "done", await tasks.innerText());
+        JSON.parse((await tasks.locator("pre").first().innerText()).replace(/"… \d+"/g, '""'));
+        assert.match(await tasks.locator("pre").nth(1).innerText(), /^curl http/);
+    };
+    for (const m of (await ask("/v1/models")).data) {
+        await choose("Model", m.id);
+        const offered = await tasks.getByLabel("Task", { exact: true }).locator("option").evaluateAll((o) => o.map((x) => x.value));
+        // A summary by the tiny model would only be long.
+        for (const t of offered.filter((x) => x !== "summarization")) await choose("Task", t);
+    }
+    await page.locator("#chat-say").fill("hello");
+    await page.keyboard.press("Enter");
+    await until(page, () => document.querySelectorAll(".turn").length === 2 && !document.querySelector("[data-demo=chat] button.main").disabled, null, "the chat's answer");
+    const heads = page.locator(".heads button");
+    await heads.nth(1).click();
+    assert.equal(await heads.nth(1).getAttribute("aria-pressed"), "true");
+    assert.deepEqual(faults, []);
+    await close();
+});
+
+test("a state is an address: what is set comes back, in either language", async () => {
+    const { page, close } = await open("#attention");
+    const demo = page.locator("[data-demo=factors]");
+    await demo.getByLabel("Head", { exact: true }).focus();
+    await page.keyboard.press("ArrowRight");
+    await page.getByRole("radio", { name: "中文" }).check();
+    await settled(page);
+    assert.match(page.url(), /head=1/);
+    assert.match(page.url(), /lang=zh/);
+    const second = await open(page.url().split("/").pop());
+    assert.equal(await second.page.locator("[data-demo=factors] output").nth(1).innerText().then((t) => t.split(" ")[0]), "2");
+    await second.close();
+    await close();
+});
+
+test("a stopped engine is told plainly, and when it is back the page goes on", async () => {
+    const { page, close } = await open("#attention");
+    const port = Number(new URL(address).port);
+    await stop(engine.child);
+    const text = page.locator("[data-demo=factors] input[type=text]");
+    await text.fill("one two");
+    await text.press("Enter");
+    await page.waitForSelector(".gone:not([hidden])");
+    assert.match(await page.locator(".gone").innerText(), /trine lab/);
+    engine = await start(port);
+    await page.waitForSelector(".gone", { state: "hidden" });
+    await settled(page);
+    assert.equal(await page.locator("[data-demo=factors]").getAttribute("data-state"), "done");
+    await close();
+});

@@ -1,0 +1,56 @@
+// sums.test.mjs - the page's arithmetic by itself: no engine, no browser.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { load } from "./load.mjs";
+
+const s = await load("src/sums.ts");
+const near = (a, b, by = 1e-12) => assert.ok(Math.abs(a - b) <= by, `${a} is not ${b}`);
+
+test("softmax adds up to 1, and what is hidden weighs nothing", () => {
+    const w = s.softmax([1, 2, 3, 1000], (i) => i < 3);
+    near(w.reduce((a, b) => a + b), 1);
+    assert.equal(w[3], 0);
+    near(w[1] / w[0], Math.E);
+});
+
+test("masks let through what their names say", () => {
+    const count = (mask, n) => Array.from({ length: 25 }, (_, i) => s.sees(mask, n, Math.floor(i / 5), i % 5)).filter(Boolean).length;
+    assert.equal(count("bidirectional", 0), 25);
+    assert.equal(count("causal", 0), 15);
+    assert.equal(count("prefix", 3), 18);
+    assert.equal(count("window", 2), 9);
+    assert.equal(count("cross", 0), 25);
+});
+
+test("tiles of any size give the same as one", () => {
+    const scores = [0.3, -2, 5, 1.5, 4.9, -7, 0], values = scores.map((_, i) => [i, i * i, 1]);
+    const w = s.softmax(scores), whole = [0, 1, 2].map((c) => w.reduce((sum, p, j) => sum + p * values[j][c], 0));
+    for (let size = 1; size <= 8; size++) {
+        const steps = s.tiled(scores, values, size), last = steps[steps.length - 1];
+        assert.equal(steps.length, Math.ceil(7 / size));
+        last.mixed.forEach((x, c) => near(x / last.sum, whole[c]));
+        near(last.mixed[2] / last.sum, 1);
+    }
+});
+
+test("bytes moved are the sums the text gives", () => {
+    assert.equal(s.movedPlain(100, 64), 4 * 100 * 100 + 4 * 100 * 64);
+    assert.equal(s.movedTiled(100, 64, 64), 2 * 100 * 64 + 2 * 100 * 64 * 2);
+});
+
+test("temperature, top-k and top-p", () => {
+    const logits = [2, 1, 0, -1];
+    const kept = (...a) => s.filtered(logits, ...a).filter((c) => c.kept);
+    assert.equal(kept(1, 0, 1).length, 4);
+    assert.equal(kept(1, 2, 1).length, 2);
+    assert.equal(kept(1, 0, 0.6).length, 1);
+    assert.equal(kept(1, 0, 0.7).length, 2);
+    assert.equal(kept(0, 0, 1).length, 1);
+    for (const a of [[1, 0, 1], [0.5, 3, 0.9], [1.7, 2, 0.5]]) near(kept(...a).reduce((sum, c) => sum + c.p, 0), 1);
+    near(s.filtered(logits, 0.5, 0, 1)[0].p / s.filtered(logits, 0.5, 0, 1)[1].p, Math.exp(2));
+});
+
+test("entropy in bits", () => {
+    near(s.entropy([0.25, 0.25, 0.25, 0.25]), 2);
+    near(s.entropy([1, 0]), 0);
+});

@@ -1,0 +1,39 @@
+// shots.mjs ADDRESS OUT - pictures of the parts of a running lab, in both languages, for the documents (docs/lab).
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+const [address, out] = process.argv.slice(2);
+const shots = [
+    ["one_model", "#one_model", 1500],
+    ["attention", "#attention", 1500],
+    ["masks", "#attention/masks?mask=prefix&size=4", 1250],
+    ["tiles", "#attention/tiles", 1250],
+    ["paradigms", "#paradigms", 1250],
+    ["gpt", "#paradigms/gpt", 1250],
+    ["t5", "#paradigms/t5", 1500],
+    ["memory", "#memory/fits?fx=24", 1250],
+    ["quiz", "#quiz", 1250],
+    ["playground", "#playground/attention", 1250],
+];
+mkdirSync(out, { recursive: true });
+const browser = await chromium.launch({ executablePath: process.env.BROWSER ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"] });
+for (const [lang, colorScheme] of [
+    ["en", "light"],
+    ["zh", "light"],
+    ["zh", "dark"],
+])
+    for (const [name, place, height] of shots) {
+        if (colorScheme === "dark" && name !== "masks") continue;
+        const page = await browser.newPage({ viewport: { width: 1200, height }, colorScheme, reducedMotion: "reduce" });
+        await page.goto(`${address}/${place}${place.includes("?") ? "&" : "?"}lang=${lang}`);
+        await page.waitForSelector("article.lesson");
+        for (let i = 0; i < 400 && (await page.$$eval(".demo", (d) => d.some((x) => x.dataset.state === "busy"))); i++) await page.waitForTimeout(50);
+        if (name === "quiz") await page.locator("[data-question=why-decoders] input").nth(2).check();
+        const anchor = place.split("?")[0].split("/")[1];
+        if (anchor) await page.evaluate((id) => document.getElementById(id).scrollIntoView(), anchor);
+        await page.waitForTimeout(150);
+        await page.screenshot({ path: join(out, `${name}.${lang}${colorScheme === "dark" ? ".dark" : ""}.png`) });
+        await page.close();
+    }
+await browser.close();
