@@ -133,6 +133,8 @@ typedef struct arguments {
     size_t memory;
     const char *device;
     float bandwidth, tera_ops;
+    bool train, verify;
+    int optimizer, n_ranks;
     bool man; /* help */
     int completion;
 

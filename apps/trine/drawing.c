@@ -131,3 +131,28 @@ const char *show_bytes(char buffer[32], double n)
     snprintf(buffer, 32, "%.*f %s", unit && n < 100 ? 1 : 0, n, units[unit]);
     return buffer;
 }
+
+/* Whole numbers with commas: 131,072. */
+const char *show_number(char out[32], int64_t n)
+{
+    char digits[32];
+    const int length = snprintf(digits, sizeof digits, "%lld", (long long)n);
+    int at = 0;
+    for (int i = 0; i < length && at < 30; i++) {
+        if (i && (length - i) % 3 == 0) out[at++] = ',';
+        out[at++] = digits[i];
+    }
+    out[at] = 0;
+    return out;
+}
+
+/* Three digits: "4.52 GiB", "15.0 GiB", "131 MiB". */
+const char *show_size(char out[32], size_t bytes)
+{
+    static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB" };
+    double n = (double)bytes;
+    int unit = 0;
+    for (; n >= 1000 && unit < 5; unit++) n /= 1024;
+    snprintf(out, 32, "%.*f %s", !unit || n >= 99.95 ? 0 : n >= 9.995 ? 1 : 2, n, units[unit]);
+    return out;
+}

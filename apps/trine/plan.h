@@ -2,6 +2,7 @@
 #ifndef TRINE_APP_PLAN_H
 #define TRINE_APP_PLAN_H
 
+#include "json_writer.h"
 #include "run.h"
 
 /* A device's memory and what it can do in a second; 0: not known. */
@@ -19,6 +20,8 @@ typedef struct plan_context {
     int largest_batch;
     double step_rate, read_rate; /* tokens a second at most, of all sequences; encoders: texts, in read_rate. 0: not known */
     double step_bytes;           /* read for a token more of each */
+    bool is_verified;
+    trine_verification verified;
 } plan_context;
 
 /* A type of weights or of the cache, at the longest context asked for. */
@@ -56,6 +59,12 @@ typedef struct plan_report {
 
 /* plan_machine.c: the device of the command line, or this machine; returns an exit status. */
 int plan_machine_of(plan_machine *m, run *r, trine_dtype weights_type);
+/* plan_verified.c: --verify. Runs every context that was planned; returns an exit status. */
+int plan_verify(run *r, plan_report *p);
+void plan_write_verification(json_writer *j, const trine_verification *v);
+void plan_draw_verification(run *r, const trine_verification *v, const char *what);
+/* plan_train.c: --train, all of it. */
+int plan_train(run *r, const trine_planner *planner);
 /* plan_drawing.c, plan_json.c */
 int plan_draw(run *r, const plan_report *p);
 void plan_write_json(run *r, const plan_report *p);

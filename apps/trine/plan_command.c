@@ -186,6 +186,7 @@ int plan_main(run *r)
     if (!a->model)
         return fail_usage(r,
                           "no model: give a directory, a config.json, a .gguf or .safetensors file, or a name such as llama-3-8b");
+    if (a->verify && GIVEN(a, weights)) return fail_usage(r, "--verify runs the model as it is: not with --weights");
     plan_report *p = calloc(1, sizeof *p);
     if (!p) return fail_memory(r);
     if (GIVEN(a, weights)) {
@@ -193,6 +194,14 @@ int plan_main(run *r)
             if (i == a->weights) snprintf(weights, sizeof weights, "%s", trine_quantize_type(i));
     }
     int code = open_planner(&p->planner, r, *weights ? weights : NULL);
+    if (!code && a->verify && strcmp(trine_planner_source(p->planner), "file") != 0)
+        code = fail_usage(r, "'%s' has no weights to run: --verify needs a model's directory or file", a->model);
+    if (!code && a->train) {
+        code = plan_train(r, p->planner);
+        trine_planner_close(p->planner);
+        free(p);
+        return code;
+    }
     if (!code) {
         p->name = base_name(a->model);
         p->info = trine_planner_info(p->planner);
@@ -205,8 +214,9 @@ int plan_main(run *r)
     if (!code) code = plan_contexts(r, p);
     if (!code) code = plan_types(r, p);
     if (!code) code = plan_remedies(r, p);
-    if (!code && a->json) plan_write_json(r, p);
     if (!code && !a->json) code = plan_draw(r, p);
+    if (!code && a->verify) code = plan_verify(r, p);
+    if (!code && a->json) plan_write_json(r, p);
     trine_planner_close(p->planner);
     free(p);
     return code;

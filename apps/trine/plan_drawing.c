@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "chart.h"
 #include "plan.h"
 
 enum { BAR = 20 };
@@ -18,33 +19,9 @@ static const part parts[] = {
 };
 enum { N_PARTS = sizeof parts / sizeof *parts };
 
-/* Whole numbers with commas: 131,072. */
-static const char *show_number(char out[32], int64_t n)
-{
-    char digits[32];
-    const int length = snprintf(digits, sizeof digits, "%lld", (long long)n);
-    int at = 0;
-    for (int i = 0; i < length && at < 30; i++) {
-        if (i && (length - i) % 3 == 0) out[at++] = ',';
-        out[at++] = digits[i];
-    }
-    out[at] = 0;
-    return out;
-}
-
-/* Three digits: "4.52 GiB", "15.0 GiB", "131 MiB". */
-static const char *show_size(char out[32], size_t bytes)
-{
-    static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB" };
-    double n = (double)bytes;
-    int unit = 0;
-    for (; n >= 1000 && unit < 5; unit++) n /= 1024;
-    snprintf(out, 32, "%.*f %s", !unit || n >= 99.95 ? 0 : n >= 9.995 ? 1 : 2, n, units[unit]);
-    return out;
-}
-
 static const char *show_rate(char out[32], double rate)
 {
+    if (rate >= 1e5) return show_count(out, rate);
     snprintf(out, 32, "%.*f", rate < 10 ? 2 : rate < 100 ? 1 : 0, rate);
     return out;
 }
@@ -103,17 +80,18 @@ static void draw_model(run *r, const plan_report *p)
     else
         print(r, "%d layers", m->n_layers);
     print(r, ", %d wide, %d heads of %d", m->d_model, m->n_heads, m->d_head);
-    if (m->n_kv_heads != m->n_heads) print(r, " on %d of keys", m->n_kv_heads);
+    if (m->n_kv_heads != m->n_heads) print(r, " (%d of keys and values)", m->n_kv_heads);
     if (m->window) print(r, ", window %d", m->window);
-    if (m->max_tokens) print(r, ", made for %s tokens", show_number(number, m->max_tokens));
-    puts_out(r, "\n");
     const trine_session_bytes *b = &p->contexts[0].bytes;
-    if (b->kv_bytes_per_token)
-        print(r, "cache in %s: %s a token%s; ", trine_dtype_name(b->options.cache_type), show_size(token, b->kv_bytes_per_token),
-              m->paradigm == TRINE_ENCODER_DECODER ? ", and as much a source token" : "");
     const int n = p->options.n_sequences > 1 ? p->options.n_sequences : 1;
-    print(r, "%d %s%s, passes of %s tokens\n\n", n, m->paradigm == TRINE_ENCODER ? "text" : "sequence", n == 1 ? "" : "s",
+    puts_out(r, "\n");
+    if (m->max_tokens) print(r, "made for %s tokens; ", show_number(number, m->max_tokens));
+    print(r, "%d %s%s, passes of %s tokens\n", n, m->paradigm == TRINE_ENCODER ? "text" : "sequence", n == 1 ? "" : "s",
           show_number(number, b->options.batch_tokens));
+    if (b->kv_bytes_per_token)
+        print(r, "cache in %s: %s a token%s\n", trine_dtype_name(b->options.cache_type), show_size(token, b->kv_bytes_per_token),
+              m->paradigm == TRINE_ENCODER_DECODER ? ", and as much a source token" : "");
+    puts_out(r, "\n");
 }
 
 /* ------------------------------------------------------------------------------------------------------- contexts */
@@ -180,8 +158,13 @@ static void draw_fits(run *r, const plan_report *p)
         else
             print(r, "%s weights do (%s)\n", m->weights, show_size(size, m->bytes.total_bytes));
     }
-    print(r, "longest context that fits: %s tokens%s\n\n", show_number(ctx, p->longest),
-          p->info->max_tokens && p->longest > p->info->max_tokens ? ", beyond what the model was made for" : "");
+    const bool beyond = p->info->max_tokens && p->longest > p->info->max_tokens;
+    const bool looked = p->longest == 1 << 24 || (p->longest == 1 << 18 && p->info->paradigm == TRINE_ENCODER_DECODER);
+    if (!p->longest)
+        puts_out(r, "longest context that fits: none\n\n");
+    else
+        print(r, "longest context that fits: %s%s tokens%s\n\n", looked ? "at least " : "", show_number(ctx, p->longest),
+              beyond ? ", beyond what it was made for" : "");
 }
 
 /* --------------------------------------------------------------------------------------------------------- types */
@@ -193,30 +176,91 @@ static const plan_type *find_type(const plan_report *p, const char *name)
     return NULL;
 }
 
+/* Types of weights with this cache, beside types of the cache with these weights; a star where the longest context asked for fits. */
 static void draw_types(run *r, const plan_report *p)
 {
+    static const char *const shown[] = { "f32", "bf16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0" };
+    enum { N_SHOWN = sizeof shown / sizeof *shown };
     char a[4][32], line[96];
     const trine_session_bytes *b = p->n_cache_types ? &p->cache_types[0].bytes : &p->weight_types[0].bytes;
-    snprintf(line, sizeof line, "%11s %9s %9s %9s   longest     at %s tokens\n", "weights", "", "", "total",
-             show_number(a[0], b->options.ctx));
+    snprintf(line, sizeof line, "%7s %9s %9s %10s%s", "weights", "", "total", "longest", p->n_cache_types ? "" : "\n");
     head(r, line);
-    static const char *const shown[] = { "f32", "bf16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0" };
-    for (size_t k = 0; k < sizeof shown / sizeof *shown; k++) {
+    if (p->n_cache_types) {
+        snprintf(line, sizeof line, "    %5s %9s %9s %10s\n", "cache", "a token", "total", "longest");
+        head(r, line);
+    }
+    for (int k = 0; k < N_SHOWN; k++) {
         const plan_type *t = find_type(p, shown[k]);
-        if (!t) continue;
-        print(r, "%11s %9s %9s %9s %11s%s\n", t->name, show_size(a[0], t->bytes.weights_bytes), "",
-              show_size(a[2], t->bytes.total_bytes), t->longest ? show_number(a[3], t->longest) : "none", t->fits ? "  fits" : "");
+        if (t)
+            print(r, "%7s %9s %9s %10s%s", t->name, show_size(a[0], t->bytes.weights_bytes), show_size(a[1], t->bytes.total_bytes),
+                  t->longest ? show_number(a[2], t->longest) : "none", t->fits ? " *" : "  ");
+        else
+            print(r, "%40s", "");
+        if (k < p->n_cache_types) {
+            t = &p->cache_types[k];
+            print(r, "  %5s %9s %9s %10s%s", t->name, show_size(a[0], t->bytes.kv_bytes_per_token),
+                  show_size(a[1], t->bytes.total_bytes), t->longest ? show_number(a[2], t->longest) : "none", t->fits ? " *" : "");
+        }
+        puts_out(r, "\n");
     }
-    if (!p->n_cache_types) return;
-    snprintf(line, sizeof line, "%11s %9s %9s %9s   longest\n", "cache", "a token", "", "total");
-    head(r, line);
-    for (int i = 0; i < p->n_cache_types; i++) {
-        const plan_type *t = &p->cache_types[i];
-        print(r, "%11s %9s %9s %9s %11s%s\n", t->name, show_size(a[0], t->bytes.kv_bytes_per_token),
-              show_size(a[1], t->bytes.cache_bytes), show_size(a[2], t->bytes.total_bytes),
-              t->longest ? show_number(a[3], t->longest) : "none", t->fits ? "  fits" : "");
+    print(r, "(total at %s tokens, * fits; longest context that fits)\n\n", show_number(a[0], b->options.ctx));
+}
+
+/* --------------------------------------------------------------------------------------------------------- curve */
+
+enum { N_POINTS = 48, N_CURVES = 3 };
+
+/* Memory against context for some types of the cache, and the machine's as a line, up to where the largest passes it. */
+static int draw_curve(run *r, const plan_report *p)
+{
+    static double x[N_POINTS], y[N_CURVES][N_POINTS];
+    char names[N_CURVES + 1][64], size[32];
+    const char *endings[N_CURVES + 1];
+    trine_plot_series series[N_CURVES + 1];
+    static const char *const labels[] = { "memory, KiB", "memory, MiB", "memory, GiB" };
+    const size_t total = largest_total(p);
+    const int unit = total >> 30 ? 2 : total >> 20 ? 1 : 0;
+    const double scale = (double)((size_t)1 << (10 * (unit + 1)));
+    double rule_x = 0, rule_y = (double)p->machine.memory / scale;
+    int n = 0, most = p->longest;
+    for (int i = 0; i < p->n_contexts; i++)
+        if (p->contexts[i].bytes.options.ctx > most) most = p->contexts[i].bytes.options.ctx;
+    if (most > (1 << 24) / 4 * 3) most = (1 << 24) / 4 * 3;
+    const bool ends = p->info->paradigm == TRINE_ENCODER || p->info->positions[0] == 'l';
+    most = ends && p->info->max_tokens && most + most / 4 > p->info->max_tokens ? p->info->max_tokens : most + most / 4;
+    for (int i = 0; i < p->n_cache_types || (!p->n_cache_types && i < 1); i++) {
+        const trine_dtype type = p->n_cache_types ? p->cache_types[i].cache_type : TRINE_F16;
+        if (type == TRINE_F32) continue;
+        trine_session_options o = p->options;
+        o.cache_type = type;
+        int points = 0;
+        for (int k = 0; k < N_POINTS && n < N_CURVES; k++) {
+            trine_session_bytes b;
+            o.ctx = (int)((double)most * (k + 1) / N_POINTS);
+            if (o.ctx < 1 || trine_planner_session(&b, p->planner, &o, NULL)) continue;
+            x[points] = o.ctx;
+            y[n][points++] = (double)b.total_bytes / scale;
+        }
+        if (!points) continue;
+        if (p->n_cache_types)
+            snprintf(names[n], sizeof names[n], "%s cache", trine_dtype_name(type));
+        else
+            snprintf(names[n], sizeof names[n], "%s weights", p->weights);
+        series[n] = (trine_plot_series) { .name = names[n], .mark = TRINE_MARK_LINE, .n = points, .x = x, .y = y[n] };
+        endings[n++] = "";
     }
-    puts_out(r, "\n");
+    if (!n) return 0;
+    snprintf(names[n], sizeof names[n], "%s: %s",
+             r->args.memory   ? "--memory"
+             : r->args.device ? p->machine.name
+                              : "free here",
+             show_size(size, p->machine.memory));
+    series[n] = (trine_plot_series) { .name = names[n], .mark = TRINE_MARK_RULE, .n = 1, .x = &rule_x, .y = &rule_y };
+    endings[n++] = "";
+    /* A machine far above everything would press the curves flat. */
+    if (rule_y > 4 * y[0][series[0].n - 1]) n--;
+    const trine_plot plot = { .x_label = "context, tokens", .y_label = labels[unit], .n_series = n, .series = series };
+    return draw_chart(r, &plot, endings);
 }
 
 /* --------------------------------------------------------------------------------------------------------- rates */
@@ -237,12 +281,11 @@ static void draw_rates(run *r, const plan_report *p)
         const plan_context *c = &p->contexts[i];
         print(r, "%11s ", show_number(a[0], c->bytes.options.ctx));
         if (c->step_rate > 0)
-            print(r, "%s tokens/s written at its end (%s read a token), ", show_rate(a[1], c->step_rate),
-                  show_size(a[2], (size_t)c->step_bytes));
+            print(r, "%s tokens/s at its end (%s each), ", show_rate(a[1], c->step_rate), show_size(a[2], (size_t)c->step_bytes));
         if (c->read_rate > 0)
             print(r, "%s %s", show_rate(a[1], c->read_rate),
                   p->info->paradigm == TRINE_ENCODER   ? "texts/s"
-                  : p->info->paradigm == TRINE_DECODER ? "read"
+                  : p->info->paradigm == TRINE_DECODER ? "tokens/s read"
                                                        : "tokens/s written, from a source as long");
         puts_out(r, "\n");
     }
@@ -256,7 +299,7 @@ static void draw_plain_attention(run *r, const plan_report *p)
     for (int i = 1; i < p->n_contexts; i++)
         if (p->contexts[i].bytes.options.ctx > most->bytes.options.ctx) most = &p->contexts[i];
     show_number(n, most->bytes.options.ctx);
-    print(r, "attention made whole would add %d heads x %s x %s scores a layer: %s in f16\n", p->info->n_heads, n, n,
+    print(r, "plain attention: %d x %s x %s scores a layer, %s in f16\n", p->info->n_heads, n, n,
           show_size(size, most->bytes.plain_attention_bytes));
 }
 
@@ -268,5 +311,6 @@ int plan_draw(run *r, const plan_report *p)
     draw_types(r, p);
     draw_rates(r, p);
     draw_plain_attention(r, p);
-    return 0;
+    puts_out(r, "\n");
+    return draw_curve(r, p);
 }

@@ -1,5 +1,4 @@
 /* plan_json.c - a plan as one JSON document. The first context's figures stand at its top too. */
-#include "json_writer.h"
 #include "plan.h"
 
 static void write_bytes(json_writer *j, const trine_session_bytes *b)
@@ -43,6 +42,7 @@ static void write_context(json_writer *j, const plan_report *p, int i)
              : p->info->paradigm == TRINE_DECODER ? "prefill_tokens_per_second"
                                                   : "translate_tokens_per_second",
              c->read_rate);
+    if (c->is_verified) plan_write_verification(j, &c->verified);
     if (c->fits) return;
     jw_key(j, "fits_with");
     if (!m->found) {

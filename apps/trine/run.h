@@ -117,6 +117,9 @@ void print_style(run *r, style s);
 /* "22.7 M", "86.6 MiB". */
 const char *show_count(char buffer[32], double n);
 const char *show_bytes(char buffer[32], double n);
+/* "131,072"; and "4.52 GiB", "131 MiB", of three digits. */
+const char *show_number(char buffer[32], int64_t n);
+const char *show_size(char buffer[32], size_t bytes);
 
 /* -------------------------------------------------------------------------------------------------- text_input.c */
 typedef struct input {

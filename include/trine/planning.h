@@ -52,12 +52,70 @@ typedef struct trine_session_bytes {
 TRINE_API trine_status trine_planner_session(trine_session_bytes *out, const trine_planner *planner,
                                              const trine_session_options *options, trine_error *err);
 /* The longest context whose total_bytes are at most `memory`; 0: none fits. Learned positions end a context; rotary ones may go on past
- * what was trained. */
+ * what was trained. 2^24 tokens at most are looked for, 2^18 where a source is as long. */
 TRINE_API trine_status trine_planner_longest(int *ctx, const trine_planner *planner, const trine_session_options *options,
                                              size_t memory, trine_error *err);
 /* The most sequences (encoders: texts of a pass) that fit, at the context of `options`; 0: not even one. */
 TRINE_API trine_status trine_planner_largest_batch(int *n_sequences, const trine_planner *planner,
                                                    const trine_session_options *options, size_t memory, trine_error *err);
+
+/* ---------------------------------------------------------------------------------------------------------- training */
+
+typedef enum trine_optimizer {
+    TRINE_OPTIMIZER_ADAMW, /* two moments a parameter, in f32 */
+    TRINE_OPTIMIZER_SGD    /* none */
+} trine_optimizer;
+
+typedef struct trine_training_options {
+    int n_texts, seq_len; /* of a micro-batch; seq_len 0: the model's, 512 at most; n_texts 0: about 4,096 tokens */
+    trine_optimizer optimizer;
+    bool bf16, recompute; /* as in trine_train_options, and the next two */
+    float dropout;        /* -1: none; 0: the configuration's own */
+    bool average;         /* a moving average of the weights is kept */
+    int n_ranks;          /* processes that train one model; 0: 1. The bytes are of one of them */
+    bool shard_optimizer; /* each keeps its share of the moments */
+    int n_threads;        /* 0: one a core */
+    const char *cpu;      /* kernel level; NULL: the best */
+} trine_training_options;
+
+typedef struct trine_training_bytes {
+    trine_training_options options;       /* with every default filled in */
+    int64_t n_parameters;                 /* that learn, those of the head among them */
+    size_t weights_bytes, gradient_bytes; /* f32 */
+    size_t moment_bytes;                  /* of this rank's share */
+    size_t bf16_bytes, average_bytes;     /* weights rounded; their average */
+    size_t arena_bytes;                   /* activations kept for the backward, and temporaries */
+    size_t pool_bytes;                    /* gradients of activations */
+    size_t total_bytes;                   /* all of these; the texts that are learnt from come on top */
+    int n_rows, n_target_rows, n_scored;  /* of the micro-batch, as the model's objective makes it */
+} trine_training_bytes;
+/* What a step of training takes in one process. A model without a head gets that of its objective: masked tokens (encoders), the next
+ * token (decoders), spans (encoder-decoders). All parameters learn. */
+TRINE_API trine_status trine_planner_training(trine_training_bytes *out, const trine_planner *planner,
+                                              const trine_training_options *options, trine_error *err);
+
+/* --------------------------------------------------------------------------------------------------------- verifying */
+
+typedef struct trine_verify_options {
+    const char *cpu;
+    trine_progress_fn *on_progress; /* tokens read of all */
+    void *user;
+} trine_verify_options;
+/* A plan beside what was taken. */
+typedef struct trine_verification {
+    size_t planned_bytes;   /* total_bytes of the plan */
+    size_t allocated_bytes; /* that the allocators hold */
+    size_t resident_bytes;  /* by which this process's resident memory grew */
+    size_t arena_peak;      /* bytes of temporaries that were in use at a time, at most */
+} trine_verification;
+/* Opens the model, fills a session of `options` to the end of its context, and looks. ERROR_CANCELLED when on_progress stops it. */
+TRINE_API trine_status trine_verify_session(trine_verification *out, const char *model, const trine_session_options *options,
+                                            const trine_verify_options *verify, trine_error *err);
+/* Makes one training step of the model's weights, and looks; the weights on disk stay as they are. */
+TRINE_API trine_status trine_verify_training(trine_verification *out, const char *model, const trine_training_options *options,
+                                             const trine_verify_options *verify, trine_error *err);
+
+/* ------------------------------------------------------------------------------------------------------------- rates */
 
 /* A model's matrices by when they are read: what a rate is bound by. Vectors are left out. */
 typedef enum trine_weight_use {

@@ -35,6 +35,7 @@ struct trine_kv {
 struct trine_kv_pool {
     trine_kv_shape shape;
     int ctx, n_sequences, n_pages, pages_a_sequence;
+    size_t taken;                  /* bytes, of all that was allocated */
     size_t keys_bytes, page_bytes; /* keys_bytes: of the keys of a tile, and of its values, with padding */
     unsigned char *memory;
     int *references; /* [n_pages] table entries that name the page */
@@ -117,6 +118,9 @@ trine_status trine_kv_pool_open(trine_kv_pool **out, const trine_kv_shape *shape
     pool->n_pages = n_pages;
     pool->pages_a_sequence = pages_for(ctx);
     tile_sizes(&pool->keys_bytes, &pool->page_bytes, shape);
+    pool->taken = sizeof *pool + pages_bytes +
+                  (size_t)n_pages * (sizeof *pool->references + sizeof *pool->free_pages + sizeof *pool->tables) +
+                  (size_t)n_sequences * sizeof *pool->sequences;
     pool->references = calloc((size_t)n_pages, sizeof *pool->references);
     pool->free_pages = calloc((size_t)n_pages, sizeof *pool->free_pages);
     pool->tables = calloc((size_t)n_pages, sizeof *pool->tables);
@@ -140,6 +144,8 @@ fail:
                       "or a smaller cache type",
                       all_bytes >> 20, n_sequences, ctx, type->name);
 }
+
+size_t trine_kv_pool_taken(const trine_kv_pool *pool) { return pool->taken; }
 
 void trine_kv_pool_close(trine_kv_pool *pool)
 {

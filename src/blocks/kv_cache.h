@@ -20,6 +20,8 @@ bool trine_kv_page_bytes(size_t *out, const trine_kv_shape *shape);
 bool trine_kv_pool_bytes(size_t *out, const trine_kv_shape *shape, int ctx, int n_sequences);
 trine_status trine_kv_pool_open(trine_kv_pool **out, const trine_kv_shape *shape, int ctx, int n_sequences, trine_error *err);
 void trine_kv_pool_close(trine_kv_pool *pool);
+/* Bytes that an open pool has taken. */
+size_t trine_kv_pool_taken(const trine_kv_pool *pool);
 
 trine_status trine_kv_open(trine_kv **out, trine_kv_pool *pool, trine_error *err); /* empty */
 trine_status trine_kv_fork(trine_kv **out, const trine_kv *parent, trine_error *err);

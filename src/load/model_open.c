@@ -132,7 +132,7 @@ static trine_status check_adapter(const trine_model *m, trine_error *err)
 }
 
 /* m->checkpoint may be there already. */
-static trine_status open_parts(trine_model *m, const char *path, const trine_model_options *options, trine_error *err)
+static trine_status open_parts(trine_model *m, const char *path, const trine_model_options *options, bool bare, trine_error *err)
 {
     trine_cpu level;
     trine_status status = trine_cpu_choose(&level, options->cpu, err);
@@ -158,8 +158,8 @@ static trine_status open_parts(trine_model *m, const char *path, const trine_mod
     if (m->rope_scaling && strcmp(m->info.positions, "rotary") != 0)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "'%s': rope_scaling is for rotary positions, and this %s has %s ones", path,
                           m->info.family, m->info.positions);
-    m->rope_scaling = NULL;                                         /* the caller's */
-    if (trine_checkpoint_is_hollow(m->checkpoint)) return TRINE_OK; /* it computes nothing */
+    m->rope_scaling = NULL; /* the caller's */
+    if (bare || trine_checkpoint_is_hollow(m->checkpoint)) return TRINE_OK;
     status = open_tokenizer(m, err);
     if (!status) status = fill_tokens(m, err);
     return status ? status : fill_pooling(m, err);
@@ -167,7 +167,7 @@ static trine_status open_parts(trine_model *m, const char *path, const trine_mod
 
 /* A model of `path`, or of a checkpoint that is open already, which is the model's from here on. */
 static trine_status open_model(trine_model **out, const char *path, trine_checkpoint *c, trine_adapter *adapter,
-                               const trine_model_options *options, const trine_rope_scaling *rope, trine_error *err)
+                               const trine_model_options *options, const trine_rope_scaling *rope, bool bare, trine_error *err)
 {
     *out = NULL;
     trine_model *m = calloc(1, sizeof *m);
@@ -183,7 +183,7 @@ static trine_status open_model(trine_model **out, const char *path, trine_checkp
     m->log = options->log;
     m->log_user = options->log_user;
     m->rope_scaling = rope;
-    const trine_status status = open_parts(m, path, options, err);
+    const trine_status status = open_parts(m, path, options, bare, err);
     if (status) {
         trine_model_close(m);
         return status;
@@ -200,7 +200,7 @@ trine_status trine_model_open(trine_model **out, const char *path, const trine_m
 trine_status trine_model_open_scaled(trine_model **out, const char *path, const trine_model_options *options,
                                      const trine_rope_scaling *rope, trine_error *err)
 {
-    if (path && *path) return open_model(out, path, NULL, NULL, options, rope, err);
+    if (path && *path) return open_model(out, path, NULL, NULL, options, rope, false, err);
     *out = NULL;
     return trine_fail(err, TRINE_ERROR_ARGUMENT, "no path of a model was given");
 }
@@ -213,13 +213,18 @@ trine_status trine_model_open_adapted(trine_model **out, const char *path, const
     if (!path || !*path) return trine_fail(err, TRINE_ERROR_ARGUMENT, "no path of a model was given");
     trine_adapter *adapter;
     const trine_status status = trine_adapter_open(&adapter, adapter_dir, err);
-    return status ? status : open_model(out, path, NULL, adapter, options, rope, err);
+    return status ? status : open_model(out, path, NULL, adapter, options, rope, false, err);
 }
 
 trine_status trine_model_open_checkpoint(trine_model **out, trine_checkpoint *c, trine_adapter *adapter, const char *path,
                                          const trine_model_options *options, trine_error *err)
 {
-    return open_model(out, path, c, adapter, options, NULL, err);
+    return open_model(out, path, c, adapter, options, NULL, false, err);
+}
+
+trine_status trine_model_open_bare(trine_model **out, const char *path, const trine_model_options *options, trine_error *err)
+{
+    return open_model(out, path, NULL, NULL, options, NULL, true, err);
 }
 
 void trine_model_close(trine_model *m)

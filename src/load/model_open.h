@@ -11,4 +11,7 @@
 trine_status trine_model_open_checkpoint(trine_model **out, trine_checkpoint *c, trine_adapter *adapter, const char *path,
                                          const trine_model_options *options, trine_error *err);
 
+/* trine_model_open without a tokenizer and what surrounds the weights: for measuring them. */
+trine_status trine_model_open_bare(trine_model **out, const char *path, const trine_model_options *options, trine_error *err);
+
 #endif

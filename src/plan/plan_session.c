@@ -9,7 +9,8 @@
 #include "plan/planner.h"
 #include "quant/quant.h"
 
-enum { MOST_CTX = 1 << 26, MOST_SEQUENCES = 1 << 16 };
+/* Of what is searched for. A source is read in one pass, whose plan takes time by its length. */
+enum { MOST_CTX = 1 << 24, MOST_SOURCE = 1 << 18, MOST_SEQUENCES = 1 << 16 };
 
 size_t trine_memory_available(void) { return trine_memory_free(); }
 
@@ -139,7 +140,8 @@ trine_status trine_planner_longest(int *ctx, const trine_planner *p, const trine
     *ctx = 0;
     one.ctx = 1;
     const trine_status status = trine_planner_session(&b, p, &one, err); /* what is wrong is wrong at any length */
-    if (!status) *ctx = most_that_fit(ctx_fits, p, &o, ends ? info->max_tokens : MOST_CTX, memory);
+    const int most = ends ? info->max_tokens : info->paradigm == TRINE_ENCODER_DECODER && !o.source_ctx ? MOST_SOURCE : MOST_CTX;
+    if (!status) *ctx = most_that_fit(ctx_fits, p, &o, most, memory);
     return status;
 }
 

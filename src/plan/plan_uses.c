@@ -5,7 +5,7 @@
 
 static bool has(const char *name, const char *piece) { return strstr(name, piece) != NULL; }
 
-static trine_weight_use part_of(const char *name, const trine_model_info *m)
+trine_weight_use trine_plan_use_of(const char *name, const trine_model_info *m)
 {
     if (has(name, "lm_head") || strcmp(name, "output.weight") == 0) return TRINE_USE_HEAD;
     if (has(name, "embed_tokens") || has(name, "token_embd") || has(name, "wte.") || has(name, "word_embeddings") ||
@@ -28,7 +28,7 @@ void trine_model_weight_uses(trine_weight_uses *out, const trine_model *model)
     *out = (trine_weight_uses) { 0 };
     for (int i = 0; trine_model_tensor(&t, model, i); i++) {
         if (t.n_dims < 2) continue;
-        const trine_weight_use p = part_of(t.name, &model->info);
+        const trine_weight_use p = trine_plan_use_of(t.name, &model->info);
         double n = 1;
         for (int d = 0; d < t.n_dims; d++) n *= (double)t.shape[d];
         out->parameters[p] += n;

@@ -15,4 +15,10 @@ struct trine_planner {
  * closed and *c is NULL. `name` is what messages call the model. */
 trine_status trine_plan_retype(trine_checkpoint **c, const char *type, const char *name, trine_error *err);
 
+/* plan_uses.c: when a matrix is read, by its name in the file. */
+trine_weight_use trine_plan_use_of(const char *name, const trine_model_info *m);
+
+/* plan_verify.c: bytes of this process that are resident now. */
+trine_status trine_plan_resident(size_t *out, trine_error *err);
+
 #endif

@@ -9,6 +9,7 @@
 #include "base/size.h"
 #include "base/status.h"
 #include "checkpoint/blank_checkpoint.h"
+#include "checkpoint/hollow_checkpoint.h"
 #include "checkpoint/json_file.h"
 #include "load/model_open.h"
 #include "train/params_lora.h"
@@ -16,12 +17,18 @@
 
 enum { TENSOR_FLOATS = 16, HUGE_PAGE = 2 << 20 };
 
-/* Zeroed memory of one flat array. Large ones ask for large pages: the optimiser streams through all of them every step. */
-static void *take_array(size_t n, size_t size, trine_error *err)
+/* Zeroed memory of one flat array, counted in *sum. Large ones ask for large pages: the optimiser streams through all of them every
+ * step. */
+static void *take_array(trine_params *p, size_t *sum, size_t n, size_t size, trine_error *err)
 {
     size_t bytes;
     void *memory = NULL;
-    const bool fits = trine_mul_size(&bytes, n ? n : TENSOR_FLOATS, size) && bytes <= PTRDIFF_MAX - HUGE_PAGE;
+    const bool fits = trine_mul_size(&bytes, n ? n : TENSOR_FLOATS, size) && bytes <= (PTRDIFF_MAX - HUGE_PAGE) / 16;
+    if (fits) *sum += bytes;
+    if (fits && p->hollow) {
+        const trine_params_bytes *b = &p->bytes;
+        return trine_hollow_address(trine_round_up(b->values + b->grads + b->moments + b->bf16 - bytes, HUGE_PAGE) + HUGE_PAGE);
+    }
     if (fits && !posix_memalign(&memory, bytes >= HUGE_PAGE ? HUGE_PAGE : 64, bytes)) {
         if (bytes >= HUGE_PAGE) madvise(memory, bytes, MADV_HUGEPAGE);
         return memset(memory, 0, bytes);
@@ -32,13 +39,15 @@ static void *take_array(size_t n, size_t size, trine_error *err)
 
 static trine_status take_arrays(trine_params *p, const trine_params_options *o, trine_error *err)
 {
-    if (!(p->values = take_array(p->n, sizeof(float), err))) return TRINE_ERROR_MEMORY;
-    if (o->grads && !(p->grads = take_array(p->n, sizeof(float), err))) return TRINE_ERROR_MEMORY;
+    trine_params_bytes *b = &p->bytes;
+    p->hollow = o->hollow;
+    if (!(p->values = take_array(p, &b->values, p->n, sizeof(float), err))) return TRINE_ERROR_MEMORY;
+    if (o->grads && !(p->grads = take_array(p, &b->grads, p->n, sizeof(float), err))) return TRINE_ERROR_MEMORY;
     p->state_first = o->n_ranks > 1 && o->rank ? trine_params_share(p, o->rank - 1, o->n_ranks) : 0;
     p->state_n = (o->n_ranks > 1 ? trine_params_share(p, o->rank, o->n_ranks) : p->n) - p->state_first;
-    if (o->adam && !(p->m = take_array(p->state_n, sizeof(float), err))) return TRINE_ERROR_MEMORY;
-    if (o->adam && !(p->v = take_array(p->state_n, sizeof(float), err))) return TRINE_ERROR_MEMORY;
-    if (o->bf16 && !(p->bf16 = take_array(p->n, sizeof(uint16_t), err))) return TRINE_ERROR_MEMORY;
+    if (o->adam && !(p->m = take_array(p, &b->moments, p->state_n, sizeof(float), err))) return TRINE_ERROR_MEMORY;
+    if (o->adam && !(p->v = take_array(p, &b->moments, p->state_n, sizeof(float), err))) return TRINE_ERROR_MEMORY;
+    if (o->bf16 && !(p->bf16 = take_array(p, &b->bf16, p->n, sizeof(uint16_t), err))) return TRINE_ERROR_MEMORY;
     return TRINE_OK;
 }
 
@@ -142,8 +151,8 @@ static trine_status open_parts(trine_params *p, trine_model **model, const trine
     if (!status) status = take_arrays(p, o, err);
     if (!status && p->lora_rank) status = trine_lora_place(&adapter, p, blank, &source, info.head, o->checkpoint, err);
     if (!status && !p->lora_rank) status = place(p, blank, err);
-    if (!status) status = trine_source_take(p, &source, blank, &info, o, err);
-    if (!status) status = fill(p, o, err);
+    if (!status && !o->hollow) status = trine_source_take(p, &source, blank, &info, o, err);
+    if (!status && !o->hollow) status = fill(p, o, err);
     if (!status) {
         const trine_model_options options = { .cpu = o->cpu, .log = o->log, .log_user = o->log_user };
         status = trine_model_open_checkpoint(model, blank, adapter, o->checkpoint ? o->checkpoint : "config.json", &options, err);
@@ -191,11 +200,13 @@ void trine_params_close(trine_params *p)
     if (!p) return;
     for (int i = 0; i < p->n_tensors && p->tensors; i++) free((void *)(uintptr_t)p->tensors[i].name);
     free(p->tensors);
-    free(p->values);
-    free(p->grads);
-    free(p->m);
-    free(p->v);
-    free(p->bf16);
+    if (!p->hollow) {
+        free(p->values);
+        free(p->grads);
+        free(p->m);
+        free(p->v);
+        free(p->bf16);
+    }
     for (int i = 0; i < p->n_frozen; i++) free(p->frozen[i]);
     free(p->frozen);
     free(p->base);

@@ -23,6 +23,10 @@ typedef struct trine_param {
     bool is_new;      /* initialised here, not taken from a checkpoint */
 } trine_param;
 
+typedef struct trine_params_bytes {
+    size_t values, grads, moments, bf16;
+} trine_params_bytes;
+
 typedef struct trine_params {
     size_t n;                    /* floats of each array, padding included: a multiple of 16 */
     float *values;               /* [n] */
@@ -31,10 +35,12 @@ typedef struct trine_params {
     size_t state_first, state_n; /* all elements, but where ranks share them out */
     uint16_t *bf16;              /* [n], or NULL: values rounded */
     int n_tensors;
-    trine_param *tensors; /* in rising order of offset, without holes but for padding */
-    json_t *config;       /* config.json of the model as it is trained */
-    int n_new;            /* tensors with is_new; 0 when nothing was to be taken */
-    int n_unused;         /* tensors of the source that the model has no use for */
+    trine_param *tensors;     /* in rising order of offset, without holes but for padding */
+    json_t *config;           /* config.json of the model as it is trained */
+    int n_new;                /* tensors with is_new; 0 when nothing was to be taken */
+    int n_unused;             /* tensors of the source that the model has no use for */
+    trine_params_bytes bytes; /* of the arrays, as they were taken */
+    bool hollow;              /* arrays are addresses at which nothing lies */
     /* Adapters in place of the weights; 0: the weights learn. The table then has base_model.model.MODULE.lora_A.weight and lora_B of
      * each adapted layer, and whatever learns whole (a new head). */
     int lora_rank;
@@ -64,9 +70,11 @@ typedef struct trine_params_options {
     uint64_t seed;          /* of what is initialised */
     bool grads, adam, bf16; /* which arrays to take beside the values */
     int rank, n_ranks;      /* adam: the moments of this rank's share alone (trine_params_share); 0: all */
-    int n_threads;          /* that initialise; 0: one. The values do not depend on it */
-    const char *cpu;        /* kernel level of the model; NULL: the best */
-    trine_log_fn *log;      /* says which tensors are new and which were not used */
+    bool
+        hollow; /* for a plan: arrays of addresses at which nothing lies (checkpoint/hollow_checkpoint.h); nothing is initialised */
+    int n_threads;     /* that initialise; 0: one. The values do not depend on it */
+    const char *cpu;   /* kernel level of the model; NULL: the best */
+    trine_log_fn *log; /* says which tensors are new and which were not used */
     void *log_user;
 } trine_params_options;
 

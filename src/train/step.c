@@ -74,6 +74,7 @@ trine_status trine_step_watch(trine_step *s, trine_grads_final_fn *tell, void *u
 }
 
 size_t trine_step_bytes(const trine_step *s) { return s->arena.size + s->tape.pool.size; }
+size_t trine_step_peak(const trine_step *s) { return s->arena.peak + s->tape.pool.peak; }
 
 /* ------------------------------------------------------------------------------------------------------------ checks */
 
@@ -167,8 +168,9 @@ static trine_status pass(double *loss, trine_step *s, const trine_train_batch *b
     return trine_pass_status(&p, err);
 }
 
-/* What the pass needs is taken where it is not there yet. */
-static trine_status take_memory(trine_step *s, const trine_train_batch *b, bool learns, trine_error *err)
+/* What the pass needs: the same pass, counted. */
+static trine_status measure(size_t *arena_bytes, size_t *pool_bytes, trine_step *s, const trine_train_batch *b, bool learns,
+                            trine_error *err)
 {
     trine_arena counter;
     double loss;
@@ -176,9 +178,28 @@ static trine_status take_memory(trine_step *s, const trine_train_batch *b, bool 
     s->tape.pool = (trine_grad_pool) { 0 };
     trine_arena_measure(&counter);
     if (s->tape.watch) trine_grad_watch_measure(&s->watch);
-    trine_status status = pass(&loss, s, b, &counter, 1, learns, err);
-    const size_t arena_bytes = counter.peak, pool_bytes = s->tape.pool.peak;
+    const trine_status status = pass(&loss, s, b, &counter, 1, learns, err);
+    *arena_bytes = counter.peak;
+    *pool_bytes = s->tape.pool.peak;
     s->tape.pool = pool;
+    return status;
+}
+
+trine_status trine_step_plan(size_t *activations, size_t *gradients, trine_step *s, const trine_train_batch *batch,
+                             trine_error *err)
+{
+    *activations = *gradients = 0;
+    trine_status status = check(s, batch, err);
+    if (!status) status = place_targets(s, batch, err);
+    return status ? status : measure(activations, gradients, s, batch, true, err);
+}
+
+/* It is taken where it is not there yet. */
+static trine_status take_memory(trine_step *s, const trine_train_batch *b, bool learns, trine_error *err)
+{
+    const trine_grad_pool pool = s->tape.pool;
+    size_t arena_bytes, pool_bytes;
+    trine_status status = measure(&arena_bytes, &pool_bytes, s, b, learns, err);
     if (status) return status;
     if (arena_bytes > s->arena.size) {
         trine_arena_close(&s->arena);

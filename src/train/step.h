@@ -32,7 +32,12 @@ trine_status trine_step_run(double *loss, double *weight, trine_step *s, const t
                             trine_error *err);
 /* The loss alone: no dropout, no label smoothing, no gradients. */
 trine_status trine_step_loss(double *loss, double *weight, trine_step *s, const trine_train_batch *batch, trine_error *err);
-/* Bytes taken for activations and their gradients. */
+/* Bytes taken for activations and their gradients, and of these the most that were in use. */
 size_t trine_step_bytes(const trine_step *s);
+size_t trine_step_peak(const trine_step *s);
+/* Bytes that a run of this batch takes for activations (with temporaries) and for their gradients. Nothing is computed or taken: parameters
+ * may be hollow. */
+trine_status trine_step_plan(size_t *activations, size_t *gradients, trine_step *s, const trine_train_batch *batch,
+                             trine_error *err);
 
 #endif

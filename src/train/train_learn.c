@@ -33,6 +33,8 @@ static float dropout_of(const json_t *config)
     return 0;
 }
 
+float trine_train_dropout(float asked, const json_t *config) { return asked > 0 ? asked : asked < 0 ? 0 : dropout_of(config); }
+
 trine_status trine_train_learn(trine_train_result *out, trine_trainer *t, bool contrast, trine_error *err)
 {
     const trine_train_options *o = t->options;
@@ -41,9 +43,7 @@ trine_status trine_train_learn(trine_train_result *out, trine_trainer *t, bool c
                                          .bf16 = o->bf16,
                                          .recompute = o->recompute,
                                          .contrast = contrast,
-                                         .dropout = o->dropout > 0   ? o->dropout
-                                                    : o->dropout < 0 ? 0
-                                                                     : dropout_of(t->params->config),
+                                         .dropout = trine_train_dropout(o->dropout, t->params->config),
                                          .label_smoothing = o->label_smoothing,
                                          .seed = o->seed };
     trine_status status = trine_step_open(&step, t->model, t->params, &options, err);

@@ -49,6 +49,9 @@ void trine_train_log(const trine_train_options *o, const char *format, ...) __at
  * tells pairs of texts apart. */
 trine_status trine_train_learn(trine_train_result *out, trine_trainer *t, bool contrast, trine_error *err);
 
+/* The share of activations that is dropped: as asked, none when that is below 0, the configuration's own at 0. */
+float trine_train_dropout(float asked, const json_t *config);
+
 /* Releases what a trainer holds. */
 void trine_trainer_close(trine_trainer *t);
 
