@@ -164,7 +164,7 @@ static void draw_fits(run *r, const plan_report *p)
         puts_out(r, "longest context that fits: none\n\n");
     else
         print(r, "longest context that fits: %s%s tokens%s\n\n", looked ? "at least " : "", show_number(ctx, p->longest),
-              beyond ? ", beyond what it was made for" : "");
+              beyond ? ", beyond what it knows" : "");
 }
 
 /* --------------------------------------------------------------------------------------------------------- types */

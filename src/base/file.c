@@ -66,7 +66,12 @@ void trine_mapping_forget(const trine_mapping *mapping, size_t offset, size_t n)
     /* Only pages that lie wholly inside: their neighbours may be in use. */
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
     const size_t start = trine_round_up(offset, page), end = (offset + n) / page * page;
-    if (start < end) madvise((void *)(uintptr_t)(mapping->data + start), end - start, MADV_DONTNEED);
+    if (start >= end) return;
+    void *at = (void *)(uintptr_t)(mapping->data + start);
+    madvise(at, end - start, MADV_DONTNEED);
+#if defined(MADV_NOHUGEPAGE)
+    madvise(at, end - start, MADV_NOHUGEPAGE); /* nor come back in a large page that a neighbour is read in */
+#endif
 }
 
 /* Room for one more part of n bytes and a zero, doubling. */

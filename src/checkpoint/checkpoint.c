@@ -176,6 +176,7 @@ void trine_checkpoint_close(trine_checkpoint *c)
     free(c->directory);
     free(c->restored);
     free(c->declared);
+    free(c->lies);
     free(c);
 }
 
@@ -206,6 +207,11 @@ const trine_tensor *trine_checkpoint_find(const trine_checkpoint *c, const char 
 const trine_tensor *trine_checkpoint_tensor(const trine_checkpoint *c, int i)
 {
     return i >= 0 && i < c->n_tensors ? &c->tensors[i] : NULL;
+}
+
+bool trine_checkpoint_same(const trine_checkpoint *c, const void *a, const void *b, size_t n)
+{
+    return c->hollow ? trine_hollow_same(c, a, b, n) : !memcmp(a, b, n);
 }
 
 void trine_checkpoint_forget(const trine_checkpoint *c, const trine_tensor *t)

@@ -52,6 +52,8 @@ const trine_tensor *trine_checkpoint_tensor(const trine_checkpoint *c, int i); /
 const char *trine_checkpoint_directory(const trine_checkpoint *c);
 /* The container behind a GGUF checkpoint, or NULL. Borrowed. */
 const trine_gguf *trine_checkpoint_gguf(const trine_checkpoint *c);
+/* Whether n bytes at the data of two of its tensors are the same. */
+bool trine_checkpoint_same(const trine_checkpoint *c, const void *a, const void *b, size_t n);
 /* A tensor's pages will not be read again (its content was copied). */
 void trine_checkpoint_forget(const trine_checkpoint *c, const trine_tensor *t);
 

@@ -16,7 +16,9 @@ struct trine_checkpoint {
     void *restored;          /* a tensor that is not in the file as it is given, or NULL */
     bool blank;              /* blank_checkpoint.h */
     bool hollow;             /* hollow_checkpoint.h: tensors without data */
+    bool packed;             /* hollow: addresses follow each other without gaps */
     size_t hollow_bytes;     /* of their addresses, so far */
+    const void **lies;       /* [n_tensors] of a head: where data is in the file after all; else NULL */
     unsigned char *declared; /* [n_tensors] of a blank one: TRINE_DECLARED_... */
     trine_tensor *tensors;   /* names are owned; file_name is when it is not the name */
     int n_tensors, tensors_cap;
@@ -33,8 +35,11 @@ trine_status trine_checkpoint_index(trine_checkpoint *c, const char *path, trine
 /* Takes the tensor that was added last into a table that holds all others; its name must be new. ERROR_MEMORY. */
 trine_status trine_checkpoint_index_last(trine_checkpoint *c, trine_error *err);
 
-/* hollow_checkpoint.c: gives the tensors of a head their addresses. ERROR_FORMAT when they are more than can be. */
+/* hollow_checkpoint.c: gives the tensors of a head addresses in place of their data, which is where it lies in the file, or, where the
+ * file ends before, those of its low bits that decide what it is aligned to. ERROR_FORMAT when they are more than can be. */
 trine_status trine_checkpoint_empty(trine_checkpoint *c, trine_error *err);
+/* trine_checkpoint_same of a hollow one: true where one of both is not in the file to be seen, false without a file. */
+bool trine_hollow_same(const trine_checkpoint *c, const void *a, const void *b, size_t n);
 
 /* safetensors.c: maps a file and adds its tensors in the order of their bytes. */
 trine_status trine_safetensors_read(trine_checkpoint *c, const char *path, trine_error *err);

@@ -244,15 +244,15 @@ static trine_status read_tensors(trine_gguf *g, cursor *c, uint64_t n, bool head
         if (places[i].offset % (uint64_t)alignment)
             status = trine_fail(err, TRINE_ERROR_FORMAT, "'%s': tensor '%s' is not aligned to %" PRId64 " bytes", path, t->name,
                                 alignment);
-        else if (!head && (places[i].offset > room || t->bytes > room - places[i].offset))
+        else if (places[i].offset <= room && t->bytes <= room - places[i].offset)
+            t->data = g->file.data + start + places[i].offset;
+        else if (head)
+            t->data = (const void *)(uintptr_t)((start + (size_t)places[i].offset) % 64); /* what it would be aligned to */
+        else
             status = trine_fail(err, TRINE_ERROR_FORMAT,
                                 "'%s': tensor '%s' needs %zu bytes at %" PRIu64
                                 " of the data, which has %zu: the file is cut or damaged",
                                 path, t->name, t->bytes, places[i].offset, room);
-        else if (head)
-            t->data = (const void *)(uintptr_t)((start + (size_t)places[i].offset) % 64);
-        else
-            t->data = g->file.data + start + places[i].offset;
     }
     if (!status) status = check_places(places, (size_t)n, path, err);
     free(places);

@@ -9,7 +9,7 @@
 typedef struct trine_gguf trine_gguf;
 
 trine_status trine_gguf_open(trine_gguf **out, const char *path, trine_error *err);
-/* The same by its head alone: tensors have no data, which may be missing from the file. */
+/* The same by its head alone: data may be missing from the file; its address is then below 64, and says how it would be aligned. */
 trine_status trine_gguf_open_head(trine_gguf **out, const char *path, trine_error *err);
 void trine_gguf_close(trine_gguf *g);
 

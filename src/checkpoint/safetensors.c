@@ -83,8 +83,10 @@ static trine_status read_entry(entry *out, const char *name, const json_t *json,
                           name, (int64_t)(e - b), dtype, n);
     out->begin = (uint64_t)b;
     out->end = (uint64_t)e;
-    /* Where it would lie in memory, modulo what a type can ask for. */
-    t->data = hollow ? (const unsigned char *)(uintptr_t)((data_start + (size_t)b) % 64) : file->data + data_start + b;
+    if (hollow && (uint64_t)e > data_bytes)
+        t->data = (const void *)(uintptr_t)((data_start + (size_t)b) % 64); /* what it would be aligned to */
+    else
+        t->data = file->data + data_start + b;
     return TRINE_OK;
 }
 

@@ -105,7 +105,7 @@ static bool is_tied_output(const trine_convert_plan *plan, const trine_tensor *t
         const trine_tensor *e = trine_checkpoint_find(plan->checkpoint, names[i]);
         if (e)
             return e->type == t->type && e->bytes == t->bytes &&
-                   (trine_checkpoint_is_hollow(plan->checkpoint) || !memcmp(e->data, t->data, t->bytes));
+                   trine_checkpoint_same(plan->checkpoint, e->data, t->data, t->bytes);
     }
     return false;
 }

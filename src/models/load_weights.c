@@ -211,6 +211,10 @@ static const void *in_place(trine_loader *l, const trine_tensor *t)
         count(l, t, 0);
         return t->data;
     }
+    if (trine_load_hollow(l)) {
+        count(l, t, t->bytes);
+        return t->data;
+    }
     void *copy = take(l, t->bytes);
     if (!copy) return NULL;
     memcpy(copy, t->data, t->bytes);
@@ -399,7 +403,7 @@ trine_weight trine_load_output(trine_loader *l, const trine_weight *embedding, b
     trine_dtype_bytes(&bytes, embedding->type, (size_t)embedding->rows * (size_t)embedding->cols);
     l->m->info.tied = !t || t->data == embedding->data ||
                       (trine_read_bool(l, "tie_word_embeddings", false) && t->type == embedding->type && t->bytes == bytes &&
-                       (trine_load_hollow(l) || !memcmp(t->data, embedding->data, bytes)));
+                       trine_checkpoint_same(l->m->checkpoint, t->data, embedding->data, bytes));
     return l->m->info.tied ? *embedding : unadapted(l, embedding, name);
 }
 

@@ -64,11 +64,13 @@ static trine_status open_directory(trine_checkpoint **out, const char **source, 
         there |= trine_file_exists(name);
         free(name);
     }
-    *source = there ? "file" : "config";
-    if (there) return trine_checkpoint_open_head(out, path, err);
+    *source = "file";
+    trine_status status = there ? trine_checkpoint_open_head(out, path, err) : TRINE_ERROR_NOT_FOUND;
+    if (status != TRINE_ERROR_NOT_FOUND) return status;
+    *source = "config"; /* there are no weights, or a shard of them is missing */
     char *config = trine_path_join(path, "config.json");
     if (!config) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to open '%s'", path);
-    const trine_status status = open_config_file(out, config, err);
+    status = open_config_file(out, config, err);
     free(config);
     return status;
 }

@@ -5,6 +5,7 @@
 #include "checkpoint/checkpoint.h"
 #include "fuzz/fuzz_file.h"
 #include "load/gguf_vocabulary.h"
+#include "trine/planning.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -47,6 +48,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         trine_checkpoint_close(c);
     }
     read_tokenizer(path);
+    /* The head alone, of a file whose data may be missing: what is accepted can be planned, and nothing is read. */
+    trine_planner *planner;
+    trine_session_bytes bytes;
+    if (!trine_planner_open(&planner, path, NULL, NULL)) {
+        trine_planner_session(&bytes, planner, &(trine_session_options) { .ctx = 64, .n_threads = 1 }, NULL);
+        trine_planner_close(planner);
+    }
     close(fd);
     return 0;
 }
