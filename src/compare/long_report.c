@@ -59,7 +59,7 @@ static void judge(trine_report *r, const trine_long_documents *l, const char *wh
         return;
     }
     if (since > 0) snprintf(from, sizeof from, "; below %.0f tokens it is the other way round", c[0][since].n_tokens);
-    trine_report_text(r, "%s: the %s needs less, by a factor of %.1f at %.0f tokens%s.", what, names[less], ratio,
+    trine_report_text(r, "%s: the %s model needs less, by a factor of %.1f at %.0f tokens%s.", what, names[less], ratio,
                       c[0][last].n_tokens, from);
 }
 

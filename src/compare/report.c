@@ -192,9 +192,10 @@ void trine_report_row(trine_report *r, const char *format, ...)
     free(text);
 }
 
-/* A cell of a number, or of none. */
+/* A cell of a number, or of none; a number with its interval is a text. */
 static bool looks_numeric(const char *cell)
 {
+    if (strchr(cell, '(')) return false;
     return !*cell || !strcmp(cell, "-") || cell[strspn(cell, "-+~<>= ")] == '.' ||
            strspn(cell + strspn(cell, "-+~<>= "), "0123456789");
 }
