@@ -36,7 +36,7 @@ int draw_curves(run *r, const curve *curves, int n)
     const char **endings = calloc((size_t)n + 1, sizeof *endings);
     int code = 0;
     if (!plot_of(&plot, curves, n) || !texts || !endings) code = fail_memory(r);
-    for (int i = 0; i < n && !code; i++) {
+    for (int i = 0; texts && endings && i < n && !code; i++) {
         const trine_series *s = &curves[i].series;
         if (s->n)
             snprintf(texts[i], sizeof texts[i], ": %.4g at the end, %.4g at best", s->values[s->n - 1], curve_best(&curves[i]));
