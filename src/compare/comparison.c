@@ -23,6 +23,10 @@ static const trine_paradigm paradigms[TRINE_PARADIGMS] = { TRINE_ENCODER, TRINE_
  * less), Llama's 0.008 better than 0.003. */
 static const double rates[TRINE_PARADIGMS] = { 0.003, 0.008, 0.004 };
 enum { BATCH_TOKENS = 512 };
+/* Four layers where the width stays 40 or more. Half of two is one, and an encoder-decoder of one layer on each side did not learn to
+ * translate, reverse and summarise in as many tokens as one of two did. */
+enum { LAYERS = 4, LEAST_PARAMETERS = 100000 };
+static int layers_of(int64_t n) { return n < LEAST_PARAMETERS || n > 4000000 ? 0 : LAYERS; }
 
 static trine_status fill_options(trine_comparison_options *o, trine_error *err)
 {
@@ -86,7 +90,7 @@ static trine_status size_of_cost(trine_size *out, trine_paradigm p, const trine_
     trine_status status = TRINE_OK;
     for (int k = 0; k < 40 && high - low > n / 1000 + 1 && !status; k++) {
         const int64_t mid = low + (high - low) / 2;
-        status = trine_size_near(out, p, mid, vocab, positions, err);
+        status = trine_size_of_layers(out, p, mid, layers_of(n), vocab, positions, err);
         if (status) break;
         const double ratio = trine_size_flops(out, w) / flops;
         if (ratio > 0.995 && ratio < 1.005) break;
@@ -102,7 +106,9 @@ static trine_status make_equal(trine_comparison *c, const trine_world_set *set, 
     trine_status status = TRINE_OK;
     for (int p = 0; p < TRINE_PARADIGMS && !status; p++) {
         status = work_of(&c->work[p], set, paradigms[p], err);
-        if (!status) status = trine_size_near(&c->sizes[p], paradigms[p], o->n_parameters, vocab, positions, err);
+        if (!status)
+            status = trine_size_of_layers(&c->sizes[p], paradigms[p], o->n_parameters, layers_of(o->n_parameters), vocab, positions,
+                                          err);
     }
     if (status) return status;
     const double flops = trine_size_flops(&c->sizes[1], &c->work[1]);

@@ -16,14 +16,14 @@ typedef struct measure {
 } measure;
 static const measure measures[] = {
     { "fill.right", "fill a blank, %", "fill.rescored", true, false },
-    { "-", "  from its left alone", "fill.right", true, true },
-    { "continue.nats", "continue, nats a token", NULL, false, false },
+    { "-", "  from its left", "fill.right", true, true },
+    { "continue.nats", "continue, nats", NULL, false, false },
     { "continue.valid", "  without a fault, %", NULL, true, true },
     { "translate.exact", "translate, exact %", NULL, true, false },
     { "reverse.exact", "reverse, exact %", NULL, true, false },
     { "summarise.facts", "summarise, facts %", NULL, true, false },
     { "classify.right", "classify, %", NULL, true, false },
-    { "recall.right", "recall in context, %", NULL, true, false },
+    { "recall.right", "recall, %", NULL, true, false },
 };
 /* What the JSON has, as it was measured. */
 static const char *const keys[] = { "fill.right",      "fill.nats",       "fill.rescored",  "continue.nats", "continue.valid",
@@ -155,7 +155,8 @@ static void tell_verdicts(trine_report *r, const trine_comparison *c)
 static void tell_skills(trine_report *r, const trine_comparison *c)
 {
     trine_report_heading(r, "What they can do");
-    trine_report_table(r, "Right, with 95% intervals (bootstrap); best: nobody can do better", "|best|encoder|decoder|enc-dec");
+    trine_report_table(r, "Right, with 95% intervals (bootstrap); best: nobody can do better",
+                       "% or nats|best|encoder|decoder|enc-dec");
     for (int i = 0; i < MEASURES; i++) {
         const measure *m = &measures[i];
         trine_interval v[TRINE_PARADIGMS];

@@ -60,7 +60,13 @@ trine_status trine_size_fit(trine_size *s, int64_t n, trine_error *err)
 
 trine_status trine_size_near(trine_size *out, trine_paradigm paradigm, int64_t n, int vocab, int max_tokens, trine_error *err)
 {
-    const int layers = layers_of(n);
+    return trine_size_of_layers(out, paradigm, n, 0, vocab, max_tokens, err);
+}
+
+trine_status trine_size_of_layers(trine_size *out, trine_paradigm paradigm, int64_t n, int n_layers, int vocab, int max_tokens,
+                                  trine_error *err)
+{
+    const int layers = n_layers ? n_layers : layers_of(n);
     trine_size best = { 0 };
     double best_off = 1e300;
     trine_status status = TRINE_OK;

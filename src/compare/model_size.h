@@ -22,6 +22,9 @@ trine_status trine_size_near(trine_size *out, trine_paradigm paradigm, int64_t n
 /* Chooses the feed-forward's width (a multiple of 4, at most 8 times d_model), all else given, so that the size has about `n_parameters`,
  * and counts them. */
 trine_status trine_size_fit(trine_size *size, int64_t n_parameters, trine_error *err);
+/* The same, of so many layers (of an encoder-decoder: on both sides together); 0: as the number gives. */
+trine_status trine_size_of_layers(trine_size *out, trine_paradigm paradigm, int64_t n_parameters, int n_layers, int vocab,
+                                  int max_tokens, trine_error *err);
 /* config.json of it. In new memory (json_decref). `pad`... of its special tokens; -1: none. */
 trine_status trine_size_config(json_t **out, const trine_size *size, int bos, int eos, int pad, trine_error *err);
 
