@@ -9,6 +9,7 @@
 
 #include "engine.h"
 #include "json_text.h"
+#include "started_runs.h"
 
 /* Growing bytes with a sticky failure. */
 typedef struct bytes {
@@ -103,6 +104,8 @@ served *find_model(exchange *x, const char *name, unsigned needed);
 
 /* server.c: connections that are open, seconds since it began, whether it is ending. */
 void server_figures(const exchange *x, int *n_connections, double *uptime_s, bool *stopping);
+/* The experiments; NULL where none are started. */
+runs *server_runs(const exchange *x);
 /* Zeroed memory that lives as long as the exchange; NULL, with the error told, when there is none. */
 void *keep_memory(exchange *x, size_t bytes);
 void let_go_of_memory(exchange *x);

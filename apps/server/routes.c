@@ -14,6 +14,9 @@ const route server_routes[] = {
     { "POST", "/detokenize", answer_detokenize },
     { "GET", "/plan", answer_plans },
     { "POST", "/plan", answer_plan },
+    { "GET", "/runs", answer_runs },
+    { "POST", "/runs", answer_start_run },
+    { "POST", "/runs/", answer_run },
     { "GET", "/health", answer_health },
 };
 const int server_n_routes = (int)(sizeof server_routes / sizeof server_routes[0]);

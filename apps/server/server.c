@@ -30,6 +30,7 @@ enum {
 struct server {
     server_options options;
     engine *engine;
+    runs *runs;
     struct MHD_Daemon *daemon;
     int socket;
     bool loopback;
@@ -45,6 +46,8 @@ void server_figures(const exchange *x, int *n_connections, double *uptime_s, boo
     *uptime_s = engine_clock() - x->server->began;
     *stopping = atomic_load(&x->server->stopping);
 }
+
+runs *server_runs(const exchange *x) { return x->server->runs; }
 
 /* ------------------------------------------------------------------------------------------------------ who may ask what */
 
@@ -393,6 +396,7 @@ trine_status server_open(server **out, const server_options *options, trine_erro
     json_object_seed(0); /* once, before there are threads */
     trine_status status = listen_at(s, err);
     if (!status) status = engine_open(&s->engine, &s->options, err);
+    if (!status && s->options.program) status = runs_open(&s->runs, s->options.program, err);
     if (!status) {
         s->daemon = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC,
                                      0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, s->socket, MHD_OPTION_NOTIFY_COMPLETED,
@@ -424,6 +428,7 @@ void server_close(server *s)
     for (double until = engine_clock() + DRAIN_S; atomic_load(&s->n_exchanges) > 0 && engine_clock() < until;) poll(NULL, 0, 10);
     if (s->daemon) MHD_stop_daemon(s->daemon);
     if (s->socket >= 0) close(s->socket);
+    runs_close(s->runs);
     engine_close(s->engine);
     free(s);
 }

@@ -31,13 +31,14 @@ typedef struct server_options {
     int n_models;
     int n_threads, ctx; /* of each model's session; ctx 0: what the model takes, 4096 at most */
     trine_dtype cache_type;
-    int parallel;     /* texts that a model writes at a time; 0: 8 */
-    int queue;        /* pieces of work that may wait; 0: 64 */
-    int connections;  /* open at a time; 0: 128 */
-    size_t max_body;  /* bytes of a request; 0: 4 MiB */
-    int idle_s;       /* a connection that moves no byte is closed; 0: 30 */
-    int limit_s;      /* a request may take so long; 0: 600 */
-    const char *cors; /* an origin whose pages may ask, "*": any; NULL: none but the server's own */
+    int parallel;        /* texts that a model writes at a time; 0: 8 */
+    int queue;           /* pieces of work that may wait; 0: 64 */
+    int connections;     /* open at a time; 0: 128 */
+    size_t max_body;     /* bytes of a request; 0: 4 MiB */
+    int idle_s;          /* a connection that moves no byte is closed; 0: 30 */
+    int limit_s;         /* a request may take so long; 0: 600 */
+    const char *cors;    /* an origin whose pages may ask, "*": any; NULL: none but the server's own */
+    const char *program; /* the command's own path, for POST /runs; NULL: no experiments are started */
     const server_asset *assets;
     int n_assets;
     trine_log_fn *log;

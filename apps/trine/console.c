@@ -271,7 +271,7 @@ bool progress_share(run *r, const char *what, double share)
         const long left = (long)((1 - share) / rate + 0.5);
         fprintf(stderr, ", %ld:%02ld left", left / 60, left % 60);
     }
-    fprintf(stderr, ", %.44s%s", what, plain);
+    fprintf(stderr, ", %.38s%s", what, plain); /* 79 columns at most */
     fflush(stderr);
     return true;
 }

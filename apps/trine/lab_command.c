@@ -42,5 +42,8 @@ int lab_main(run *r)
             r, EXIT_FAILED,
             "the lesson is not in this build: it is made by npm. `make lab` installs npm where it is missing, builds the page and "
             "the command with it; `trine serve` serves the models without it");
-    return serve_models(r, lab_assets, n_lab_assets, open_page);
+    char self[4096];
+    const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n > 0) self[n] = 0;
+    return serve_models(r, n > 0 ? self : NULL, lab_assets, n_lab_assets, open_page);
 }

@@ -90,7 +90,7 @@ static int serve(run *r, const server_options *options, address_fn *ready)
     return EXIT_DONE;
 }
 
-int serve_models(run *r, const server_asset *files, int n_files, address_fn *ready)
+int serve_models(run *r, const char *program, const server_asset *files, int n_files, address_fn *ready)
 {
     const arguments *a = &r->args;
     const int n = a->models.n + a->rest.n;
@@ -111,6 +111,7 @@ int serve_models(run *r, const server_asset *files, int n_files, address_fn *rea
                                      .idle_s = a->idle_seconds,
                                      .limit_s = a->limit_seconds,
                                      .cors = a->cors,
+                                     .program = program,
                                      .assets = files,
                                      .n_assets = n_files,
                                      .log = log_to_note,
@@ -128,5 +129,5 @@ int serve_main(run *r)
 {
     if (!r->args.models.n && !r->args.rest.n)
         return fail_usage(r, "no model: expected -m MODEL, a directory in the Hugging Face layout or a .gguf file");
-    return serve_models(r, assets, (int)(sizeof assets / sizeof assets[0]), NULL);
+    return serve_models(r, NULL, assets, (int)(sizeof assets / sizeof assets[0]), NULL);
 }

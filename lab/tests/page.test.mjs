@@ -4,8 +4,9 @@
 //   TRINE=build/trine BROWSER=/usr/bin/chromium node --test tests/page.test.mjs
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
@@ -18,11 +19,12 @@ const sections = [...readFileSync(join(top, "src/main.ts"), "utf8").match(/const
 const SHOTS = process.env.LAB_SHOTS; // a folder: pictures of every part go there
 
 let engine, address, browser;
+const home = mkdtempSync(join(tmpdir(), "lab-")); // the record of experiments goes there
 
 // Starts the lab; port 0 takes any that is free.
 function start(port) {
     return new Promise((done, fail) => {
-        const child = spawn(process.env.TRINE, ["lab", "--no-open", "-q", "--port", String(port), "-t", "1", ...models.flatMap((m) => ["-m", m])], { stdio: ["ignore", "pipe", "pipe"] });
+        const child = spawn(process.env.TRINE, ["lab", "--no-open", "-q", "--port", String(port), "-t", "1", ...models.flatMap((m) => ["-m", m])], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, HOME: home } });
         let said = "", complaint = "";
         child.stderr.on("data", (d) => (complaint += d));
         child.stdout.on("data", (d) => {
@@ -54,6 +56,7 @@ before(async () => {
 after(async () => {
     await browser?.close();
     if (engine) await stop(engine.child);
+    rmSync(home, { recursive: true, force: true });
 });
 
 // A page that fails the test for anything it should not do.
@@ -218,6 +221,28 @@ test("memory: the cache and the curve are the planner's, and it opens no path", 
         assert.equal(r.status, 404);
         assert.equal((await r.json()).error.code, "model_not_found");
     }
+    assert.deepEqual(faults, []);
+    await close();
+});
+
+test("runs: the real command streams into the terminal, is stopped, and its state is told", async () => {
+    const { page, faults, close } = await open("#arch_comparison?experiment=scaling");
+    const demo = page.locator("[data-demo=arch_comparison]");
+    await until(page, () => /Ready\. Click "Run" to execute\./.test(document.querySelector(".xterm-accessibility-tree")?.textContent ?? document.querySelector(".xterm")?.textContent ?? ""), null, "the terminal's first line");
+    await demo.getByRole("button", { name: "Run", exact: true }).click();
+    await until(page, () => /Running, \d+ s/.test(document.querySelector("[data-demo=arch_comparison] .status").textContent), null, "the run");
+    // One at a time.
+    const second = await fetch(address + "/runs", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ experiment: "scaling" }) });
+    assert.equal(second.status, 409);
+    await until(page, async () => (await (await fetch("/runs/0", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" })).json()).text.length > 0, null, "something written");
+    await demo.getByRole("button", { name: "Stop" }).click();
+    await until(page, () => /Stopped after \d+ s, exit status \d+/.test(document.querySelector("[data-demo=arch_comparison] .status").textContent), null, "the end");
+    assert.deepEqual(await violations(page), []);
+    for (const [body, status] of [[{ experiment: "; rm -rf /" }, 400], [{ experiment: 3 }, 400]]) {
+        const r = await fetch(address + "/runs", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+        assert.equal(r.status, status);
+    }
+    assert.equal((await fetch(address + "/runs/99", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" })).status, 404);
     assert.deepEqual(faults, []);
     await close();
 });

@@ -54,3 +54,18 @@ test("entropy in bits", () => {
     near(s.entropy([0.25, 0.25, 0.25, 0.25]), 2);
     near(s.entropy([1, 0]), 0);
 });
+
+test("published laws give what their papers say of them", async () => {
+    const l = await load("src/laws.ts");
+    // At Gopher's budget: Hoffmann's printed constants ask for some 93 tokens a parameter, the refit for about 20.
+    const a = l.best(l.hoffmann, 5.76e23), b = l.best(l.besiroglu, 5.76e23);
+    near(a.n / 32.2e9, 1, 0.01);
+    near(a.d / 2.98e12, 1, 0.01);
+    near(b.n / 72e9, 1, 0.02);
+    near(b.d / 1.33e12, 1, 0.02);
+    near(l.loss(l.hoffmann, 70e9, 1.4e12), 1.937, 0.001); // Chinchilla
+    near(l.loss(l.hoffmann, 280e9, 300e9), 1.993, 0.001); // Gopher
+    // The best of a budget is the best: neither a smaller nor a larger model does better.
+    for (const k of [0.8, 1.25]) assert.ok(l.loss(l.hoffmann, a.n * k, a.d / k) > a.loss);
+    assert.ok(l.kaplan(5.76e23).n > 5 * b.n);
+});

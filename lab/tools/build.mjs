@@ -29,7 +29,7 @@ await build({
 });
 copyFileSync(join(top, "index.html"), join(dist, "index.html"));
 // The licences of what is inside travel with it.
-const licences = ["katex", "@xterm/xterm", "@xterm/addon-fit"].map((name) => {
+const licences = ["katex", "@xterm/xterm"].map((name) => {
     const folder = join(top, "node_modules", name);
     const file = readdirSync(folder).find((f) => /^licen[cs]e/i.test(f));
     return `${name}\n\n${readFileSync(join(folder, file), "utf8")}`;
