@@ -254,7 +254,7 @@ static bool begin(mpi_self *s, job *j)
         set_failed(s, "no memory to speak with other ranks");
         return false;
     }
-    j->number = s->number++;
+    if (j->kind == JOB_SUM) j->number = s->number++; /* all ranks count these alike */
     switch (j->kind) {
     case JOB_SUM: return scatter(s, j);
     case JOB_GATHER: return begin_gather(s, j);

@@ -31,7 +31,7 @@ static int set_up(void **state)
  * its own memory being told. */
 static const process_options mpi = {
     .environment = { "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", "OMPI_MCA_rmaps_base_oversubscribe=1",
-                     "OMPI_MCA_btl_vader_single_copy_mechanism=none", "ASAN_OPTIONS=detect_leaks=0", "TRINE_RANKS_TIMEOUT=3", NULL }
+                     "OMPI_MCA_btl_vader_single_copy_mechanism=none", "ASAN_OPTIONS=detect_leaks=0", "TRINE_RANKS_TIMEOUT=5", NULL }
 };
 
 #define MPIRUN(n) TRINE_MPIRUN, "-n", n, TRINE_COMMAND
