@@ -233,7 +233,7 @@ static void read_traced(exchange *x, tracing *t)
 /* The likeliest of a row of logits, best first. */
 static void write_top(json_writer *j, const served *s, const float *row, int n, int top)
 {
-    int best[TRACE_TOP], found = 0;
+    int best[TRACE_TOP] = { 0 }, found = 0;
     double largest = -INFINITY, sum = 0;
     if (top > n) top = n;
     for (int i = 0; i < n; i++) largest = fmax(largest, (double)row[i]);

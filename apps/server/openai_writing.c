@@ -477,8 +477,8 @@ void answer_chat(exchange *x)
 void answer_completions(exchange *x)
 {
     writing *w = keep_memory(x, sizeof *w);
-    const int32_t *ids[MAX_CHOICES];
-    int n_ids[MAX_CHOICES];
+    const int32_t *ids[MAX_CHOICES] = { NULL };
+    int n_ids[MAX_CHOICES] = { 0 };
     if (!w || !(x->on = get_model(x, TASK_WRITE))) return;
     x->state = w;
     read_shape(x, w);

@@ -360,7 +360,7 @@ static trine_status listen_at(server *s, trine_error *err)
     const int failure = getaddrinfo(host, port, &hints, &found);
     if (failure) return say(err, TRINE_ERROR_ARGUMENT, "%s is no address of this machine: %s", where, gai_strerror(failure));
     const int one = 1;
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = { 0 };
     socklen_t n = sizeof bound;
     s->socket = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const bool listens = s->socket >= 0 && setsockopt(s->socket, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 &&
