@@ -5,9 +5,10 @@
 
 enum { N_CLIENTS = 8 };
 
-/* A text that is long enough to be in the middle of; events that nobody reads fill what lies between, and then it is held back. */
-static const char endless[] =
-    "{\"model\":\"t5\",\"prompt\":\"hello\",\"max_tokens\":2000,\"ignore_eos\":true,\"stream\":true,\"seed\":1,\"temperature\":1}";
+/* A text that is long enough to be in the middle of. What nobody reads fills what lies between, and then it is held back: every token
+ * comes with twenty others, so that it is more than any buffer however many of them an event holds. */
+static const char endless[] = "{\"model\":\"t5\",\"prompt\":\"hello\",\"max_tokens\":2000,\"ignore_eos\":true,\"stream\":true,"
+                              "\"seed\":1,\"temperature\":1,\"logprobs\":20}";
 static const char unread[] =
     "{\"model\":\"t5\",\"prompt\":\"hello\",\"max_tokens\":2000,\"ignore_eos\":true,\"temperature\":1,\"seed\":1}";
 static const char quick[] = "{\"model\":\"t5\",\"prompt\":\"hello\",\"max_tokens\":3,\"ignore_eos\":true}";
