@@ -34,6 +34,7 @@ int compare_main(run *r)
     int code = check_report(r);
     trine_status status = TRINE_OK;
     if (code) return code;
+    interrupt_catch_end();
     if (!a->no_record) status = trine_record_open(&record, a->record, false, &err);
     if (!status) status = experiments[which].run(&report, r, record, &err);
     progress_end(r);

@@ -1,4 +1,5 @@
-/* interrupt.c - Control-C: the first is remembered and the work ends cleanly at its next step, the second ends the program. */
+/* interrupt.c - Control-C, and for runs SIGTERM: the first is remembered and the work ends cleanly at its next step, the second
+ * ends the program. */
 #include "run.h"
 
 #include <signal.h>
@@ -11,12 +12,12 @@ static void on_interrupt(int number)
     seen = 1;
 }
 
-static void set_handler(void)
+static void set_handler(int number)
 {
     /* SA_RESETHAND: the next one finds the default action. No SA_RESTART: a read of the terminal must return. */
     struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
+    sigaction(number, &action, NULL);
 }
 
 void interrupt_catch(void)
@@ -24,8 +25,10 @@ void interrupt_catch(void)
     struct sigaction old;
     /* A shell starts background jobs with Control-C ignored: leave it so. */
     if (sigaction(SIGINT, NULL, &old) == 0 && old.sa_handler == SIG_IGN) return;
-    set_handler();
+    set_handler(SIGINT);
 }
+
+void interrupt_catch_end(void) { set_handler(SIGTERM); }
 
 bool interrupted(void) { return seen != 0; }
 
@@ -33,5 +36,5 @@ void interrupt_forget(void)
 {
     if (!seen) return;
     seen = 0;
-    set_handler();
+    set_handler(SIGINT);
 }

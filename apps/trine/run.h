@@ -87,6 +87,8 @@ int share_failure(run *r, int code);
 /* --------------------------------------------------------------------------------------------------- interrupt.c */
 /* The first Control-C is remembered, the second ends the program. */
 void interrupt_catch(void);
+/* SIGTERM too, as kill and job schedulers send it: a run saves before it ends. */
+void interrupt_catch_end(void);
 bool interrupted(void);
 /* Forgets it (chat: the answer was stopped, the program goes on). */
 void interrupt_forget(void);

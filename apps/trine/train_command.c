@@ -311,6 +311,7 @@ static int learn(run *r, int first, learn_fn *run_it)
     trine_error err = { 0 };
     trine_train_result result;
     const arguments *a = &r->args;
+    interrupt_catch_end();
     int code = check_options(r);
     if (!code) code = read_sources(r, &s, first);
     if (!code) code = open_record(r, &record);

@@ -215,6 +215,21 @@ static void interrupted_it_says_how_to_go_on(void **state)
     assert_error(run_trine(NULL, RUN, "-q", "-o", temp_path("part"), "--resume", "--lr", "0.5"), 2, "lr = ");
 }
 
+/* As a job scheduler ends it. */
+static void terminated_it_saves(void **state)
+{
+    (void)state;
+    const process_options terminate = { .interrupt_at = "\"step\":3,", .terminate = true };
+    process_result r = run_trine(&terminate, "train", "--arch", "bert", "--tokenizer", MLM, text_path, "--steps", "1000000", "-o",
+                                 temp_path("ended"), TINY);
+    assert_status(&r, 130);
+    assert_contains(r.err, "--resume");
+    process_result_clear(&r);
+    r = run_trine(NULL, "train", "--arch", "bert", "--tokenizer", MLM, text_path, "--steps", "1000001", "-o", temp_path("ended"),
+                  TINY, "--resume");
+    assert_error(r, 2, "steps = "); /* a checkpoint is there */
+}
+
 static const char *file_of(const char *name, const char *content) { return temp_write(name, content, strlen(content)); }
 
 static void wrong_data_is_told(void **state)
@@ -294,6 +309,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_model_that_writes_is_measured_by_what_it_writes, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_gguf_file_is_learnt_from_as_its_directory, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(interrupted_it_says_how_to_go_on, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(terminated_it_saves, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(wrong_data_is_told, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_rate_that_diverges_stops, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(wrong_usage_is_told, set_up, temp_tear_down),

@@ -149,7 +149,7 @@ process_result process_run(const char *const *argv, const process_options *optio
             in[1] = -1;
         }
         if (o->interrupt_at && !interrupted && streams[0].n && strstr(seen, o->interrupt_at)) {
-            kill(pid, SIGINT);
+            kill(pid, o->terminate ? SIGTERM : SIGINT);
             interrupted = true;
         }
         if (now() - start > 120) {

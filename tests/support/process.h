@@ -13,6 +13,7 @@ typedef struct process_options {
     const char *output;         /* a file for its standard output, "/dev/full" */
     bool close_output;          /* the reader of its standard output goes away at once */
     const char *interrupt_at;   /* send SIGINT once standard output holds this text ("": any) */
+    bool terminate;             /* interrupt_at: send SIGTERM instead */
     size_t memory;              /* limit of its address space; 0: none */
     size_t file_size;           /* limit of the files it writes; 0: none */
     bool terminal;              /* all three streams are one terminal: out holds everything shown */
