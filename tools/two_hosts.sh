@@ -16,28 +16,31 @@ clean() {
     ip netns del "$b" 2>/dev/null || true
     rm -rf "$work"
 }
+# Enters the namespace alone: `ip netns exec` also wants to mount, which a chroot or a container may not do.
+within() { inside=$1; shift; nsenter --net="/var/run/netns/$inside" "$@"; }
 trap clean EXIT
 trap 'exit 130' INT TERM
 { ip netns add "$a" && ip netns add "$b" && ip link add "ta$$" netns "$a" type veth peer name "tb$$" netns "$b"; } 2>"$work/why" ||
     missing "network namespaces cannot be made here: $(cat "$work/why")"
+{ within "$a" true && within "$a" unshare --uts true; } 2>"$work/why" || missing "namespaces cannot be entered here: $(cat "$work/why")"
 for side in a b; do
     eval "space=\$$side"
     [ $side = a ] && address=10.77.0.1 || address=10.77.0.2
     ip -n "$space" addr add $address/24 dev "t$side$$"
     ip -n "$space" link set "t$side$$" up
     ip -n "$space" link set lo up
-    [ -z "${RATE:-}" ] || ip netns exec "$space" tc qdisc add dev "t$side$$" root tbf rate "$RATE" burst 256kb latency 50ms
+    [ -z "${RATE:-}" ] || within "$space" tc qdisc add dev "t$side$$" root tbf rate "$RATE" burst 256kb latency 50ms
 done
 # What mpirun starts daemons with, in place of ssh: the first word is the host.
 cat >"$work/agent" <<END
 #!/bin/sh
 shift
-exec ip netns exec $b unshare --uts sh -c "hostname host-b; \$*"
+exec nsenter --net=/var/run/netns/$b unshare --uts sh -c "hostname host-b; \$*"
 END
 chmod +x "$work/agent"
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 status=0
-ip netns exec "$a" unshare --uts sh -c 'hostname host-a; exec "$@"' sh mpirun --mca plm_rsh_agent "$work/agent" --mca btl tcp,self \
+within "$a" unshare --uts sh -c 'hostname host-a; exec "$@"' sh mpirun --mca plm_rsh_agent "$work/agent" --mca btl tcp,self \
     --mca oob_tcp_if_include 10.77.0.0/24 --mca btl_tcp_if_include 10.77.0.0/24 -H 10.77.0.1:1,10.77.0.2:1 -n 2 --bind-to none \
     ${TRINE_RANKS_TIMEOUT:+-x TRINE_RANKS_TIMEOUT} "$@" || status=$?
 exit $status
