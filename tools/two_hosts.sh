@@ -11,9 +11,12 @@ command -v ip >/dev/null 2>&1 || missing "there is no ip (Debian: iproute2)"
 
 a=trine-a-$$ b=trine-b-$$
 work=$(mktemp -d)
+# The first namespace makes ip mount the folder of their names on itself: what was not mounted before is not left so.
+mountpoint -q /run/netns && mounted=1 || mounted=
 clean() {
     ip netns del "$a" 2>/dev/null || true
     ip netns del "$b" 2>/dev/null || true
+    [ -n "$mounted" ] || umount -l /run/netns 2>/dev/null || true
     rm -rf "$work"
 }
 # Enters the namespace alone: `ip netns exec` also wants to mount, which a chroot or a container may not do.
