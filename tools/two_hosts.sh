@@ -19,7 +19,7 @@ clean() {
     [ -n "$mounted" ] || umount -l /run/netns 2>/dev/null || true
     rm -rf "$work"
 }
-# Enters the namespace alone: `ip netns exec` also wants to mount, which a chroot or a container may not do.
+# Enters the namespace alone: `ip netns exec` and `ip -n` also want to mount, which a chroot or a container may not do.
 within() { inside=$1; shift; nsenter --net="/var/run/netns/$inside" "$@"; }
 trap clean EXIT
 trap 'exit 130' INT TERM
@@ -29,9 +29,9 @@ trap 'exit 130' INT TERM
 for side in a b; do
     eval "space=\$$side"
     [ $side = a ] && address=10.77.0.1 || address=10.77.0.2
-    ip -n "$space" addr add $address/24 dev "t$side$$"
-    ip -n "$space" link set "t$side$$" up
-    ip -n "$space" link set lo up
+    within "$space" ip addr add $address/24 dev "t$side$$"
+    within "$space" ip link set "t$side$$" up
+    within "$space" ip link set lo up
     [ -z "${RATE:-}" ] || within "$space" tc qdisc add dev "t$side$$" root tbf rate "$RATE" burst 256kb latency 50ms
 done
 # What mpirun starts daemons with, in place of ssh: the first word is the host.
