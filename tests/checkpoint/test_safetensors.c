@@ -19,13 +19,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    temp_remove();
-    return 0;
-}
-
 /* A file with this header and n_data bytes 0, 1, 2... after it. */
 static void write_file(const char *name, const char *header, size_t n_data)
 {
@@ -327,7 +320,7 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, temp_tear_down)
     const struct CMUnitTest tests[] = { TEST(test_sound),  TEST(test_lies),  TEST(test_headers),  TEST(test_directories),
                                         TEST(test_shards), TEST(test_write), TEST(test_no_memory) };
     return cmocka_run_group_tests(tests, NULL, NULL);

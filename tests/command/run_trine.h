@@ -38,6 +38,20 @@ static inline void assert_contains(const char *text, const char *part)
     if (!strstr(text, part)) fail_msg("'%s' is not in:\n%.3000s", part, text);
 }
 
+/* Characters of the longest line; none may be wider than a terminal. */
+static inline int longest_line(const char *text)
+{
+    int longest = 0, n = 0;
+    for (; *text; text++) {
+        if (*text == '\n')
+            n = 0;
+        else if (((unsigned char)*text & 0xC0) != 0x80)
+            n++;
+        if (n > longest) longest = n;
+    }
+    return longest;
+}
+
 static inline void assert_lacks(const char *text, const char *part)
 {
     if (strstr(text, part)) fail_msg("'%s' is in:\n%.3000s", part, text);

@@ -6,33 +6,6 @@
 
 #define SMALL "--sizes", "12000,14000,17000", "--budgets", "4000,8000", "--recall-tokens", "0", "-t", "1"
 
-static int set_up(void **state)
-{
-    (void)state;
-    temp_make();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    temp_remove();
-    return 0;
-}
-
-static int longest_line(const char *text)
-{
-    int longest = 0, n = 0;
-    for (; *text; text++) {
-        if (*text == '\n')
-            n = 0;
-        else if (((unsigned char)*text & 0xC0) != 0x80)
-            n++;
-        if (n > longest) longest = n;
-    }
-    return longest;
-}
-
 static void a_ladder_is_shown(void **state)
 {
     (void)state;
@@ -147,12 +120,12 @@ static void what_cannot_be_is_told_before_the_work(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_ladder_is_shown, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(paradigms_are_compared, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_bad_record_is_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(long_documents_are_measured, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(control_c_is_kept_and_gone_on_with, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_cannot_be_is_told_before_the_work, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_ladder_is_shown, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(paradigms_are_compared, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(a_bad_record_is_refused, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(long_documents_are_measured, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(control_c_is_kept_and_gone_on_with, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(what_cannot_be_is_told_before_the_work, temp_set_up, temp_tear_down),
     };
     return cmocka_run_group_tests_name("command_compare", tests, NULL, NULL);
 }

@@ -27,26 +27,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    temp_remove();
-    return 0;
-}
-
-static int longest_line(const char *text)
-{
-    int longest = 0, n = 0;
-    for (; *text; text++) {
-        if (*text == '\n')
-            n = 0;
-        else if (((unsigned char)*text & 0xC0) != 0x80)
-            n++;
-        if (n > longest) longest = n;
-    }
-    return longest;
-}
-
 static void the_law_is_shown(void **state)
 {
     const process_options plain = { .environment = { "LC_ALL=C" } }, braille = { .environment = { "LC_ALL=C.UTF-8" } };
@@ -131,11 +111,11 @@ static void what_cannot_be_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(the_law_is_shown, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(numbers_are_printed_as_json, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_page_needs_nothing_beside_it, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(too_few_runs_are_no_law, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_cannot_be_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_law_is_shown, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(numbers_are_printed_as_json, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(a_page_needs_nothing_beside_it, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(too_few_runs_are_no_law, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(what_cannot_be_is_told, set_up, temp_tear_down),
     };
     return cmocka_run_group_tests_name("command_fit", tests, NULL, NULL);
 }

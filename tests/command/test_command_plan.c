@@ -5,33 +5,6 @@
 
 #include "support/temp.h"
 
-static int set_up(void **state)
-{
-    (void)state;
-    temp_make();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    temp_remove();
-    return 0;
-}
-
-static int longest_line(const char *text)
-{
-    int longest = 0, n = 0;
-    for (; *text; text++) {
-        if (*text == '\n')
-            n = 0;
-        else if (((unsigned char)*text & 0xC0) != 0x80)
-            n++;
-        if (n > longest) longest = n;
-    }
-    return longest;
-}
-
 static json_t *plan(const char *const *arguments)
 {
     const char *argv[24] = { TRINE_COMMAND, "plan", "--json" };
@@ -273,5 +246,5 @@ int main(void)
         cmocka_unit_test(a_model_is_run_beside_its_plan),    cmocka_unit_test(the_largest_is_planned_in_little_memory),
         cmocka_unit_test(what_cannot_be_planned_is_refused), cmocka_unit_test(control_c_ends_a_verification),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, temp_set_up, temp_tear_down);
 }

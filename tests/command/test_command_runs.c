@@ -33,27 +33,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    temp_remove();
-    return 0;
-}
-
-/* Characters of the longest line; none may be wider than a terminal. */
-static int longest_line(const char *text)
-{
-    int longest = 0, n = 0;
-    for (; *text; text++) {
-        if (*text == '\n')
-            n = 0;
-        else if (((unsigned char)*text & 0xC0) != 0x80)
-            n++;
-        if (n > longest) longest = n;
-    }
-    return longest;
-}
-
 static void runs_are_listed(void **state)
 {
     process_result r = run_trine(NULL, "runs", "--record", *state);
@@ -125,10 +104,10 @@ static void what_is_not_there_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(runs_are_listed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(curves_fit_a_terminal, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(curves_are_drawn_as_svg, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_is_not_there_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(runs_are_listed, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(curves_fit_a_terminal, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(curves_are_drawn_as_svg, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(what_is_not_there_is_told, set_up, temp_tear_down),
     };
     return cmocka_run_group_tests_name("command_runs", tests, NULL, NULL);
 }

@@ -252,19 +252,6 @@ static void intervals_hold_the_mean(void **state)
     assert_true(isnan(trine_interval_of(lists, 1, 0, 1).mean));
 }
 
-static int set_up(void **state)
-{
-    *state = (void *)(uintptr_t)temp_make();
-    return *state ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    temp_remove();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,5 +263,5 @@ int main(void)
         cmocka_unit_test(what_cannot_be_done_is_refused),
         cmocka_unit_test(intervals_hold_the_mean),
     };
-    return cmocka_run_group_tests_name("comparison", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("comparison", tests, temp_set_up, temp_tear_down);
 }

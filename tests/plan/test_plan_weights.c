@@ -11,20 +11,6 @@
 #include "support/temp.h"
 #include <trine.h>
 
-static int set_up(void **state)
-{
-    (void)state;
-    temp_make();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    temp_remove();
-    return 0;
-}
-
 static trine_planner *open_planner(const char *model, const char *weights)
 {
     trine_planner *p;
@@ -115,8 +101,8 @@ static void plain_types_are_those_of_convert(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(quantised_types_are_those_of_quantize, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(plain_types_are_those_of_convert, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(quantised_types_are_those_of_quantize, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(plain_types_are_those_of_convert, temp_set_up, temp_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,19 +16,6 @@
 #include "support/temp.h"
 #include "trine.h"
 
-static int set_up(void **state)
-{
-    *state = (void *)(uintptr_t)temp_make();
-    return *state ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    temp_remove();
-    return 0;
-}
-
 static trine_record *opened(const char *name)
 {
     trine_record *r;
@@ -213,12 +200,12 @@ static void memory_may_run_out_anywhere(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_run_is_read_as_it_was_written, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_run_goes_on_from_a_step, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(two_write_at_a_time, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(other_files_are_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_place_is_that_of_the_desktop, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(memory_may_run_out_anywhere, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_run_is_read_as_it_was_written, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(a_run_goes_on_from_a_step, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(two_write_at_a_time, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(other_files_are_refused, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(the_place_is_that_of_the_desktop, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(memory_may_run_out_anywhere, temp_set_up, temp_tear_down),
     };
     return cmocka_run_group_tests_name("record", tests, NULL, NULL);
 }

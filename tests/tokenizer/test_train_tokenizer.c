@@ -426,21 +426,9 @@ static void test_memory_may_run_out_anywhere(void **state)
     }
 }
 
-static int set_up(void **state)
-{
-    *state = (void *)(uintptr_t)temp_make();
-    return 0;
-}
-static int tear_down(void **state)
-{
-    (void)state;
-    temp_remove();
-    return 0;
-}
-
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, temp_set_up, temp_tear_down)
     const struct CMUnitTest tests[] = { TEST(test_texts_come_back),
                                         TEST(test_wordpiece_gives_lower_case),
                                         TEST(test_what_has_no_piece_is_bytes_or_unknown),

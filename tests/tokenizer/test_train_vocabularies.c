@@ -207,21 +207,9 @@ static void test_seeds_are_counted_right(void **state)
     }
 }
 
-static int set_up(void **state)
-{
-    *state = (void *)(uintptr_t)temp_make();
-    return 0;
-}
-static int tear_down(void **state)
-{
-    (void)state;
-    temp_remove();
-    return 0;
-}
-
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, temp_set_up, temp_tear_down)
     const struct CMUnitTest tests[] = { TEST(test_merges_are_those_of_tokenizers), TEST(test_wordpieces_are_those_of_tokenizers),
                                         TEST(test_unigram_packs_as_well_as_sentencepiece), TEST(test_threads_change_nothing),
                                         TEST(test_seeds_are_counted_right) };
