@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model_words.h"
 #include "routes.h"
 
 enum {
@@ -424,7 +425,7 @@ static void write_trace(exchange *x, const tracing *t)
     jw_open(j, '{');
     jw_set_text(j, "model", x->on->name);
     jw_set_text(j, "family", info->family);
-    jw_set_text(j, "paradigm", info->paradigm == TRINE_ENCODER ? "encoder" : pair ? "encoder-decoder" : "decoder");
+    jw_set_text(j, "paradigm", paradigm_name(info->paradigm));
     jw_set_text(j, "mask", t->mask_name);
     jw_set_int(j, "n_layers", pair ? info->n_decoder_layers : info->n_layers);
     jw_set_int(j, "n_heads", info->n_heads);

@@ -2,16 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model_words.h"
 #include "routes.h"
 
 enum { MAX_INPUTS = 2048 };
 
 /* --------------------------------------------------------------------------------------------------------------- models */
-
-static const char *paradigm_word(trine_paradigm p)
-{
-    return p == TRINE_ENCODER ? "encoder" : p == TRINE_DECODER ? "decoder" : "encoder-decoder";
-}
 
 static void write_tasks(json_writer *j, unsigned tasks)
 {
@@ -44,7 +40,7 @@ static void write_model(json_writer *j, const served *s)
     jw_set_int(j, "created", (int64_t)s->opened);
     jw_set_text(j, "owned_by", "trine");
     jw_set_text(j, "family", info->family);
-    jw_set_text(j, "paradigm", paradigm_word(info->paradigm));
+    jw_set_text(j, "paradigm", paradigm_name(info->paradigm));
     write_tasks(j, s->tasks);
     jw_set_int(j, "parameters", info->n_parameters);
     jw_set_int(j, "layers", info->n_layers);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model_words.h"
 #include "routes.h"
 
 enum { PLAN_CONTEXTS = 32, PLAN_LONGEST = 1 << 24 };
@@ -88,14 +89,7 @@ static int read_contexts(exchange *x, int contexts[PLAN_CONTEXTS])
 
 static void write_context(json_writer *j, const trine_session_bytes *b, size_t memory)
 {
-    jw_set_int(j, "kv_bytes_per_token", (int64_t)b->kv_bytes_per_token);
-    jw_set_int(j, "weights_bytes", (int64_t)b->weights_bytes);
-    jw_set_int(j, "kv_bytes", (int64_t)b->kv_bytes);
-    jw_set_int(j, "cross_kv_bytes", (int64_t)b->cross_kv_bytes);
-    jw_set_int(j, "cache_bytes", (int64_t)b->cache_bytes);
-    jw_set_int(j, "activation_bytes", (int64_t)b->arena_bytes);
-    jw_set_int(j, "batch_bytes", (int64_t)b->batch_bytes);
-    jw_set_int(j, "total_bytes", (int64_t)b->total_bytes);
+    jw_set_session_bytes(j, b);
     jw_set_int(j, "plain_attention_bytes", (int64_t)b->plain_attention_bytes);
     jw_set_bool(j, "fits", b->total_bytes <= memory);
 }
@@ -115,10 +109,7 @@ static void write_plan(exchange *x, const trine_planner *planner, const char *na
     jw_open(&j, '{');
     jw_set_text(&j, "model", name);
     jw_set_text(&j, "source_of_facts", trine_planner_source(planner));
-    jw_set_text(&j, "paradigm",
-                info->paradigm == TRINE_ENCODER   ? "encoder"
-                : info->paradigm == TRINE_DECODER ? "decoder"
-                                                  : "encoder-decoder");
+    jw_set_text(&j, "paradigm", paradigm_name(info->paradigm));
     jw_set_int(&j, "parameters", info->n_parameters);
     jw_set_text(&j, "weights", weights ? weights : trine_dtype_name(info->weights_type));
     jw_set_int(&j, "layers", info->paradigm == TRINE_ENCODER_DECODER ? info->n_decoder_layers : info->n_layers);

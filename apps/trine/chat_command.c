@@ -4,6 +4,7 @@
  * only its own tokens. Control-C stops the answer, not the program. */
 #include "json_writer.h"
 #include "line_editor.h"
+#include "model_words.h"
 
 #include <errno.h>
 #include <jansson.h>

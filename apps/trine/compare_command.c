@@ -1,6 +1,7 @@
 /* compare_command.c - trine compare: finds the experiment, opens the record for it, shows its report. */
 #include "compare.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "show_report.h"
@@ -13,6 +14,18 @@ static const struct {
                     { "scaling", compare_scaling },
                     { "long-document", compare_long_document } };
 enum { N_EXPERIMENTS = sizeof experiments / sizeof *experiments };
+
+bool compare_progress(void *user, const char *what, int done, int total)
+{
+    return progress_share(user, what, total ? (double)done / total : 1);
+}
+
+int64_t *compare_numbers(const id_list *list)
+{
+    int64_t *out = calloc((size_t)list->n + 1, sizeof *out);
+    for (int i = 0; out && i < list->n; i++) out[i] = list->items[i];
+    return out;
+}
 
 int compare_main(run *r)
 {

@@ -3,16 +3,10 @@
 
 #include "compare.h"
 
-static bool on_progress(void *user, const char *what, int done, int total)
-{
-    return progress_share(user, what, total ? (double)done / total : 1);
-}
-
 trine_status compare_long_document(trine_report **report, run *r, trine_record *record, trine_error *err)
 {
     const arguments *a = &r->args;
-    int64_t *lengths = calloc((size_t)a->lengths.n + 1, sizeof *lengths);
-    for (int i = 0; lengths && i < a->lengths.n; i++) lengths[i] = a->lengths.items[i];
+    int64_t *lengths = compare_numbers(&a->lengths);
     const trine_long_options options = { .quick = a->quick,
                                          .lengths = lengths,
                                          .n_lengths = a->lengths.n,
@@ -21,7 +15,7 @@ trine_status compare_long_document(trine_report **report, run *r, trine_record *
                                          .n_threads = a->threads,
                                          .cpu = a->cpu,
                                          .record = record,
-                                         .on_progress = on_progress,
+                                         .on_progress = compare_progress,
                                          .user = r };
     const trine_status status = lengths ? trine_compare_long(report, &options, err) : TRINE_ERROR_MEMORY;
     free(lengths);

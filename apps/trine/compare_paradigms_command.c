@@ -1,11 +1,6 @@
 /* compare_paradigms_command.c - trine compare and trine compare masks: the options as the library's. */
 #include "compare.h"
 
-static bool on_progress(void *user, const char *what, int done, int total)
-{
-    return progress_share(user, what, total ? (double)done / total : 1);
-}
-
 static trine_comparison_options comparison_options(run *r, trine_record *record)
 {
     const arguments *a = &r->args;
@@ -21,7 +16,7 @@ static trine_comparison_options comparison_options(run *r, trine_record *record)
                                         .cpu = a->cpu,
                                         .record = record,
                                         .anew = a->anew,
-                                        .on_progress = on_progress,
+                                        .on_progress = compare_progress,
                                         .user = r };
 }
 

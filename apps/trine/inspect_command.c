@@ -1,5 +1,6 @@
 /* inspect_command.c - trine inspect: a model as a diagram of its blocks, its parameters and bytes by kind. */
 #include "json_writer.h"
+#include "model_words.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* measuring.c - what the commands that measure a model on a file share: the task, its options, its figures. */
+#include "model_words.h"
 #include "run.h"
 
 static int choose_task(run *r, trine_eval_task *task)

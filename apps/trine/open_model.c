@@ -1,4 +1,5 @@
 /* open_model.c - the model and session of a run: opened, checked against what the command needs, announced. */
+#include "model_words.h"
 #include "run.h"
 
 #include <stdio.h>
@@ -8,14 +9,6 @@ const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash && slash[1] ? slash + 1 : path;
-}
-
-const char *paradigm_name(trine_paradigm p)
-{
-    return p == TRINE_ENCODER           ? "encoder"
-           : p == TRINE_DECODER         ? "decoder"
-           : p == TRINE_ENCODER_DECODER ? "encoder-decoder"
-                                        : "unknown";
 }
 
 const char *head_name(trine_head h)

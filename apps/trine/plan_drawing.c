@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "chart.h"
+#include "model_words.h"
 #include "plan.h"
 
 enum { BAR = 20 };

@@ -1,4 +1,5 @@
 /* plan_json.c - a plan as one JSON document. The first context's figures stand at its top too. */
+#include "model_words.h"
 #include "plan.h"
 
 static void write_bytes(json_writer *j, const trine_session_bytes *b)
@@ -6,14 +7,7 @@ static void write_bytes(json_writer *j, const trine_session_bytes *b)
     jw_set_int(j, "context", b->options.ctx);
     if (b->options.source_ctx) jw_set_int(j, "source", b->options.source_ctx);
     jw_set_text(j, "cache_type", b->kv_bytes_per_token ? trine_dtype_name(b->options.cache_type) : NULL);
-    jw_set_int(j, "weights_bytes", (int64_t)b->weights_bytes);
-    jw_set_int(j, "kv_bytes_per_token", (int64_t)b->kv_bytes_per_token);
-    jw_set_int(j, "kv_bytes", (int64_t)b->kv_bytes);
-    jw_set_int(j, "cross_kv_bytes", (int64_t)b->cross_kv_bytes);
-    jw_set_int(j, "cache_bytes", (int64_t)b->cache_bytes);
-    jw_set_int(j, "activation_bytes", (int64_t)b->arena_bytes);
-    jw_set_int(j, "batch_bytes", (int64_t)b->batch_bytes);
-    jw_set_int(j, "total_bytes", (int64_t)b->total_bytes);
+    jw_set_session_bytes(j, b);
 }
 
 static void set_rate(json_writer *j, const char *key, double rate)

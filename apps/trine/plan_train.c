@@ -5,6 +5,7 @@
 
 #include "bench.h"
 #include "json_writer.h"
+#include "model_words.h"
 #include "plan.h"
 
 typedef struct training {

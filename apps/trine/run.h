@@ -155,8 +155,7 @@ int count_tokens(run *r, int *n, const input *in);
 trine_task_options task_options(const run *r, const input *in);
 /* The part of a path after the last slash, or the whole. */
 const char *base_name(const char *path);
-/* Words for people. */
-const char *paradigm_name(trine_paradigm p);
+/* Words for people; the paradigm's are in model_words.h. */
 const char *head_name(trine_head h);
 const char *pooling_name(trine_pooling p);
 
