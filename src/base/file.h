@@ -43,5 +43,9 @@ void trine_writer_write(trine_writer *w, const void *bytes, size_t n); /* failur
 /* Flushes, syncs and renames; on failure the temporary file is gone and the final name untouched. Ends the writer either way. */
 trine_status trine_writer_commit(trine_writer *w, trine_error *err);
 void trine_writer_abandon(trine_writer *w); /* removes the temporary file; fine after commit */
+/* Makes a directory, or is content with the one that is there. */
+trine_status trine_directory_make(const char *path, trine_error *err);
+/* A text and a newline as the file "dir/name", by such a writer. `text` NULL: memory ran out before. */
+trine_status trine_text_write(const char *dir, const char *name, const char *text, bool overwrite, trine_error *err);
 
 #endif

@@ -139,3 +139,26 @@ void trine_writer_abandon(trine_writer *w)
     free(w->buffer);
     *w = (trine_writer) { .fd = -1 };
 }
+
+trine_status trine_directory_make(const char *path, trine_error *err)
+{
+    if (mkdir(path, 0777) && errno != EEXIST)
+        return trine_fail(err, errno == ENOENT || errno == ENOTDIR ? TRINE_ERROR_NOT_FOUND : TRINE_ERROR_IO, "cannot make '%s': %s",
+                          path, strerror(errno));
+    return trine_is_directory(path) ? TRINE_OK : trine_fail(err, TRINE_ERROR_IO, "'%s' is no directory", path);
+}
+
+trine_status trine_text_write(const char *dir, const char *name, const char *text, bool overwrite, trine_error *err)
+{
+    char *path = text ? trine_path_join(dir, name) : NULL;
+    if (!path) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to write '%s'", name);
+    trine_writer w;
+    trine_status status = trine_writer_open(&w, path, overwrite, err);
+    if (!status) {
+        trine_writer_write(&w, text, strlen(text));
+        trine_writer_write(&w, "\n", 1);
+        status = trine_writer_commit(&w, err);
+    }
+    free(path);
+    return status;
+}

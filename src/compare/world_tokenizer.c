@@ -1,10 +1,6 @@
 /* world_tokenizer.c - the world's words as a tokenizer of whole words, in the form that Hugging Face's tokenizers has for it. */
-#include <errno.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/status.h"
@@ -12,21 +8,10 @@
 
 static trine_status write_json(const char *dir, const char *name, json_t *value, bool overwrite, trine_error *err)
 {
-    char *path = trine_path_join(dir, name), *text = value ? json_dumps(value, JSON_INDENT(2)) : NULL;
-    trine_writer w;
-    trine_status status = TRINE_ERROR_MEMORY;
-    if (path && text)
-        status = trine_writer_open(&w, path, overwrite, err);
-    else
-        trine_fail(err, status, "corpus: no memory for a tokenizer");
-    if (!status) {
-        trine_writer_write(&w, text, strlen(text));
-        trine_writer_write(&w, "\n", 1);
-        status = trine_writer_commit(&w, err);
-    }
-    free(text);
-    free(path);
+    char *text = value ? json_dumps(value, JSON_INDENT(2)) : NULL;
     json_decref(value);
+    const trine_status status = trine_text_write(dir, name, text, overwrite, err);
+    free(text);
     return status;
 }
 
@@ -52,12 +37,11 @@ trine_status trine_world_save_tokenizer(const trine_grammar *world, const char *
         "pad_token", "unk_token", "cls_token", "sep_token", "mask_token", "bos_token", "eos_token"
     };
     char special[24];
-    if (mkdir(dir, 0777) && errno != EEXIST)
-        return trine_fail(err, errno == ENOENT || errno == ENOTDIR ? TRINE_ERROR_NOT_FOUND : TRINE_ERROR_IO, "cannot make '%s': %s",
-                          dir, strerror(errno));
+    trine_status status = trine_directory_make(dir, err);
+    if (status) return status;
     json_t *config = json_pack("{s:s,s:b}", "tokenizer_class", "PreTrainedTokenizerFast", "clean_up_tokenization_spaces", 0);
     for (int i = 0; i <= TRINE_WORLD_EOS; i++)
         json_object_set_new(config, roles[i], json_string(trine_world_spell(special, world, i)));
-    trine_status status = write_json(dir, "tokenizer_config.json", config, overwrite, err);
+    status = write_json(dir, "tokenizer_config.json", config, overwrite, err);
     return status ? status : write_json(dir, "tokenizer.json", tokenizer_json(world), overwrite, err);
 }

@@ -113,18 +113,10 @@ trine_status trine_sentence_length_read(int *out, const char *dir, trine_error *
 
 static trine_status write_json(const char *dir, const char *name, json_t *json, trine_error *err)
 {
-    char *path = trine_path_join(dir, name), *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
-    trine_writer w;
-    trine_status status = path && text ? trine_writer_open(&w, path, false, err)
-                                       : trine_fail(err, TRINE_ERROR_MEMORY, "no memory to write '%s'", name);
-    if (!status) {
-        trine_writer_write(&w, text, strlen(text));
-        trine_writer_write(&w, "\n", 1);
-        status = trine_writer_commit(&w, err);
-    }
-    free(text);
-    free(path);
+    char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
     json_decref(json);
+    const trine_status status = trine_text_write(dir, name, text, false, err);
+    free(text);
     return status;
 }
 

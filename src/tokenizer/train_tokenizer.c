@@ -1,9 +1,7 @@
 /* train_tokenizer.c - files to a directory with a tokenizer: recipe, words, training, and the result written whole or not at all. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "base/buffer.h"
@@ -107,29 +105,11 @@ static trine_status fill(trine_tokenizer *t, const trine_recipe *r, const first_
 
 /* -- writing */
 
-static trine_status write_text(const char *dir, const char *name, const char *text, bool overwrite, trine_error *err)
-{
-    char *path = trine_path_join(dir, name);
-    if (!path || !text) {
-        free(path);
-        return no_memory(err);
-    }
-    trine_writer w;
-    trine_status status = trine_writer_open(&w, path, overwrite, err);
-    if (!status) {
-        trine_writer_write(&w, text, strlen(text));
-        trine_writer_write(&w, "\n", 1);
-        status = trine_writer_commit(&w, err);
-    }
-    free(path);
-    return status;
-}
-
 static trine_status write_json(const char *dir, const char *name, json_t *value, bool overwrite, trine_error *err)
 {
     char *text = value ? json_dumps(value, JSON_INDENT(2)) : NULL;
     json_decref(value);
-    const trine_status status = write_text(dir, name, text, overwrite, err);
+    const trine_status status = trine_text_write(dir, name, text, overwrite, err);
     free(text);
     return status;
 }
@@ -139,10 +119,8 @@ static const char *const names[] = { "special_tokens_map.json", "tokenizer_confi
 /* Whether the directory can take the files: before the work that they are to hold. */
 static trine_status check_out(const char *dir, bool overwrite, trine_error *err)
 {
-    if (mkdir(dir, 0777) && errno != EEXIST)
-        return trine_fail(err, errno == ENOENT || errno == ENOTDIR ? TRINE_ERROR_NOT_FOUND : TRINE_ERROR_IO, "cannot make '%s': %s",
-                          dir, strerror(errno));
-    if (!trine_is_directory(dir)) return trine_fail(err, TRINE_ERROR_IO, "'%s' is no directory", dir);
+    const trine_status status = trine_directory_make(dir, err);
+    if (status) return status;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *path = trine_path_join(dir, names[i]);
         if (!path) return no_memory(err);
@@ -162,7 +140,7 @@ static trine_status write_out(const char *dir, const trine_tokenizer *t, const t
     trine_status status = trine_tokenizer_to_json(&text, t, err);
     if (!status) status = write_json(dir, names[0], trine_recipe_map(r), overwrite, err);
     if (!status) status = write_json(dir, names[1], trine_recipe_config(r), overwrite, err);
-    if (!status) status = write_text(dir, names[2], text, overwrite, err);
+    if (!status) status = trine_text_write(dir, names[2], text, overwrite, err);
     free(text);
     return status;
 }
