@@ -280,8 +280,9 @@ const command trine_commands[] = {
       "[DATA...]",
       0,
       -1,
-      "train a new model from nothing on your own text",
-      "Makes a model of --arch and sizes, or of a config.json, and trains it on DATA (--data): encoders fill masks, decoders "
+      "train a model from nothing, or on, on your own text",
+      "Makes a model of --arch and sizes, or of a config.json, or takes one with -m, and trains it on DATA (--data): encoders fill "
+      "masks, decoders "
       "continue, "
       "encoder-decoders restore spans or turn a source into a target. Text is tokenised once, shuffled by the seed in each epoch "
       "and packed "

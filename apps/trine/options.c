@@ -458,6 +458,11 @@ const option trine_options[] = {
       .more = "The directory holds config.json, *.safetensors and the tokenizer's files. For tokenize and detokenize a tokenizer "
               "alone is "
               "enough: its directory, or one file such as tokenizer.json, vocab.txt or spiece.model." },
+    { "model", 'm', .argument = "MODEL", .kind = OPTION_FILE, .group = GROUP_MODEL, .commands = CMD_TRAIN, .offset = FIELD(model),
+      .help = "a model whose training goes on, in place of --arch",
+      .more =
+          "Its weights, sizes and tokenizer are where the run begins, with a new optimiser: for more text, text of another kind, "
+          "or another objective." },
     { "model", 'm', .argument = "[NAME=]MODEL", .kind = OPTION_TEXTS, .group = GROUP_MODEL, .commands = SERVERS,
       .offset = FIELD(models), .help = "a model to serve; may be given again",
       .more =

@@ -339,6 +339,7 @@ static trine_status train(trine_train_result *out, run *r, const trine_train_opt
     static const char *const archs[] = { "bert", "gpt2", "llama", "t5" };
     const arguments *a = &r->args;
     const trine_new_model model = {
+        .from = a->model,
         .config = a->config,
         .arch = GIVEN(a, arch) ? archs[a->arch] : NULL,
         .n_layers = a->layers,
@@ -355,8 +356,11 @@ static trine_status train(trine_train_result *out, run *r, const trine_train_opt
 int train_main(run *r)
 {
     const arguments *a = &r->args;
-    if (!a->config && !GIVEN(a, arch)) return fail_usage(r, "no model: expected --arch or --config");
-    if (a->config && GIVEN(a, arch)) return fail_usage(r, "--arch and --config are both given: expected one of them");
+    const int n = !!a->model + !!a->config + GIVEN(a, arch);
+    if (!n) return fail_usage(r, "no model: expected --arch, --config or -m");
+    if (n > 1) return fail_usage(r, "of --arch, --config and -m more than one is given: expected one of them");
+    if (a->model && (a->tokenizer || GIVEN(a, vocab) || GIVEN(a, layers) || GIVEN(a, width) || a->heads || a->kv_heads || a->ff))
+        return fail_usage(r, "sizes or a tokenizer beside -m: '%s' has its own", a->model);
     return learn(r, 0, train);
 }
 

@@ -29,8 +29,9 @@ typedef enum trine_decay {
     TRINE_DECAY_CONSTANT
 } trine_decay;
 
-/* A new model, by a few numbers or a config.json. */
+/* A new model, by a few numbers or a config.json; or one that is there. */
 typedef struct trine_new_model {
+    const char *from;   /* a model (directory or .gguf) whose pretraining goes on: the rest is its own; NULL: */
     const char *config; /* a config.json, or a directory with one; NULL: */
     const char *arch; /* "bert", "gpt2", "llama" or "t5", of this size (0: 4 layers, 256 wide, heads of 64, ff 4 times the width) */
     int n_layers, d_model, n_heads, n_kv_heads, d_ff;
@@ -139,7 +140,7 @@ typedef struct trine_train_result {
     bool early; /* stopped by patience */
 } trine_train_result;
 
-/* Trains a new model from nothing. ERROR_CANCELLED when on_step stopped it: a checkpoint is there to resume. ERROR_NUMERIC when the
+/* Trains a new model from nothing, or one that is there on other text. ERROR_CANCELLED when on_step stopped it: a checkpoint is there to resume. ERROR_NUMERIC when the
  * loss is not finite: the text names the step, the batch and the last good checkpoint. */
 TRINE_API trine_status trine_train(trine_train_result *out, const trine_new_model *model, const trine_train_options *options,
                                    trine_error *err);

@@ -1,14 +1,12 @@
 /* finetune.c - trine_finetune: a model that is there, trained on for a task. */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/file.h"
 #include "base/status.h"
 #include "tasks/eval.h"
 #include "train/measure_text.h"
 #include "train/train_setup.h"
-#include "trine/converting.h"
 
 static const char *const task_names[] = { "classify", "tag", "seq2seq", "lm", "embed" };
 
@@ -60,7 +58,6 @@ typedef struct tuning {
     trine_finetune_task task;
     trine_train_options o;
     trine_names labels;
-    char *source; /* directory of a model that came as GGUF; or NULL */
     int seq_len;
     trine_text_measure text;
 } tuning;
@@ -131,24 +128,6 @@ static void choose_measure(tuning *u)
 
 /* --------------------------------------------------------------------------------------------------------------- model */
 
-static bool is_gguf(const char *path)
-{
-    const size_t n = strlen(path);
-    return n > 5 && !strcasecmp(path + n - 5, ".gguf");
-}
-
-/* A GGUF file as a directory in OUT/training: rows of its matrices may lie in another order than transformers writes. */
-static trine_status unpack_source(tuning *u, const char *model, trine_error *err)
-{
-    if (!is_gguf(model)) return TRINE_OK;
-    const trine_convert_options options = { .container = "safetensors", .type = TRINE_F32, .overwrite = true };
-    trine_convert_result r;
-    if (!(u->source = trine_path_join(u->t.directory.training, "source")))
-        return trine_fail(err, TRINE_ERROR_MEMORY, "finetune: no memory");
-    const trine_status status = trine_is_first(u->o.ranks) ? trine_convert(&r, u->source, model, &options, err) : TRINE_OK;
-    return trine_ranks_agree(u->o.ranks, status, err);
-}
-
 static trine_status read_labels(tuning *u, trine_error *err)
 {
     if (u->task == TRINE_FINETUNE_CLASSIFY) return trine_read_label_names(&u->labels, &u->o.parts[0], err);
@@ -156,13 +135,13 @@ static trine_status read_labels(tuning *u, trine_error *err)
     return TRINE_OK;
 }
 
-static trine_status open_model(tuning *u, const char *model, trine_error *err)
+static trine_status open_model(tuning *u, const char *model, const char *source, trine_error *err)
 {
     static const trine_head heads[] = { TRINE_HEAD_LABELS, TRINE_HEAD_TAGS, TRINE_HEAD_LM, TRINE_HEAD_LM, TRINE_HEAD_NONE };
     const trine_train_options *o = &u->o;
     const bool other_head = u->task == TRINE_FINETUNE_CLASSIFY || u->task == TRINE_FINETUNE_TAG || u->task == TRINE_FINETUNE_EMBED;
     trine_params_options options = trine_train_params(o);
-    options.checkpoint = u->source ? u->source : model;
+    options.checkpoint = source;
     options.change_head = other_head;
     options.head = heads[u->task];
     options.labels = (const char *const *)u->labels.items;
@@ -239,9 +218,7 @@ static trine_status check(const tuning *u, const char *model, trine_error *err)
                           u->o.metric, task_names[u->task]);
     if (u->o.metric && !(u->o.valid && u->o.valid->n_paths))
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "finetune: %s needs files to measure on (--valid)", u->o.metric);
-    if (!trine_is_directory(model) && !trine_file_exists(model))
-        return trine_fail(err, TRINE_ERROR_NOT_FOUND, "finetune: '%s': there is no such model", model);
-    return TRINE_OK;
+    return trine_train_find("finetune", model, err);
 }
 
 trine_status trine_finetune(trine_train_result *out, trine_finetune_task task, const char *model,
@@ -252,6 +229,7 @@ trine_status trine_finetune(trine_train_result *out, trine_finetune_task task, c
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "finetune: no %s", !model ? "model" : !options ? "options" : "such task");
     tuning u = { .task = task, .t = { .kind = "finetune", .options = &u.o, .directory.lock = -1 } };
     trine_train_defaults d = defaults[task];
+    const char *source;
     if (options->lora_rank) d.rate *= ADAPTER_RATE;
     trine_status status = trine_train_fill(&u.o, options, &d, err);
     if (!status) status = check(&u, model, err);
@@ -260,8 +238,8 @@ trine_status trine_finetune(trine_train_result *out, trine_finetune_task task, c
     if (!status) status = trine_train_level(&u.o, err);
     if (!status) status = trine_run_directory_open(&u.t.directory, &u.o, err);
     if (!status) status = trine_team_open(&u.t.team, u.o.n_threads, err);
-    if (!status) status = unpack_source(&u, model, err);
-    if (!status) status = open_model(&u, model, err);
+    if (!status) status = trine_train_source(&source, &u.t, model, err);
+    if (!status) status = open_model(&u, model, source, err);
     if (!status) status = open_feeds(&u, err);
     if (!status) status = trine_trainer_plan(&u.t, err);
     if (!status) {
@@ -273,6 +251,5 @@ trine_status trine_finetune(trine_train_result *out, trine_finetune_task task, c
     if (!status) status = trine_train_learn(out, &u.t, task == TRINE_FINETUNE_EMBED, err);
     trine_trainer_close(&u.t);
     trine_names_clear(&u.labels);
-    free(u.source);
     return status;
 }

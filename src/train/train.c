@@ -1,4 +1,4 @@
-/* train.c - trine_train: a new model from nothing. */
+/* train.c - trine_train: a new model from nothing, or one that is there on other text. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,8 +55,9 @@ static trine_status train_tokenizer(trine_trainer *t, const trine_new_model *mod
     return status;
 }
 
-static trine_status open_model(trine_trainer *t, json_t **config, const trine_new_model *model, const trine_train_options *o,
-                               trine_error *err)
+/* The tokenizer and the configuration of a model from nothing. */
+static trine_status make_config(trine_trainer *t, json_t **config, const trine_new_model *model, const trine_train_options *o,
+                                trine_error *err)
 {
     trine_tokenizer *tokenizer;
     trine_status status = TRINE_OK;
@@ -73,14 +74,45 @@ static trine_status open_model(trine_trainer *t, json_t **config, const trine_ne
     status = trine_new_config(config, model, tokenizer, o->seq_len ? o->seq_len : 512, o->dropout, err);
     trine_tokenizer_close(tokenizer);
     t->save.tokenizer = t->tokenizer;
-    if (!status) {
-        trine_params_options options = trine_train_params(o);
+    return status;
+}
+
+/* Text without labels asks for the language model's head. An encoder that has none, or another, gets one. */
+static trine_status settle_head(trine_params_options *options, const char *model, trine_error *err)
+{
+    trine_checkpoint *c;
+    trine_model_info info;
+    trine_status status = trine_checkpoint_open(&c, options->checkpoint, err);
+    if (status) return status;
+    status = trine_family_declare(&info, c, err);
+    if (status)
+        status = trine_fail_in(err, status, "'%s'", model);
+    else if (info.paradigm == TRINE_ENCODER && info.head != TRINE_HEAD_MLM) {
+        options->change_head = true;
+        options->head = TRINE_HEAD_MLM;
+    } else if (info.paradigm != TRINE_ENCODER && info.head != TRINE_HEAD_LM)
+        status =
+            trine_fail(err, TRINE_ERROR_ARGUMENT, "train: '%s' has no output layer for text: expected a language model", model);
+    trine_checkpoint_close(c);
+    return status;
+}
+
+static trine_status open_model(trine_trainer *t, json_t **config, const trine_new_model *model, const trine_train_options *o,
+                               trine_error *err)
+{
+    trine_params_options options = trine_train_params(o);
+    trine_status status = TRINE_OK;
+    if (model->from) {
+        status = trine_train_source(&options.checkpoint, t, model->from, err);
+        if (!status) status = settle_head(&options, model->from, err);
+    } else {
+        status = make_config(t, config, model, o, err);
         options.config = *config;
         options.tokenizer = t->tokenizer;
-        status = trine_params_open(&t->params, &t->model, &options, err);
     }
+    if (!status) status = trine_params_open(&t->params, &t->model, &options, err);
     if (!status && !t->model->tokenizer)
-        status = trine_fail(err, TRINE_ERROR_ARGUMENT, "train: no tokenizer in '%s'", t->tokenizer);
+        status = trine_fail(err, TRINE_ERROR_ARGUMENT, "train: no tokenizer in '%s'", model->from ? model->from : t->tokenizer);
     return status;
 }
 
@@ -93,6 +125,7 @@ trine_status trine_train(trine_train_result *out, const trine_new_model *model, 
     *out = (trine_train_result) { 0 };
     if (!model || !options) return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: no model or no options");
     trine_status status = trine_train_fill(&o, options, &defaults, err);
+    if (!status && model->from) status = trine_train_find("train", model->from, err);
     status = trine_ranks_agree(options->ranks, status, err);
     if (!status) status = trine_train_level(&o, err);
     if (status) return status;
@@ -104,7 +137,7 @@ trine_status trine_train(trine_train_result *out, const trine_new_model *model, 
     if (!status) status = trine_trainer_plan(&t, err);
     if (!status) {
         trine_train_fill_steps(&o, &defaults, t.n_steps);
-        status = trine_train_configuration(&t.configuration, "train", NULL, &o, config, err);
+        status = trine_train_configuration(&t.configuration, "train", model->from, &o, t.params->config, err);
     }
     status = trine_ranks_agree(o.ranks, status, err);
     if (!status) status = trine_train_learn(out, &t, false, err);

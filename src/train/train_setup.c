@@ -6,9 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/cpu.h"
+#include "base/file.h"
 #include "base/status.h"
+#include "trine/converting.h"
 
 void trine_train_log(const trine_train_options *o, const char *format, ...)
 {
@@ -35,6 +38,26 @@ trine_status trine_train_level(trine_train_options *o, trine_error *err)
     if (common < (int)own) trine_train_log(o, "kernels of %s: what all ranks have", trine_cpu_name((trine_cpu)common));
     o->cpu = trine_cpu_name((trine_cpu)common);
     return TRINE_OK;
+}
+
+trine_status trine_train_find(const char *kind, const char *model, trine_error *err)
+{
+    if (trine_is_directory(model) || trine_file_exists(model)) return TRINE_OK;
+    return trine_fail(err, TRINE_ERROR_NOT_FOUND, "%s: '%s': there is no such model", kind, model);
+}
+
+trine_status trine_train_source(const char **out, trine_trainer *t, const char *model, trine_error *err)
+{
+    const size_t n = strlen(model);
+    *out = model;
+    if (n < 6 || strcasecmp(model + n - 5, ".gguf") != 0) return TRINE_OK;
+    const trine_convert_options options = { .container = "safetensors", .type = TRINE_F32, .overwrite = true };
+    trine_convert_result r;
+    if (!(t->source = trine_path_join(t->directory.training, "source")))
+        return trine_fail(err, TRINE_ERROR_MEMORY, "%s: no memory", t->kind);
+    *out = t->source;
+    const trine_status status = trine_is_first(t->options->ranks) ? trine_convert(&r, t->source, model, &options, err) : TRINE_OK;
+    return trine_ranks_agree(t->options->ranks, status, err);
 }
 
 trine_params_options trine_train_params(const trine_train_options *o)
@@ -200,5 +223,6 @@ void trine_trainer_close(trine_trainer *t)
     trine_team_close(t->team);
     trine_run_directory_close(&t->directory);
     free(t->tokenizer);
+    free(t->source);
     *t = (trine_trainer) { .directory.lock = -1 };
 }

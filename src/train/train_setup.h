@@ -20,6 +20,11 @@ trine_status trine_train_fill(trine_train_options *out, const trine_train_option
                               trine_error *err);
 /* The rest, once the steps are known. */
 void trine_train_fill_steps(trine_train_options *o, const trine_train_defaults *d, int64_t n_steps);
+/* ERROR_NOT_FOUND when there is no model of that path. */
+trine_status trine_train_find(const char *kind, const char *model, trine_error *err);
+/* What the trainer takes `model` from: its own path, or t->source, the directory in OUT/training that a GGUF file becomes, for rows of its
+ * matrices may lie in another order than transformers writes. */
+trine_status trine_train_source(const char **out, trine_trainer *t, const char *model, trine_error *err);
 /* The longest text: asked for, or the model's, 512 at most. ERROR_ARGUMENT when it is more than the model takes. */
 trine_status trine_train_length(int *out, const trine_train_options *o, const trine_model_info *info, trine_error *err);
 

@@ -45,6 +45,7 @@ typedef struct trine_trainer {
     trine_run_directory directory;
     trine_save_options save;
     char *tokenizer; /* the folder that save.tokenizer names */
+    char *source;    /* the directory of a model that came as GGUF, or NULL */
 } trine_trainer;
 
 /* Counts the steps and the most that a batch holds: what the learner's memory is planned by. */

@@ -99,6 +99,36 @@ static void pairs_are_learnt_and_mixed(void **state)
 
 #define TUNE "--steps", "200", "--lr", "0.005", "--batch", "8", "--no-record", "--json", "-t", "1"
 
+/* The first steps of a model that goes on are no worse than where it stopped, its tokenizer and sizes stay, and the run says what it took;
+ * an encoder with another head gets one that fills masks. */
+static void a_model_goes_on_with_other_text(void **state)
+{
+    (void)state;
+    const char *first = temp_path("first"), *second = temp_path("second"), *bare = temp_path("bare");
+    json_t *before = learnt(run_trine(NULL, "train", "--arch", "llama", "--tokenizer", LLAMA, text_path, "--steps", "40", "--lr",
+                                      "0.01", "--seed", "1", TINY, "-o", first));
+    process_result r = run_trine(NULL, "train", "-m", first, text_path, "--steps", "2", "--lr", "1e-4", "--seq-len", "16",
+                                 "--batch", "8", "--no-record", "--json", "-t", "1", "--seed", "1", "-o", second);
+    assert_status(&r, 0);
+    json_t *step = document(&r, 0), *after = document(&r, 2);
+    if (!(number_of(step, "loss") < number_of(before, "loss") + 0.3))
+        fail_msg("it began at %g, and had stopped at %g", number_of(step, "loss"), number_of(before, "loss"));
+    assert_true(number_of(after, "parameters") == number_of(before, "parameters"));
+    json_decref(step);
+    json_decref(after);
+    json_decref(before);
+    process_result_clear(&r);
+    json_decref(learnt(run_trine(NULL, "train", "-m", LABELS, text_path, "--steps", "30", "--lr", "0.01", "--seq-len", "16",
+                                 "--batch", "8", "--no-record", "--json", "-t", "1", "-o", bare)));
+    r = run_trine(NULL, "inspect", "--json", bare);
+    assert_status(&r, 0);
+    assert_non_null(strstr(r.out, "\"head\":\"mlm\""));
+    process_result_clear(&r);
+    assert_error(run_trine(NULL, "train", "-m", first, "--layers", "2", text_path, "-o", bare), 2, "has its own");
+    assert_error(run_trine(NULL, "train", "-m", first, "--arch", "llama", text_path, "-o", bare), 2, "more than one");
+    assert_error(run_trine(NULL, "train", "-m", "nowhere", text_path, "-o", bare), 3, "'nowhere': there is no such model");
+}
+
 static void every_task_is_learnt(void **state)
 {
     (void)state;
@@ -289,7 +319,7 @@ static void a_rate_that_diverges_stops(void **state)
 static void wrong_usage_is_told(void **state)
 {
     (void)state;
-    assert_error(run_trine(NULL, "train", "-o", "x", text_path), 2, "no model: expected --arch or --config");
+    assert_error(run_trine(NULL, "train", "-o", "x", text_path), 2, "no model: expected --arch, --config or -m");
     assert_error(run_trine(NULL, "train", "--arch", "bert", "--tokenizer", MLM, text_path), 2, "expected -o OUT");
     assert_error(run_trine(NULL, "train", "--arch", "bert", "--tokenizer", MLM, "-o", "x"), 2, "nothing to learn from");
     assert_error(
@@ -305,6 +335,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_architecture_learns, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(pairs_are_learnt_and_mixed, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(a_model_goes_on_with_other_text, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(every_task_is_learnt, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_model_that_writes_is_measured_by_what_it_writes, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_gguf_file_is_learnt_from_as_its_directory, set_up, temp_tear_down),
