@@ -17,6 +17,7 @@ const route server_routes[] = {
     { "GET", "/runs", answer_runs },
     { "POST", "/runs", answer_start_run },
     { "POST", "/runs/", answer_run },
+    { "GET", "/runs/record/", answer_past_run },
     { "GET", "/health", answer_health },
 };
 const int server_n_routes = (int)(sizeof server_routes / sizeof server_routes[0]);

@@ -1,8 +1,8 @@
 /* started_runs.c - POST /runs starts `trine compare`, POST /runs/ID tells what it wrote so far, POST /runs/ID/stop ends it as Control-C
  * would, GET /runs lists, POST /runs/ID/report gives the page it made.
  *
- * A request chooses among the experiments of a table and says nothing else: no argument, no path and no shell comes from outside. The
- * process sees a terminal of 80 x 24, so that a page shows what a terminal would. Its text is kept whole, to a limit, so that a reader
+ * A request chooses among the experiments of a table, and numbers of theirs within bounds: no text, no path and no shell comes from
+ * outside. The process sees a terminal of 80 x 24, so that a page shows what a terminal would. Its text is kept whole, to a limit, so that a reader
  * who comes late, or comes back, reads it from the beginning. */
 #define _XOPEN_SOURCE 700
 #include "started_runs.h"
@@ -21,26 +21,44 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "past_runs.h"
 #include "routes.h"
 
 enum { MAX_RUNS = 32, MAX_TEXT = 1 << 20, MAX_REPORT = 16 << 20, COLUMNS = 80, ROWS = 24, WAIT_MS = 1000 };
 
+/* Numbers that a request may set, in place of those that --quick sets. */
+static const struct {
+    const char *name, *option;
+    int most; /* numbers of a list */
+    int64_t low, high;
+} settings[] = {
+    { "lengths", "--lengths", 6, 60, 200000 },
+    { "train_tokens", "--train-tokens", 1, 10000, 100000000 },
+    { "sizes", "--sizes", 8, 2000, 1000000 },
+    { "budgets", "--budgets", 8, 2000, 10000000 },
+    { "recall_tokens", "--recall-tokens", 1, 0, 20000000 },
+};
+enum { N_SETTINGS = sizeof settings / sizeof *settings, SETTING_TEXT = 96 };
+enum { LENGTHS = 1 << 0, TRAIN_TOKENS = 1 << 1, SIZES = 1 << 2, BUDGETS = 1 << 3, RECALL_TOKENS = 1 << 4 };
+
 typedef struct experiment {
     const char *name;
+    unsigned settings;        /* those that are its own */
     const char *arguments[4]; /* after "trine" */
 } experiment;
 
 static const experiment experiments[] = {
-    { "quick", { "compare", "paradigms", "--quick" } },
-    { "standard", { "compare", "paradigms" } },
-    { "masks", { "compare", "masks", "--quick" } },
-    { "scaling", { "compare", "scaling", "--quick" } },
-    { "long-document", { "compare", "long-document", "--quick" } },
+    { "quick", 0, { "compare", "paradigms", "--quick" } },
+    { "standard", 0, { "compare", "paradigms" } },
+    { "masks", 0, { "compare", "masks", "--quick" } },
+    { "scaling", SIZES | BUDGETS | RECALL_TOKENS, { "compare", "scaling", "--quick" } },
+    { "long-document", LENGTHS | TRAIN_TOKENS, { "compare", "long-document", "--quick" } },
 };
 enum { N_EXPERIMENTS = sizeof experiments / sizeof *experiments };
 
 typedef struct one_run {
     const experiment *what;
+    char set[N_SETTINGS][SETTING_TEXT]; /* "150,4000"; "" for what was not set */
     pid_t process;
     int terminal; /* our side; -1 once it is over */
     pthread_t reader;
@@ -118,9 +136,14 @@ static int open_terminal(char *name, size_t size)
 static int start_process(one_run *one, const runs *r, const char *terminal)
 {
     char report[96];
-    const char *arguments[10] = { "trine" };
+    const char *arguments[8 + 2 * N_SETTINGS] = { "trine" };
     int n = 1;
     for (int i = 0; i < 4 && one->what->arguments[i]; i++) arguments[n++] = one->what->arguments[i];
+    for (int i = 0; i < N_SETTINGS; i++) {
+        if (!one->set[i][0]) continue;
+        arguments[n++] = settings[i].option;
+        arguments[n++] = one->set[i];
+    }
     report_path(report, sizeof report, r, one);
     arguments[n++] = "--report";
     arguments[n++] = report;
@@ -145,10 +168,11 @@ static int start_process(one_run *one, const runs *r, const char *terminal)
     posix_spawnattr_setsigmask(&how, &none); /* the command that serves has blocked those that end it */
     posix_spawnattr_setsigdefault(&how, &defaults);
     static char term[] = "TERM=xterm-256color", lang[] = "LANG=C.UTF-8";
-    char home[512], path[512];
+    char home[512], path[512], data[512];
+    snprintf(data, sizeof data, "XDG_DATA_HOME=%s", getenv("XDG_DATA_HOME") ? getenv("XDG_DATA_HOME") : ""); /* of the record */
     snprintf(home, sizeof home, "HOME=%s", getenv("HOME") ? getenv("HOME") : "/");
     snprintf(path, sizeof path, "PATH=%s", getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
-    char *const environment[] = { term, lang, home, path, NULL };
+    char *const environment[] = { term, lang, home, path, data, NULL };
     const int failed = posix_spawn(&one->process, r->program, &files, &how, (char *const *)arguments, environment);
     posix_spawn_file_actions_destroy(&files);
     posix_spawnattr_destroy(&how);
@@ -156,13 +180,14 @@ static int start_process(one_run *one, const runs *r, const char *terminal)
 }
 
 /* Under the lock. Returns the number of the new run, or -1 when it could not be started. */
-static int start_run(runs *r, const experiment *what)
+static int start_run(runs *r, const one_run *asked)
 {
     one_run *one = &r->items[r->n];
     char terminal[64];
     reading *read_from = malloc(sizeof *read_from);
-    *one =
-        (one_run) { .what = what, .terminal = read_from ? open_terminal(terminal, sizeof terminal) : -1, .began = engine_clock() };
+    *one = *asked;
+    one->terminal = read_from ? open_terminal(terminal, sizeof terminal) : -1;
+    one->began = engine_clock();
     if (one->terminal < 0) {
         free(read_from);
         return -1;
@@ -263,22 +288,56 @@ void answer_runs(exchange *x)
     }
     if (r) pthread_mutex_unlock(&r->lock);
     jw_close(&j, ']');
+    if (r) {
+        jw_key(&j, "record");
+        write_past_runs(&j);
+    }
     jw_close(&j, '}');
+}
+
+/* The numbers that a request sets, as the command takes them. */
+static void read_settings(exchange *x, one_run *asked)
+{
+    const json_t *all = get_object(x, x->in, "settings"), *value;
+    const char *name;
+    json_object_foreach((json_t *)(uintptr_t)all, name, value)
+    {
+        int i = 0;
+        while (i < N_SETTINGS && strcmp(settings[i].name, name) != 0) i++;
+        if (i == N_SETTINGS || !(asked->what->settings & 1u << i)) {
+            fail_request(x, 400, "settings", NULL, "'%s' has no setting '%.40s'", asked->what->name, name);
+            return;
+        }
+        const int n = json_is_array(value) ? (int)json_array_size(value) : 1;
+        size_t at = 0;
+        for (int k = 0; k < n && n <= settings[i].most; k++) {
+            const json_t *number = json_is_array(value) ? json_array_get(value, (size_t)k) : value;
+            const int64_t v = json_integer_value(number);
+            if (!json_is_integer(number) || v < settings[i].low || v > settings[i].high) at = SETTING_TEXT;
+            if (at < SETTING_TEXT)
+                at += (size_t)snprintf(&asked->set[i][at], SETTING_TEXT - at, "%s%lld", k ? "," : "", (long long)v);
+        }
+        if (!at || at >= SETTING_TEXT)
+            fail_request(x, 400, "settings", NULL, "'%s' must be at most %d whole numbers from %lld to %lld", name,
+                         settings[i].most, (long long)settings[i].low, (long long)settings[i].high);
+    }
 }
 
 void answer_start_run(exchange *x)
 {
     runs *r = server_runs(x);
     const char *name = get_text(x, x->in, "experiment", experiments[0].name);
-    const experiment *what = NULL;
+    one_run asked = { 0 };
     for (int i = 0; name && i < N_EXPERIMENTS; i++)
-        if (strcmp(experiments[i].name, name) == 0) what = &experiments[i];
-    if (!x->failed && !what) fail_request(x, 400, "experiment", NULL, "'experiment' must be one of those that GET /runs lists");
+        if (strcmp(experiments[i].name, name) == 0) asked.what = &experiments[i];
+    if (!x->failed && !asked.what)
+        fail_request(x, 400, "experiment", NULL, "'experiment' must be one of those that GET /runs lists");
+    if (!x->failed) read_settings(x, &asked);
     if (!x->failed && (!r || !r->folder[0])) fail_request(x, 503, NULL, "no_runs", "this server starts no experiments");
     if (x->failed) return;
     pthread_mutex_lock(&r->lock);
     const bool busy = is_running(r), full = r->n == MAX_RUNS;
-    const int id = busy || full ? -1 : start_run(r, what);
+    const int id = busy || full ? -1 : start_run(r, &asked);
     pthread_mutex_unlock(&r->lock);
     if (busy) {
         fail_request(x, 409, NULL, "run_in_progress", "an experiment is running: stop it, or wait for its end");

@@ -27,6 +27,18 @@ int64_t *compare_numbers(const id_list *list)
     return out;
 }
 
+/* What was found, whole, in the record: `trine lab` opens it again. */
+static trine_status keep_report(trine_record *record, const trine_report *report, const char *name, double seconds,
+                                trine_error *err)
+{
+    char *page;
+    int64_t id;
+    trine_status status = trine_report_page(&page, report, err);
+    if (!status) status = trine_record_keep_report(&id, record, name, trine_report_title(report), seconds, page, err);
+    trine_free(page);
+    return status;
+}
+
 int compare_main(run *r)
 {
     const arguments *a = &r->args;
@@ -45,12 +57,14 @@ int compare_main(run *r)
     trine_report *report = NULL;
     trine_error err = { 0 };
     int code = check_report(r);
+    const double began = seconds_now();
     trine_status status = TRINE_OK;
     if (code) return code;
     interrupt_catch_end();
     if (!a->no_record) status = trine_record_open(&record, a->record, false, &err);
     if (!status) status = experiments[which].run(&report, r, record, &err);
     progress_end(r);
+    if (!status && record) status = keep_report(record, report, name, seconds_now() - began, &err);
     trine_record_close(record);
     code = status ? fail_status(r, status, &err) : show_report(r, report);
     trine_report_close(report);

@@ -206,7 +206,7 @@ int fail_memory(run *r)
 
 /* ------------------------------------------------------------------------------------------------------------ progress */
 
-static double seconds_now(void)
+double seconds_now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);

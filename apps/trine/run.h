@@ -62,6 +62,7 @@ bool is_input_failure(trine_status status);
 void progress_begin(run *r, const char *what);
 bool progress_step(void *user, int done, int total);
 /* The same for work of many kinds: what it is at, and the share of its time that is done, 0 to 1; begun by its first call. */
+double seconds_now(void); /* of a clock that only goes forward */
 bool progress_share(run *r, const char *what, double share);
 void progress_end(run *r);
 

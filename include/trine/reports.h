@@ -66,6 +66,9 @@ TRINE_API bool trine_report_get_item(trine_report_item *out, const trine_report 
 TRINE_API const char *trine_report_title(const trine_report *report);
 /* All numbers of a report as one JSON document on one line; borrowed. */
 TRINE_API const char *trine_report_json(const trine_report *report);
+/* A report as one HTML page, as trine_report_write writes it; the JSON document stands in it too, as
+ * <script type="application/json" id="numbers">. Release with trine_free. ERROR_MEMORY. */
+TRINE_API trine_status trine_report_page(char **out, const trine_report *report, trine_error *err);
 /* Writes a report as one HTML file that needs no network: plots as SVG with the tables behind them, light and dark. Whole or not at
  * all; replaces a file of its name. */
 TRINE_API trine_status trine_report_write(const trine_report *report, const char *path, trine_error *err);

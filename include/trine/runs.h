@@ -64,6 +64,27 @@ TRINE_API trine_status trine_record_series(trine_series *out, trine_record *reco
                                            trine_error *err);
 TRINE_API void trine_series_clear(trine_series *series);
 
+/* A report that an experiment ended with, as trine_report_page wrote it, kept whole beside the runs that it tells of. */
+typedef struct trine_kept_report {
+    int64_t id;
+    char *experiment, *title, *version, *machine;
+    char *ended; /* "2026-01-31T12:00:00Z" */
+    double seconds;
+    char *page; /* HTML; NULL in a list */
+} trine_kept_report;
+typedef struct trine_kept_reports {
+    int n;
+    trine_kept_report *items;
+} trine_kept_reports;
+/* Keeps a page. `experiment`: "paradigms", "long-document"...; the version, the machine and the time are added. */
+TRINE_API trine_status trine_record_keep_report(int64_t *id, trine_record *record, const char *experiment, const char *title,
+                                                double seconds, const char *page, trine_error *err);
+/* All reports without their pages, the newest first. Release with trine_kept_reports_clear. */
+TRINE_API trine_status trine_record_list_reports(trine_kept_reports *out, trine_record *record, trine_error *err);
+/* One report with its page, as a list of one. ERROR_NOT_FOUND. */
+TRINE_API trine_status trine_record_get_report(trine_kept_reports *out, trine_record *record, int64_t id, trine_error *err);
+TRINE_API void trine_kept_reports_clear(trine_kept_reports *reports);
+
 #ifdef __cplusplus
 }
 #endif

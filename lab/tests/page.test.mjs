@@ -3,7 +3,7 @@
 //
 //   TRINE=build/trine BROWSER=/usr/bin/chromium node --test tests/page.test.mjs
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -24,7 +24,7 @@ const home = mkdtempSync(join(tmpdir(), "lab-")); // the record of experiments g
 // Starts the lab; port 0 takes any that is free.
 function start(port) {
     return new Promise((done, fail) => {
-        const child = spawn(process.env.TRINE, ["lab", "--no-open", "-q", "--port", String(port), "-t", "1", ...models.flatMap((m) => ["-m", m])], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, HOME: home } });
+        const child = spawn(process.env.TRINE, ["lab", "--no-open", "-q", "--port", String(port), "-t", "1", ...models.flatMap((m) => ["-m", m])], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, HOME: home, XDG_DATA_HOME: "" } });
         let said = "", complaint = "";
         child.stderr.on("data", (d) => (complaint += d));
         child.stdout.on("data", (d) => {
@@ -243,6 +243,38 @@ test("runs: the real command streams into the terminal, is stopped, and its stat
         assert.equal(r.status, status);
     }
     assert.equal((await fetch(address + "/runs/99", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" })).status, 404);
+    assert.deepEqual(faults, []);
+    await close();
+});
+
+test("runs of the record: those of the command too, opened again and compared", async () => {
+    const sizes = ["--lengths", "100", "--train-tokens", "20000", "-t", "1", "-q"];
+    for (const seed of ["1", "2"]) assert.equal(spawnSync(process.env.TRINE, ["compare", "long-document", ...sizes, "--seed", seed], { env: { ...process.env, HOME: home, XDG_DATA_HOME: "" } }).status, 0);
+    const { record } = await ask("/runs");
+    assert.deepEqual(record.slice(0, 2).map((r) => r.experiment), ["long-document", "long-document"]);
+    assert.ok(record[0].id > record[1].id && record[0].seconds > 0 && record[0].machine.includes("core"));
+    const { page, faults, close } = await open("#arch_comparison");
+    const past = page.locator(".past-runs");
+    await until(page, () => document.querySelectorAll("[data-past]").length >= 2, null, "the list");
+    await past.locator(`[data-past="${record[1].id}"]`).focus();
+    await page.keyboard.press("Enter");
+    await until(page, () => document.querySelector(".past-runs").dataset.opened === "1", null, "the report");
+    assert.match(await past.frameLocator("iframe").locator("h1").innerText(), /Long documents/);
+    await past.locator(`[data-past="${record[0].id}"]`).click();
+    await until(page, () => document.querySelector(".past-runs").dataset.opened === "2", null, "both reports");
+    await past.locator("details.behind summary").click();
+    const { html } = await ask(`/runs/record/${record[1].id}`);
+    const numbers = JSON.parse(/id="numbers">(.*?)<\/script>/s.exec(html)[1]);
+    const row = past.locator("tr", { hasText: "decoder · train seconds" }).first();
+    assert.ok(Math.abs(read(await row.locator("td").first().innerText()) - numbers.decoder.train_seconds) < 6e-4);
+    assert.match(page.url(), new RegExp(`experiment_past=${record[1].id}%2C${record[0].id}`));
+    assert.deepEqual(await violations(page), []);
+    assert.equal((await fetch(address + "/runs/record/99999")).status, 404);
+    assert.equal((await fetch(address + "/runs/record/..%2Fx")).status, 404);
+    for (const settings of [{ lengths: [5] }, { lengths: "150; ls" }, { report: "/tmp/x" }, { train_tokens: 1.5 }, { sizes: [20000] }]) {
+        const r = await fetch(address + "/runs", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ experiment: "long-document", settings }) });
+        assert.equal(r.status, 400, JSON.stringify(settings));
+    }
     assert.deepEqual(faults, []);
     await close();
 });

@@ -23,14 +23,21 @@ static const trine_dtype types[TRINE_LONG_TYPES] = { TRINE_F32, TRINE_F16, TRINE
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 
 /* The numbers of a measurement under their names in the record. */
+#define FIELD(name, member)                                                                                                        \
+    {                                                                                                                              \
+        name, offsetof(trine_long_cost, member)                                                                                    \
+    }
+#define THREE(name, member, i) FIELD(name #i, member[i])
+#define WORDS(name, member)                                                                                                        \
+    THREE(name, member, 0), THREE(name, member, 1), THREE(name, member, 2), THREE(name, member, 3), THREE(name, member, 4),        \
+        THREE(name, member, 5), THREE(name, member, 6), THREE(name, member, 7), THREE(name, member, 8)
 static const struct {
     const char *name;
     size_t offset;
-} fields[] = { { "n_tokens", offsetof(trine_long_cost, n_tokens) },       { "first_ms", offsetof(trine_long_cost, first_ms) },
-               { "token_ms", offsetof(trine_long_cost, token_ms) },       { "self_bytes", offsetof(trine_long_cost, self_bytes) },
-               { "cross_bytes", offsetof(trine_long_cost, cross_bytes) }, { "arena_bytes", offsetof(trine_long_cost, arena_bytes) },
-               { "more_ms", offsetof(trine_long_cost, more_ms) },         { "recall_0", offsetof(trine_long_cost, recall[0]) },
-               { "recall_1", offsetof(trine_long_cost, recall[1]) },      { "recall_2", offsetof(trine_long_cost, recall[2]) } };
+} fields[] = { FIELD("n_tokens", n_tokens),     FIELD("first_ms", first_ms),       FIELD("token_ms", token_ms),
+               FIELD("self_bytes", self_bytes), FIELD("cross_bytes", cross_bytes), FIELD("arena_bytes", arena_bytes),
+               FIELD("more_ms", more_ms),       THREE("recall_", recall, 0),       THREE("recall_", recall, 1),
+               THREE("recall_", recall, 2),     WORDS("planted_", planted),        WORDS("said_", said) };
 
 static double *field_of(trine_long_cost *cost, int field) { return (double *)(void *)((char *)cost + fields[field].offset); }
 
@@ -216,7 +223,7 @@ trine_status trine_compare_long(trine_report **out, const trine_long_options *op
                               m.o.lengths[i]);
     trine_status status = trine_world_open(&m.world, err);
     if (!status) status = measure(&m, err);
-    if (!status) status = trine_long_tell(out, &l, err);
+    if (!status) status = trine_long_tell(out, &l, m.world, err);
     trine_kept_run_end(m.o.record, l.run, status);
     trine_grammar_close(m.world);
     free(l.costs[0]);

@@ -24,6 +24,6 @@ typedef struct trine_long_documents {
 } trine_long_documents;
 
 extern const char *const trine_long_names[2];
-trine_status trine_long_tell(trine_report **out, const trine_long_documents *l, trine_error *err);
+trine_status trine_long_tell(trine_report **out, const trine_long_documents *l, const trine_grammar *world, trine_error *err);
 
 #endif

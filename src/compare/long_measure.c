@@ -30,6 +30,7 @@ static int likeliest(const float *logits, int vocab)
 /* Reads the document and answers; *q is where it stands after it. */
 static trine_status read_and_answer(trine_long_cost *cost, trine_sequence *q, const reading *r, trine_error *err)
 {
+    const bool first = !isfinite(cost->first_ms);
     const int32_t start = r->sourced ? TRINE_WORLD_PAD : TRINE_WORLD_BOS;
     const int vocab = r->session->model->info.vocab;
     int32_t said[ANSWER_MOST];
@@ -47,6 +48,11 @@ static trine_status read_and_answer(trine_long_cost *cost, trine_sequence *q, co
         if (!status) said[i] = likeliest(trine_sequence_logits(q), vocab);
     }
     cost->token_ms = fmin(cost->token_ms, (trine_clock_ms() - began) / (PLACES - 1));
+    for (int i = 0; i < TRINE_LONG_WORDS && first && !status; i++) {
+        const int at = i / 3 * 4 + i % 3; /* between two facts stands a ";" */
+        cost->planted[i] = r->ids[r->n + at];
+        cost->said[i] = said[at];
+    }
     for (int f = 0; f < TRINE_LONG_FACTS && !status; f++)
         for (int k = 0; k < 3; k++) cost->recall[f] += said[4 * f + k] == r->ids[r->n + 4 * f + k] ? 1.0 / 3 : 0;
     return status;

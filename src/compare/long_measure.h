@@ -5,7 +5,7 @@
 #include "compare/long_models.h"
 #include "trine/inference.h"
 
-enum { TRINE_LONG_FACTS = 3, TRINE_LONG_MORE = 256 };
+enum { TRINE_LONG_FACTS = 3, TRINE_LONG_MORE = 256, TRINE_LONG_WORDS = 9 }; /* a fact has three words */
 
 typedef struct trine_long_cost {
     double n_tokens;                             /* of the document */
@@ -13,6 +13,7 @@ typedef struct trine_long_cost {
     double self_bytes, cross_bytes, arena_bytes; /* caches; temporaries of the largest pass */
     double more_ms;                              /* when TRINE_LONG_MORE tokens more have arrived: until it can answer again */
     double recall[TRINE_LONG_FACTS]; /* facts of the beginning, the middle, the end: share of their words that are right */
+    double planted[TRINE_LONG_WORDS], said[TRINE_LONG_WORDS]; /* the facts of the first document and what was answered, as ids */
 } trine_long_cost;
 
 /* Documents of about n_tokens, `n_documents` of them (times: the least of them; recall: the mean). */

@@ -107,6 +107,32 @@ static void tell_costs(trine_report *r, const trine_long_documents *l)
         }
 }
 
+/* Three words of a summary; what is no word of the world stands as "-". */
+static const char *fact_text(char buffer[96], const trine_grammar *world, const double ids[3])
+{
+    const char *words[3];
+    for (int k = 0; k < 3; k++) {
+        const int i = (int)ids[k] - world->first_id;
+        words[k] = i >= 0 && i < world->n_ids ? world->words[i] : "-";
+    }
+    snprintf(buffer, 96, "%.30s %.30s %.30s", words[0], words[1], words[2]);
+    return buffer;
+}
+
+static const char *const places[TRINE_LONG_FACTS] = { "beginning", "middle", "end" };
+
+/* What was planted in the first of the longest documents, and what either model answered. */
+static void tell_facts(trine_report *r, const trine_long_documents *l, const trine_grammar *world)
+{
+    const trine_long_cost *a = &l->costs[0][l->n - 1], *b = &l->costs[1][l->n - 1];
+    char title[96], planted[96], one[96], other[96];
+    snprintf(title, sizeof title, "The facts planted in a document of about %.0f tokens, and the answers", a->n_tokens);
+    trine_report_table(r, title, "|planted|decoder|encoder-decoder");
+    for (int f = 0; f < TRINE_LONG_FACTS; f++)
+        trine_report_row(r, "%s|%s|%s|%s", places[f], fact_text(planted, world, &a->planted[3 * f]),
+                         fact_text(one, world, &a->said[3 * f]), fact_text(other, world, &b->said[3 * f]));
+}
+
 static void tell_types(trine_report *r, const trine_long_documents *l)
 {
     char title[96];
@@ -175,10 +201,9 @@ static void tell_curves(trine_report *r, const trine_long_documents *l)
     free(x);
 }
 
-static json_t *cost_to_json(const trine_long_cost *c)
+static json_t *cost_to_json(const trine_long_cost *c, const trine_grammar *world)
 {
-    json_t *o = json_object(), *recall = json_object();
-    static const char *const places[] = { "beginning", "middle", "end" };
+    json_t *o = json_object(), *recall = json_object(), *facts = json_object();
     trine_report_set_number(o, "tokens", c->n_tokens);
     trine_report_set_number(o, "first_token_ms", c->first_ms);
     trine_report_set_number(o, "token_ms", c->token_ms);
@@ -188,22 +213,33 @@ static json_t *cost_to_json(const trine_long_cost *c)
     trine_report_set_number(o, "activation_bytes", c->arena_bytes);
     for (int f = 0; f < TRINE_LONG_FACTS; f++) trine_report_set_number(recall, places[f], c->recall[f]);
     json_object_set_new(o, "recall", recall);
+    for (int f = 0; f < TRINE_LONG_FACTS; f++) {
+        char planted[96], said[96];
+        json_object_set_new(facts, places[f],
+                            json_pack("{s:s,s:s}", "planted", fact_text(planted, world, &c->planted[3 * f]), "said",
+                                      fact_text(said, world, &c->said[3 * f])));
+    }
+    json_object_set_new(o, "first_document", facts);
     return o;
 }
 
-static void fill_object(json_t *o, const trine_long_documents *l)
+static void fill_object(json_t *o, const trine_long_documents *l, const trine_grammar *world)
 {
     json_object_set_new(o, "experiment", json_string("long-document"));
     json_object_set_new(o, "quick", json_boolean(l->options.quick));
     json_object_set_new(o, "seed", json_integer((json_int_t)l->options.seed));
     json_object_set_new(o, "run", l->run ? json_integer(l->run) : json_null());
+    json_object_set_new(o, "train_tokens", json_integer((json_int_t)l->options.train_tokens));
+    json_t *asked = json_array();
+    for (int k = 0; k < l->n; k++) json_array_append_new(asked, json_integer((json_int_t)l->options.lengths[k]));
+    json_object_set_new(o, "lengths", asked);
     for (int p = 0; p < 2; p++) {
         json_t *model = json_object(), *lengths = json_array(), *types = json_object();
         json_object_set_new(model, "parameters", json_integer(l->n_parameters[p]));
         trine_report_set_number(model, "train_seconds", l->train_seconds[p]);
-        for (int k = 0; k < l->n; k++) json_array_append_new(lengths, cost_to_json(&l->costs[p][k]));
+        for (int k = 0; k < l->n; k++) json_array_append_new(lengths, cost_to_json(&l->costs[p][k], world));
         for (int t = 0; t < TRINE_LONG_TYPES; t++)
-            json_object_set_new(types, trine_dtype_name(l->types[t]), cost_to_json(&l->by_type[p][t]));
+            json_object_set_new(types, trine_dtype_name(l->types[t]), cost_to_json(&l->by_type[p][t], world));
         json_object_set_new(model, "lengths", lengths);
         json_object_set_new(model, "cache_types", types);
         json_object_set_new(o, trine_long_names[p], model);
@@ -221,7 +257,7 @@ static void fill_object(json_t *o, const trine_long_documents *l)
     json_object_set_new(o, "attention", plain);
 }
 
-trine_status trine_long_tell(trine_report **out, const trine_long_documents *l, trine_error *err)
+trine_status trine_long_tell(trine_report **out, const trine_long_documents *l, const trine_grammar *world, trine_error *err)
 {
     const trine_status status = trine_report_open(out, "Long documents: decoder-only and encoder-decoder", err);
     if (status) return status;
@@ -237,9 +273,10 @@ trine_status trine_long_tell(trine_report **out, const trine_long_documents *l, 
     tell_verdict(r, l, o);
     trine_report_heading(r, "The numbers");
     tell_costs(r, l);
+    tell_facts(r, l, world);
     tell_curves(r, l);
     tell_types(r, l);
     tell_plain(r, l);
-    fill_object(o, l);
+    fill_object(o, l, world);
     return trine_report_end(out, err);
 }

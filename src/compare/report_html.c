@@ -1,4 +1,4 @@
-/* report_html.c - a report as one HTML file: no script, no network, nothing beside it. */
+/* report_html.c - a report as one HTML file: nothing that runs, no network, nothing beside it; its numbers in it as JSON, too. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -93,6 +93,17 @@ static void put_plot(trine_buffer *b, const trine_plot *p, int id)
     trine_buffer_puts(b, "</figure>\n");
 }
 
+/* JSON where a page reads it: no '<' may end the element, and in JSON it can be written otherwise. */
+static void put_numbers(trine_buffer *b, const char *json)
+{
+    trine_buffer_puts(b, "<script type=\"application/json\" id=\"numbers\">");
+    for (size_t n; *json; json += n + (json[n] != 0)) {
+        n = strcspn(json, "<");
+        trine_buffer_printf(b, "%.*s%s", (int)n, json, json[n] ? "\\u003c" : "");
+    }
+    trine_buffer_puts(b, "</script>\n");
+}
+
 static void put_page(trine_buffer *b, const trine_report *r)
 {
     char date[32] = "";
@@ -119,7 +130,17 @@ static void put_page(trine_buffer *b, const trine_report *r)
             trine_buffer_printf(b, "</%s>\n", element);
         }
     }
-    trine_buffer_puts(b, "</main>\n</body>\n</html>\n");
+    trine_buffer_puts(b, "</main>\n");
+    put_numbers(b, trine_report_json(r));
+    trine_buffer_puts(b, "</body>\n</html>\n");
+}
+
+trine_status trine_report_page(char **out, const trine_report *r, trine_error *err)
+{
+    trine_buffer b = { 0 };
+    put_page(&b, r);
+    *out = trine_buffer_take(&b);
+    return *out ? TRINE_OK : trine_fail(err, TRINE_ERROR_MEMORY, "report: no memory for its page");
 }
 
 trine_status trine_report_write(const trine_report *r, const char *path, trine_error *err)

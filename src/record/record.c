@@ -173,8 +173,7 @@ void trine_record_close(trine_record *record)
 
 /* ------------------------------------------------------------------------------------------------------------ a run */
 
-/* "AMD EPYC 9B45, 2 cores, avx512-bf16" */
-static void describe_machine(char *out, size_t cap)
+void trine_record_machine(char *out, size_t cap)
 {
     char model[128] = "unknown processor", *text;
     size_t n;
@@ -189,10 +188,10 @@ static void describe_machine(char *out, size_t cap)
 trine_status trine_record_begin(int64_t *run, trine_record *record, const char *kind, const char *configuration, uint64_t seed,
                                 trine_error *err)
 {
-    char machine[200];
+    char machine[TRINE_MACHINE_TEXT];
     sqlite3_stmt *s = NULL;
     *run = 0;
-    describe_machine(machine, sizeof machine);
+    trine_record_machine(machine, sizeof machine);
     int code = sqlite3_prepare_v2(record->db,
                                   "INSERT INTO runs(kind, configuration, seed, version, machine, started, status) "
                                   "VALUES(?1, ?2, ?3, ?4, ?5, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), 'running')",

@@ -5,8 +5,7 @@
 #include "base/status.h"
 #include "record/record.h"
 
-/* Room for one more of `size` bytes; false when there is no memory. */
-static bool grow(void **items, int n, size_t size)
+bool trine_record_grow(void **items, int n, size_t size)
 {
     if (n & (n - 1)) return true; /* capacities are powers of two */
     void *more = realloc(*items, (n ? 2 * (size_t)n : 1) * size);
@@ -15,8 +14,7 @@ static bool grow(void **items, int n, size_t size)
     return true;
 }
 
-/* Column `i` as new text; "" for NULL. *fine is cleared when there is no memory. */
-static char *text_of(bool *fine, sqlite3_stmt *s, int i)
+char *trine_record_text(bool *fine, sqlite3_stmt *s, int i)
 {
     const char *text = (const char *)sqlite3_column_text(s, i);
     char *copy = strdup(text ? text : "");
@@ -36,18 +34,18 @@ trine_status trine_record_list(trine_runs *out, trine_record *record, trine_erro
                            -1, &s, NULL);
     while (!code && fine && (code = sqlite3_step(s)) == SQLITE_ROW) {
         code = SQLITE_OK;
-        fine = grow((void **)&out->items, out->n, sizeof *out->items);
+        fine = trine_record_grow((void **)&out->items, out->n, sizeof *out->items);
         if (!fine) break;
         out->items[out->n++] = (trine_run_info) {
             .id = sqlite3_column_int64(s, 0),
-            .kind = text_of(&fine, s, 1),
-            .configuration = text_of(&fine, s, 2),
+            .kind = trine_record_text(&fine, s, 1),
+            .configuration = trine_record_text(&fine, s, 2),
             .seed = (uint64_t)sqlite3_column_int64(s, 3),
-            .version = text_of(&fine, s, 4),
-            .machine = text_of(&fine, s, 5),
-            .started = text_of(&fine, s, 6),
-            .ended = text_of(&fine, s, 7),
-            .status = text_of(&fine, s, 8),
+            .version = trine_record_text(&fine, s, 4),
+            .machine = trine_record_text(&fine, s, 5),
+            .started = trine_record_text(&fine, s, 6),
+            .ended = trine_record_text(&fine, s, 7),
+            .status = trine_record_text(&fine, s, 8),
             .last_step = sqlite3_column_int64(s, 9),
         };
     }
@@ -83,8 +81,8 @@ trine_status trine_record_metric_names(trine_names *out, trine_record *record, i
     if (!code) sqlite3_bind_int64(s, 1, run);
     while (!code && fine && (code = sqlite3_step(s)) == SQLITE_ROW) {
         code = SQLITE_OK;
-        fine = grow((void **)&out->items, out->n, sizeof *out->items);
-        if (fine) out->items[out->n++] = text_of(&fine, s, 0);
+        fine = trine_record_grow((void **)&out->items, out->n, sizeof *out->items);
+        if (fine) out->items[out->n++] = trine_record_text(&fine, s, 0);
     }
     sqlite3_finalize(s);
     if (fine && (!code || code == SQLITE_DONE)) return TRINE_OK;
@@ -112,7 +110,8 @@ trine_status trine_record_series(trine_series *out, trine_record *record, int64_
     }
     while (!code && fine && (code = sqlite3_step(s)) == SQLITE_ROW) {
         code = SQLITE_OK;
-        fine = grow((void **)&out->steps, out->n, sizeof *out->steps) && grow((void **)&out->values, out->n, sizeof *out->values);
+        fine = trine_record_grow((void **)&out->steps, out->n, sizeof *out->steps) &&
+               trine_record_grow((void **)&out->values, out->n, sizeof *out->values);
         if (!fine) break;
         out->steps[out->n] = sqlite3_column_int64(s, 0);
         out->values[out->n++] = sqlite3_column_double(s, 1);

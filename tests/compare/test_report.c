@@ -37,6 +37,7 @@ static trine_status make_report(trine_report **out)
     json_t *object = trine_report_object(r);
     trine_report_set_number(object, "number", 2.5);
     trine_report_set_number(object, "nothing", NAN);
+    json_object_set_new(object, "text", json_string("</script>"));
     *out = r;
     return trine_report_end(out, NULL);
 }
@@ -64,7 +65,7 @@ static void items_come_back(void **state)
     assert_true(trine_report_get_item(&item, r, 4));
     assert_false(trine_report_get_item(&item, r, 5));
     assert_false(trine_report_get_item(&item, r, -1));
-    assert_string_equal(trine_report_json(r), "{\"number\":2.5,\"nothing\":null}");
+    assert_string_equal(trine_report_json(r), "{\"number\":2.5,\"nothing\":null,\"text\":\"</script>\"}");
     trine_report_close(r);
 }
 
@@ -92,6 +93,13 @@ static void the_page_is_whole_and_escaped(void **state)
     assert_non_null(strstr(page, "There are no values to draw."));
     assert_non_null(strstr(page, "</html>"));
     assert_null(strstr(page, "<b>"));
+    const char *numbers = strstr(page, "id=\"numbers\">"), *end = strstr(page, "</script>");
+    assert_true(numbers && end);
+    json_t *doc = json_loadb(numbers + 13, (size_t)(end - numbers - 13), 0, NULL),
+           *same = json_loads(trine_report_json(r), 0, NULL);
+    assert_true(doc && json_equal(doc, same));
+    json_decref(doc);
+    json_decref(same);
     assert_int_equal(trine_report_write(r, temp_path("no/a.html"), &err), TRINE_ERROR_NOT_FOUND);
     assert_non_null(strstr(err.text, "no/a.html"));
     trine_report_close(r);

@@ -168,6 +168,47 @@ static void the_place_is_that_of_the_desktop(void **state)
     free(kept);
 }
 
+static void a_report_is_kept_whole(void **state)
+{
+    (void)state;
+    trine_record *r = opened("a.db");
+    trine_kept_reports list;
+    trine_error err = { 0 };
+    int64_t first, second;
+    assert_int_equal(trine_record_list_reports(&list, r, NULL), TRINE_OK); /* as a record that was written before there were any */
+    assert_int_equal(list.n, 0);
+    assert_int_equal(trine_record_get_report(&list, r, 1, NULL), TRINE_ERROR_NOT_FOUND);
+    assert_int_equal(trine_record_keep_report(&first, r, "scaling", "A title", 1.5, "<p>one</p>", NULL), TRINE_OK);
+    assert_int_equal(trine_record_keep_report(&second, r, "masks", "Another", 2, "<p>two</p>", NULL), TRINE_OK);
+    trine_record_close(r);
+
+    assert_int_equal(trine_record_open(&r, temp_path("a.db"), true, NULL), TRINE_OK);
+    assert_int_equal(trine_record_list_reports(&list, r, NULL), TRINE_OK);
+    assert_int_equal(list.n, 2);
+    assert_int_equal(list.items[0].id, second);
+    assert_string_equal(list.items[1].experiment, "scaling");
+    assert_string_equal(list.items[1].title, "A title");
+    assert_string_equal(list.items[1].version, trine_version());
+    assert_int_equal(strlen(list.items[1].ended), 20);
+    assert_true(list.items[1].seconds == 1.5);
+    assert_null(list.items[1].page);
+    trine_kept_reports_clear(&list);
+    assert_int_equal(trine_record_get_report(&list, r, first, NULL), TRINE_OK);
+    assert_string_equal(list.items[0].page, "<p>one</p>");
+    trine_kept_reports_clear(&list);
+    assert_int_equal(trine_record_get_report(&list, r, 77, &err), TRINE_ERROR_NOT_FOUND);
+    assert_non_null(strstr(err.text, "no report 77"));
+    for (long k = 1;; k++) {
+        alloc_fail_at(k);
+        const trine_status status = trine_record_get_report(&list, r, first, NULL);
+        alloc_fail_at(0);
+        trine_kept_reports_clear(&list);
+        if (!status) break;
+        assert_int_equal(status, TRINE_ERROR_MEMORY);
+    }
+    trine_record_close(r);
+}
+
 static void memory_may_run_out_anywhere(void **state)
 {
     (void)state;
@@ -205,6 +246,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(two_write_at_a_time, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(other_files_are_refused, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(the_place_is_that_of_the_desktop, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(a_report_is_kept_whole, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(memory_may_run_out_anywhere, temp_set_up, temp_tear_down),
     };
     return cmocka_run_group_tests_name("record", tests, NULL, NULL);

@@ -57,4 +57,4 @@ function published(place: HTMLElement): void {
     draw();
 }
 
-export const dominance: Section = { id: "dominance", texts: { en, zh }, demos: { published, own: (place) => runner(place, ["scaling"], "own") } };
+export const dominance: Section = { id: "dominance", texts: { en, zh }, demos: { published, own: (place) => runner(place, { offered: ["scaling"], key: "own", recorded: ["scaling"], heading: "h3" }) } };
