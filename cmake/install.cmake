@@ -1,5 +1,5 @@
 # What `make install` puts where (GNUInstallDirs): the command, both libraries, the headers, pkg-config and CMake package
-# files, man pages and completions made from the command's own table, and the documents.
+# files, man pages and completions made from the command's own table, the models that ship, and the documents.
 include(CMakePackageConfigHelpers)
 configure_file(cmake/libtrine.pc.in libtrine.pc @ONLY)
 write_basic_package_version_file(trineConfigVersion.cmake VERSION ${PROJECT_VERSION} COMPATIBILITY SameMinorVersion)
@@ -15,6 +15,9 @@ install(FILES ${CMAKE_BINARY_DIR}/libtrine.pc DESTINATION ${CMAKE_INSTALL_LIBDIR
 install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES README.md CHANGELOG.md LICENSE NOTICES DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR})
+# The models that ship, without what they were made with.
+install(DIRECTORY models/ DESTINATION ${CMAKE_INSTALL_DATADIR}/trine/models
+  PATTERN "*.sh" EXCLUDE PATTERN "*.py" EXCLUDE PATTERN "*.svg" EXCLUDE PATTERN "*.awk" EXCLUDE)
 if(TARGET pages)
   install(DIRECTORY ${CMAKE_BINARY_DIR}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
   install(FILES ${CMAKE_BINARY_DIR}/completions/trine.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME trine)

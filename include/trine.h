@@ -36,6 +36,7 @@
 #include "trine/reports.h"       /* what an experiment found, told */
 #include "trine/runs.h"          /* the record of experiments */
 #include "trine/scaling.h"       /* scaling laws, fitted */
+#include "trine/shipped.h"       /* the models that come with trine */
 #include "trine/tokenizers.h"    /* text to tokens and back; vocabularies trained */
 #include "trine/training.h"      /* train, finetune */
 #include "trine/understanding.h" /* vectors, masks, labels, entities */

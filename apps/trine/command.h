@@ -42,7 +42,8 @@ typedef enum command_id {
     CMD_COMPARE = 1 << 25,
     CMD_SERVE = 1 << 26,
     CMD_LAB = 1 << 27,
-    CMD_ALL = (1 << 28) - 1
+    CMD_MODELS = 1 << 28,
+    CMD_ALL = (1 << 29) - 1
 } command_id;
 
 /* What several processes do together; of these, what they share out line by line. */
@@ -50,6 +51,9 @@ enum {
     CMD_SPREAD = CMD_FILL | CMD_CLASSIFY | CMD_TAG | CMD_EMBED | CMD_TRANSLATE | CMD_SUMMARIZE,
     CMD_RANKS = CMD_SPREAD | CMD_EVAL | CMD_TRAIN | CMD_FINETUNE
 };
+
+/* Those that a model ships for. */
+enum { CMD_DEFAULTED = CMD_SPREAD | CMD_GENERATE };
 
 typedef struct command {
     const char *name;
@@ -282,6 +286,7 @@ int tokenizer_main(run *r);
 int serve_main(run *r);
 int lab_main(run *r);
 int corpus_main(run *r);
+int models_main(run *r);
 int help_main(run *r);
 int version_main(run *r);
 

@@ -40,6 +40,20 @@ const command trine_commands[] = {
       { { "trace -m gpt2 -o t.safetensors --attention \"The cat sat\"", "attention of every head" },
         { "trace -m gpt2 -o t.safetensors --lens --mask bidirectional \"The cat sat\"", "what a mask does" } },
       trace_main },
+    { "models",
+      CMD_MODELS,
+      LOOK,
+      "",
+      0,
+      0,
+      "list the models that come with trine",
+      "Tells each model's name, family, parameters, size and licence, what it is for, and which commands take it when no -m is "
+      "given. -m NAME names one wherever a model is expected; a file or directory of that name in the current directory goes "
+      "before it, and a note says so.\n\n"
+      "They lie in share/trine/models below the prefix where trine is installed, wherever that was moved, or in models/ of its "
+      "source. TRINE_MODELS=DIR names another folder with a models.json.",
+      { { "models", "the list" }, { "models --json", "a document for each, with its path" } },
+      models_main },
     { "tokenize",
       CMD_TOKENIZE,
       LOOK,
@@ -438,8 +452,9 @@ const command trine_commands[] = {
       "browser. What moves on its pages is computed by this engine, while you look; no request leaves the machine. A part whose "
       "model is missing says which.\n\n"
       "The page is built by npm: `make lab`. All routes of `trine serve` are there too.",
-      { { "lab -m models/demo-t5 -m SmolLM2-135M-Instruct.gguf -m bert-base-uncased", "the three paradigms" },
-        { "lab --no-open --port 9000", "the address alone, no model" } },
+      { { "lab", "with the models that ship" },
+        { "lab -m translator -m SmolLM2-135M-Instruct.gguf -m bert-base-uncased", "with others" },
+        { "lab --no-open --port 9000", "the address alone" } },
       lab_main },
 
     { "help",

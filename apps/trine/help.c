@@ -142,7 +142,8 @@ void help_overview(run *r, bool everything)
     }
     puts_out(r, "\n");
     wrap(r,
-         "MODEL is a directory in the Hugging Face layout or a .gguf file. Text comes from arguments, -f FILE or standard input: "
+         "MODEL is a directory in the Hugging Face layout, a .gguf file or a name of `trine models`; what ships is taken where "
+         "none is given. Text comes from arguments, -f FILE or standard input: "
          "one text, whole; with --lines one a line. Results go to "
          "standard output, notes and errors to standard error.",
          0, 0);
@@ -168,7 +169,11 @@ void help_command(run *r, const command *cmd, bool everything)
     print_style(r, STYLE_BOLD);
     print(r, "trine %s - %s\n", cmd->name, cmd->help);
     print_style(r, STYLE_NONE);
-    print(r, "\nusage: trine %s%s [options] %s\n\n", cmd->name, takes_model(cmd) ? " -m MODEL" : "", cmd->arguments);
+    print(r, "\nusage: trine %s%s [options] %s\n\n", cmd->name,
+          !takes_model(cmd)         ? ""
+          : cmd->id & CMD_DEFAULTED ? " [-m MODEL]"
+                                    : " -m MODEL",
+          cmd->arguments);
     wrap(r, cmd->about, 0, 0);
     print_options(r, (unsigned)cmd->id, everything ? DETAIL_MORE : DETAIL_LINE);
     puts_out(r, "\n");

@@ -21,6 +21,7 @@ static int find_paths(run *r)
 int in_and_out(run *r)
 {
     int code = find_paths(r);
+    if (!code) code = take_shipped_model(r);
     if (!code) code = check_folder_of(r, r->args.out);
     if (code) return code;
     if (!r->args.overwrite && access(r->args.out, F_OK) == 0)

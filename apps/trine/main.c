@@ -48,6 +48,7 @@ int main(int argc, char **argv)
     trine_model_close(r.model);
     code = console_close(&r, code);
     arguments_clear(&r.args);
+    trine_shipped_clear(&r.shipped);
     free(r.kept);
     return code;
 }

@@ -87,8 +87,9 @@ static void log_to_note(void *user, const char *text) { note(user, "%s", text); 
 int open_model(run *r)
 {
     const arguments *a = &r->args;
-    if (!a->model) return fail_usage(r, "no model: expected -m MODEL, a directory in the Hugging Face layout or a .gguf file");
-    int code = r->command->id & (CMD_INSPECT | CMD_EVAL | CMD_BENCH | CMD_CONVERT | CMD_QUANTIZE) ? 0 : check_sources(r);
+    int code = a->model ? take_shipped_model(r) : take_default_model(r);
+    if (code) return code;
+    code = r->command->id & (CMD_INSPECT | CMD_EVAL | CMD_BENCH | CMD_CONVERT | CMD_QUANTIZE) ? 0 : check_sources(r);
     if (code) return code;
     trine_error err = { 0 };
     trine_model_options options = { .cpu = a->cpu, .log = r->command->id == CMD_INSPECT ? NULL : log_to_note, .log_user = r };
@@ -99,6 +100,7 @@ int open_model(run *r)
         return fail_usage(r, "--rope-scaling says how; --rope-scale X says by how much");
     }
     trine_status status = trine_model_open_adapted(&r->model, a->model, a->adapter, &options, rope.kind ? &rope : NULL, &err);
+    if (status == TRINE_ERROR_NOT_FOUND && !a->adapter) return model_not_found(r, &err);
     if (status) return fail_status(r, status, &err);
     r->info = trine_model_get_info(r->model);
     r->tokenizer = trine_model_get_tokenizer(r->model);

@@ -452,19 +452,20 @@ const option trine_options[] = {
 
     /* Model and machine. */
     { "model", 'm', .argument = "MODEL", .kind = OPTION_FILE, .group = GROUP_MODEL, .environment = "TRINE_MODEL",
-      .commands =
-          CMD_ALL & ~(CMD_HELP | CMD_VERSION | CMD_TRAIN | CMD_RUNS | CMD_TOKENIZER | CMD_FIT | CMD_CORPUS | CMD_COMPARE | SERVERS),
-      .offset = FIELD(model), .help = "a directory in the Hugging Face layout, or a .gguf file",
+      .commands = CMD_ALL & ~(CMD_HELP | CMD_VERSION | CMD_TRAIN | CMD_RUNS | CMD_TOKENIZER | CMD_FIT | CMD_CORPUS | CMD_COMPARE |
+                              CMD_MODELS | SERVERS),
+      .offset = FIELD(model), .help = "a directory in the Hugging Face layout, a .gguf file, or a name of `trine models`",
       .more = "The directory holds config.json, *.safetensors and the tokenizer's files. For tokenize and detokenize a tokenizer "
               "alone is "
-              "enough: its directory, or one file such as tokenizer.json, vocab.txt or spiece.model." },
+              "enough: its directory, or one file such as tokenizer.json, vocab.txt or spiece.model. fill, classify, tag, embed, "
+              "generate, translate and summarize take the model that ships for them where none is named." },
     { "model", 'm', .argument = "MODEL", .kind = OPTION_FILE, .group = GROUP_MODEL, .commands = CMD_TRAIN, .offset = FIELD(model),
       .help = "a model whose training goes on, in place of --arch",
       .more =
           "Its weights, sizes and tokenizer are where the run begins, with a new optimiser: for more text, text of another kind, "
           "or another objective." },
     { "model", 'm', .argument = "[NAME=]MODEL", .kind = OPTION_TEXTS, .group = GROUP_MODEL, .commands = SERVERS,
-      .offset = FIELD(models), .help = "a model to serve; may be given again",
+      .offset = FIELD(models), .help = "a model to serve; may be given again (default: those of `trine models`)",
       .more =
           "Requests call it NAME, by default the last part of its path, without .gguf. A request that names none gets the first "
           "that can do what it asks." },

@@ -187,13 +187,15 @@ int plan_main(run *r)
         return fail_usage(r,
                           "no model: give a directory, a config.json, a .gguf or .safetensors file, or a name such as llama-3-8b");
     if (a->verify && GIVEN(a, weights)) return fail_usage(r, "--verify runs the model as it is: not with --weights");
+    int code = take_shipped_model(r);
+    if (code) return code;
     plan_report *p = calloc(1, sizeof *p);
     if (!p) return fail_memory(r);
     if (GIVEN(a, weights)) {
         for (int i = 0; trine_quantize_type(i); i++)
             if (i == a->weights) snprintf(weights, sizeof weights, "%s", trine_quantize_type(i));
     }
-    int code = open_planner(&p->planner, r, *weights ? weights : NULL);
+    code = open_planner(&p->planner, r, *weights ? weights : NULL);
     if (!code && a->verify && strcmp(trine_planner_source(p->planner), "file") != 0)
         code = fail_usage(r, "'%s' has no weights to run: --verify needs a model's directory or file", a->model);
     if (!code && a->train) {

@@ -25,6 +25,11 @@ struct run {
     trine_session *session;
     trine_memory memory;
 
+    trine_shipped shipped; /* the models that come with trine, once asked for */
+    bool shipped_read;
+    trine_status shipped_status; /* how that went */
+    trine_error shipped_why;
+
     trine_ranks *ranks; /* the processes that run this command together, or NULL */
     char *kept;         /* another rank than the first: what it would have written, until the round ends */
     size_t kept_bytes, kept_size;
@@ -65,6 +70,18 @@ bool progress_step(void *user, int done, int total);
 double seconds_now(void); /* of a clock that only goes forward */
 bool progress_share(run *r, const char *what, double share);
 void progress_end(run *r);
+
+/* -------------------------------------------------------------------------------------------- shipped_models.c */
+/* The model that ships under the name `given`; NULL: it is a path, or no name. Borrowed. */
+const trine_shipped_model *shipped_model(run *r, const char *given);
+/* Where args.model is such a name, the model's path takes its place, and its adapter that of args.adapter. */
+int take_shipped_model(run *r);
+/* No model was named: takes the one that ships for this command, or says what is missing. */
+int take_default_model(run *r);
+/* The same for a server: all of them, by name. */
+int serve_shipped_models(run *r);
+/* args.model is neither a path nor a name: says which names there are. */
+int model_not_found(run *r, const trine_error *err);
 
 /* ----------------------------------------------------------------------------------------------------- joining.c */
 /* Meets the other processes that mpirun or srun has started, where the command is one that they share. */

@@ -50,7 +50,9 @@ static int open_one(run *r, server_model *models, int i, const char *given)
     for (int k = 0; k < i; k++)
         if (strcmp(models[k].name, name) == 0)
             return fail_usage(r, "two models would be called '%s': -m NAME=MODEL gives one another name", name);
-    const trine_status status = trine_model_open(&models[i].model, path, &options, &err);
+    const trine_shipped_model *shipped = shipped_model(r, path);
+    const trine_status status = trine_model_open_adapted(&models[i].model, shipped ? shipped->path : path,
+                                                         shipped ? shipped->adapter : NULL, &options, NULL, &err);
     if (status) return fail_status(r, status, &err);
     return interrupted() ? EXIT_INTERRUPTED : 0;
 }
@@ -93,10 +95,12 @@ static int serve(run *r, const server_options *options, address_fn *ready)
 int serve_models(run *r, const char *program, const server_asset *files, int n_files, address_fn *ready)
 {
     const arguments *a = &r->args;
+    int code = a->models.n + a->rest.n ? 0 : serve_shipped_models(r);
+    if (code) return code;
     const int n = a->models.n + a->rest.n;
     server_model *models = calloc((size_t)n + 1, sizeof *models);
     if (!models) return fail_memory(r);
-    int code = open_models(r, models);
+    code = open_models(r, models);
     const server_options options = { .host = a->host,
                                      .port = a->port,
                                      .models = models,
@@ -127,7 +131,10 @@ int serve_models(run *r, const char *program, const server_asset *files, int n_f
 
 int serve_main(run *r)
 {
-    if (!r->args.models.n && !r->args.rest.n)
-        return fail_usage(r, "no model: expected -m MODEL, a directory in the Hugging Face layout or a .gguf file");
+    if (!r->args.models.n && !r->args.rest.n) {
+        const int code = serve_shipped_models(r);
+        if (code) return code;
+        if (!r->args.models.n) return take_default_model(r); /* which says what is missing */
+    }
     return serve_models(r, NULL, assets, (int)(sizeof assets / sizeof assets[0]), NULL);
 }

@@ -9,7 +9,8 @@
 static int open_tokenizer(run *r, trine_tokenizer **tokenizer)
 {
     if (!r->args.model) return fail_usage(r, "no tokenizer: expected -m MODEL, a model, or a tokenizer's directory or file");
-    int code = check_sources(r);
+    int code = take_shipped_model(r);
+    if (!code) code = check_sources(r);
     if (code) return code;
     trine_error err = { 0 };
     trine_status status = trine_tokenizer_open(tokenizer, r->args.model, &err);

@@ -361,7 +361,8 @@ int train_main(run *r)
     if (n > 1) return fail_usage(r, "of --arch, --config and -m more than one is given: expected one of them");
     if (a->model && (a->tokenizer || GIVEN(a, vocab) || GIVEN(a, layers) || GIVEN(a, width) || a->heads || a->kv_heads || a->ff))
         return fail_usage(r, "sizes or a tokenizer beside -m: '%s' has its own", a->model);
-    return learn(r, 0, train);
+    const int code = take_shipped_model(r);
+    return code ? code : learn(r, 0, train);
 }
 
 static const char finetune_tasks[] = "classify|tag|seq2seq|lm|embed";
@@ -381,5 +382,6 @@ int finetune_main(run *r)
     for (int i = 0; choice_name(word, sizeof word, finetune_tasks, i); i++) known |= !strcmp(word, r->args.rest.items[0]);
     if (!known) return fail_usage(r, "the task is one of %s, not '%s'", finetune_tasks, r->args.rest.items[0]);
     if (!r->args.model) return fail_usage(r, "no model: expected -m MODEL");
-    return learn(r, 1, finetune);
+    const int code = take_shipped_model(r);
+    return code ? code : learn(r, 1, finetune);
 }

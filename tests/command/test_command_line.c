@@ -5,10 +5,11 @@
 
 #include "support/temp.h"
 
-static const char *const commands[] = { "inspect", "trace",    "tokenize", "detokenize", "fill",      "classify",  "tag",
-                                        "embed",   "generate", "chat",     "translate",  "summarize", "eval",      "bench",
-                                        "convert", "quantize", "train",    "finetune",   "runs",      "tokenizer", "fit",
-                                        "corpus",  "plan",     "help",     "version",    "compare",   "serve",     "lab" };
+static const char *const commands[] = { "inspect", "trace",     "tokenize", "detokenize", "fill",      "classify",
+                                        "tag",     "embed",     "generate", "chat",       "translate", "summarize",
+                                        "eval",    "bench",     "convert",  "quantize",   "train",     "finetune",
+                                        "runs",    "tokenizer", "fit",      "corpus",     "plan",      "help",
+                                        "version", "compare",   "serve",    "lab",        "models" };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
 static void overview_lists_every_command_and_none_else(void **state)
@@ -218,7 +219,7 @@ static void version_tells_the_build(void **state)
 static void wrong_options_are_explained(void **state)
 {
     (void)state;
-    process_result r = run_trine(NULL, "fill");
+    process_result r = run_trine(NULL, "inspect");
     assert_error(r, 2, "no model: expected -m MODEL");
     assert_error(run_trine(NULL, "embedd"), 2, "did you mean embed?");
     assert_error(run_trine(NULL, "qqqqq"), 2, "unknown command 'qqqqq'");

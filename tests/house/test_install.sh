@@ -20,6 +20,16 @@ done
 header=$(sed -n 's/^project(trine VERSION \([0-9.]*\).*/\1/p' "$source/CMakeLists.txt")
 [ "$("$prefix/bin/trine" --version | head -n 1)" = "trine $header" ] || { echo "trine --version does not say: trine $header"; exit 1; }
 
+# The models that ship are found from the installed command, from a prefix that was moved, and by a program of the library's.
+mv "$prefix" "$work/moved"
+named=$("$work/moved/bin/trine" models | tail -n 1)
+[ "$named" = "in $work/moved/share/trine/models" ] || { echo "a moved installation finds its models $named"; exit 1; }
+said=$(cd "$work" && "$work/moved/bin/trine" translate -q --from en --to de "The weather is nice today.")
+[ -n "$said" ] || { echo "a moved installation translates nothing without -m"; exit 1; }
+unknown=$(find "$work/moved/share/trine/models" -name '*.sh' -o -name '*.py')
+[ -z "$unknown" ] || { echo "installed with the models: $unknown"; exit 1; }
+mv "$work/moved" "$prefix"
+
 # What a program prints when it is built from the installed files must be what the installed command prints.
 model=$source/models/demo-t5 text="The weather is nice today."
 expected=$("$prefix/bin/trine" translate -q -m "$model" --from en --to de --beam 4 "$text")

@@ -252,7 +252,8 @@ static void wrong_use(void **state)
 {
     (void)state;
     char port[8];
-    assert_error(run_trine(NULL, "serve"), 2, "no model");
+    const process_options without = { .environment = { "TRINE_MODELS=/nowhere/at/all" } };
+    assert_error(run_trine(&without, "serve"), 2, "no model");
     assert_error(run_trine(NULL, "serve", "-q", "-m", T5, "-m", T5), 2, "two models");
     assert_error(run_trine(NULL, "serve", "-q", "-m", "/nowhere/at/all"), 3, "/nowhere/at/all");
     assert_error(run_trine(NULL, "serve", "-q", "--host", "203.0.113.7", "-m", T5), 1, "cannot listen");
