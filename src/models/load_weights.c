@@ -195,7 +195,9 @@ static bool fits(trine_loader *l, const trine_tensor *t, const char *name, int64
 static void count(trine_loader *l, const trine_tensor *t, size_t copied_bytes)
 {
     l->bytes_of_type[t->type] += t->bytes;
-    l->m->info.n_parameters += t->shape[0] * t->shape[1];
+    int64_t *sum = &l->m->info.n_parameters;
+    if (__builtin_add_overflow(*sum, t->shape[0] * t->shape[1], sum))
+        trine_load_fail(l, TRINE_ERROR_FORMAT, "the parameters of all layers are more than there can be");
     l->m->info.weights_bytes += copied_bytes ? copied_bytes : t->bytes;
     l->m->info.copied_bytes += copied_bytes;
     if (copied_bytes) trine_checkpoint_forget(l->m->checkpoint, t);

@@ -89,7 +89,7 @@ static trine_status sum(void *self, double *x, int n, trine_error *err)
     for (int k = 0; k < s->all->size; k++)
         for (int i = 0; i < n; i++) all[i] += ((double *)peer(s, k)->mail)[i];
     meet(s);
-    memcpy(x, all, (size_t)n * sizeof *x);
+    if (n) memcpy(x, all, (size_t)n * sizeof *x);
     free(all);
     s->mail = NULL;
     meet(s);
