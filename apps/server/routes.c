@@ -14,6 +14,7 @@ const route server_routes[] = {
     { "POST", "/detokenize", answer_detokenize },
     { "GET", "/plan", answer_plans },
     { "POST", "/plan", answer_plan },
+    { "POST", "/fit", answer_fit },
     { "GET", "/runs", answer_runs },
     { "POST", "/runs", answer_start_run },
     { "POST", "/runs/", answer_run },

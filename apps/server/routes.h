@@ -7,7 +7,7 @@
 /* openai_writing.c, openai.c, hugging_face.c, inspecting.c, planning.c, started_runs.c: see server_routes. */
 route_fn answer_chat, answer_completions, answer_embeddings, answer_models, answer_model, answer_hub_model, answer_hub_task;
 route_fn answer_health, answer_tokenize, answer_detokenize, answer_trace, answer_plans, answer_plan;
-route_fn answer_past_run, answer_runs, answer_start_run, answer_run;
+route_fn answer_fit, answer_past_run, answer_runs, answer_start_run, answer_run;
 
 /* writing_options.c: how a text is written, from the members of `o` that OpenAI and trine name (temperature, top_p, top_k, ...,
  * seed, stop), the model's defaults for the rest. max_tokens is the caller's. */

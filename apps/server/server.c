@@ -15,6 +15,7 @@
 #include <microhttpd.h>
 
 #include "exchange.h"
+#include "header_timeout.h"
 
 enum {
     DEFAULT_CONNECTIONS = 128,
@@ -31,6 +32,7 @@ struct server {
     server_options options;
     engine *engine;
     runs *runs;
+    header_timeout *heads;
     struct MHD_Daemon *daemon;
     int socket;
     bool loopback;
@@ -239,6 +241,12 @@ static enum MHD_Result send_answer(exchange *x)
 
 /* ------------------------------------------------------------------------------------------------------------- a request */
 
+static waiting_connection *watched(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
 static exchange *open_exchange(server *s, struct MHD_Connection *connection)
 {
     exchange *x = calloc(1, sizeof *x);
@@ -248,14 +256,16 @@ static exchange *open_exchange(server *s, struct MHD_Connection *connection)
     x->connection = connection;
     x->began = engine_clock();
     atomic_fetch_add(&s->n_exchanges, 1);
+    header_timeout_set(s->heads, watched(connection), true);
     return x;
 }
 
 static void close_exchange(void *cls, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode how)
 {
     exchange *x = *state;
-    (void)cls, (void)connection, (void)how;
+    (void)cls, (void)how;
     if (!x) return;
+    header_timeout_set(x->server->heads, watched(connection), false);
     order_close(&x->order);
     atomic_fetch_sub(&x->server->n_exchanges, 1);
     json_decref(x->in);
@@ -326,15 +336,17 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 static void on_connection(void *cls, struct MHD_Connection *connection, void **state, enum MHD_ConnectionNotificationCode what)
 {
     server *s = cls;
-    (void)state;
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        header_timeout_remove(s->heads, *state);
         atomic_fetch_sub(&s->n_connections, 1);
         return;
     }
     atomic_fetch_add(&s->n_connections, 1);
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     const int size = SEND_BUFFER;
-    if (info) setsockopt(info->connect_fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    if (!info) return;
+    setsockopt(info->connect_fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    *state = header_timeout_add(s->heads, info->connect_fd);
 }
 
 /* ------------------------------------------------------------------------------------------------------------ open, close */
@@ -397,6 +409,7 @@ trine_status server_open(server **out, const server_options *options, trine_erro
     trine_status status = listen_at(s, err);
     if (!status) status = engine_open(&s->engine, &s->options, err);
     if (!status && s->options.program) status = runs_open(&s->runs, s->options.program, err);
+    if (!status) status = header_timeout_open(&s->heads, s->options.idle_s, err);
     if (!status) {
         s->daemon = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC,
                                      0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, s->socket, MHD_OPTION_NOTIFY_COMPLETED,
@@ -428,6 +441,7 @@ void server_close(server *s)
     for (double until = engine_clock() + DRAIN_S; atomic_load(&s->n_exchanges) > 0 && engine_clock() < until;) poll(NULL, 0, 10);
     if (s->daemon) MHD_stop_daemon(s->daemon);
     if (s->socket >= 0) close(s->socket);
+    header_timeout_close(s->heads);
     runs_close(s->runs);
     engine_close(s->engine);
     free(s);

@@ -35,7 +35,7 @@ typedef struct server_options {
     int queue;           /* pieces of work that may wait; 0: 64 */
     int connections;     /* open at a time; 0: 128 */
     size_t max_body;     /* bytes of a request; 0: 4 MiB */
-    int idle_s;          /* a connection that moves no byte is closed; 0: 30 */
+    int idle_s;          /* a connection that moves no byte, or sends no whole head of a request, is closed; 0: 30 */
     int limit_s;         /* a request may take so long; 0: 600 */
     const char *cors;    /* an origin whose pages may ask, "*": any; NULL: none but the server's own */
     const char *program; /* the command's own path, for POST /runs; NULL: no experiments are started */

@@ -114,6 +114,20 @@ export function check(o: { name: string; key?: string; value: boolean; changed: 
     };
 }
 
+// A number that the reader writes; null until there is one.
+export function numberField(o: { name: string; unit: string; key?: string; min: number; max: number; changed: (v: number | null) => void }): Control<number | null> {
+    const input = el("input", { type: "number", min: o.min, max: o.max, step: "any", inputmode: "decimal" });
+    input.value = o.key ? state.text(o.key, "") : "";
+    const get = () => (input.value.trim() !== "" && Number(input.value) >= o.min && Number(input.value) <= o.max ? Number(input.value) : null);
+    input.addEventListener("input", () => {
+        if (o.key) state.set({ [o.key]: input.value });
+        o.changed(get());
+    });
+    const node = field(o.name, input, el("span", { class: "unit" }, o.unit));
+    node.classList.add("number");
+    return { node, get, set: (v) => (input.value = v === null ? "" : String(v)) };
+}
+
 interface TextOptions {
     name: string;
     key?: string;

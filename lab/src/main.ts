@@ -5,6 +5,7 @@ import { ask, models, onPresence } from "./engine";
 import { choice } from "./controls";
 import { archComparison } from "./sections/run";
 import { attention } from "./sections/attention";
+import { challenge } from "./sections/challenge";
 import { dominance } from "./sections/dominance";
 import { memory } from "./sections/memory";
 import { oneModel } from "./sections/one_model";
@@ -16,7 +17,7 @@ import * as state from "./state";
 import { lesson } from "./text";
 import { language, refreshLanguage, say, whole, type Language } from "./words";
 
-const sections: Section[] = [oneModel, attention, paradigms, dominance, memory, archComparison, quiz, playground];
+const sections: Section[] = [oneModel, attention, paradigms, dominance, memory, archComparison, quiz, challenge, playground];
 
 const page = document.getElementById("page")!;
 const main = el("main", { id: "main", tabindex: "-1" });

@@ -312,6 +312,84 @@ test("quiz: every choice is explained, and the answers are there after a reload"
     await close();
 });
 
+test("challenge, step 1: predicted, run, graded by what was measured, the lost fact named, the solution beside it", async () => {
+    // What a run costs is the engine's to say: a first one is measured, predicted from, and graded again from the record.
+    const { page, faults, close } = await open("#challenge?an=300000&ac=1000&at=q8_0&am=24&lang=en");
+    const demo = page.locator("[data-demo=bottleneck]"), run = demo.getByRole("button", { name: "Run", exact: true });
+    assert.ok(await run.isDisabled(), "nothing is run before it is predicted");
+    // By the keyboard alone.
+    const press = async (name, keys) => {
+        await demo.getByRole("group", { name }).getByRole("radio").first().focus();
+        for (const k of keys) await page.keyboard.press(k);
+    };
+    await press(/first word/, ["Space", "ArrowRight"]);
+    for (const [label, number] of [["256 tokens are added", "8"], ["The caches of", "0.66"]]) {
+        await demo.getByLabel(new RegExp(label)).focus();
+        await page.keyboard.type(number);
+    }
+    await press(/Three facts/, ["Space"]);
+    assert.match(await demo.locator("p[role=status]").first().innerText(), /1 of 5/);
+    await press(/fit into 24 GiB with 1,000 tokens/, ["Space"]);
+    await run.focus();
+    await page.keyboard.press("Enter");
+    await until(page, () => document.querySelector("[data-demo=bottleneck]").dataset.graded === "yes", null, "the grade");
+    const { record } = await ask("/runs"), newest = record.find((r) => r.experiment === "long-document");
+    const d = JSON.parse(/id="numbers">(.*?)<\/script>/s.exec((await ask(`/runs/record/${newest.id}`)).html)[1]);
+    const mine = d.decoder.cache_types.q8_0, f32 = ["decoder", "encoder-decoder"].map((m) => d[m].lengths[1]);
+    // The grade is arithmetic on the measured numbers.
+    const row = (id) => demo.locator(`tr[data-row=${id}]`);
+    assert.equal(await row("cache").getAttribute("data-mark"), "right");
+    assert.ok(Math.abs(parseFloat(await row("cache").locator("td").nth(1).innerText()) - mine.self_cache_bytes / 2 ** 20) < 0.01);
+    const ratio = f32[1].arriving_ms / f32[0].arriving_ms;
+    assert.ok(Math.abs(parseFloat(await row("again").locator("td").nth(1).innerText()) / ratio - 1) < 0.01);
+    assert.equal(await row("fits").getAttribute("data-mark"), (await ask("/plan", { model: "llama-3.1-8b", weights: "q8_0", cache_type: "q8_0", memory: 24 * 2 ** 30, contexts: [1256] })).contexts[0].fits ? "right" : "wrong");
+    // Facts by their words, lost or not.
+    for (const m of ["decoder", "encoder-decoder"])
+        for (const place of ["beginning", "middle", "end"]) {
+            const { planted, said } = d[m].cache_types.q8_0.first_document[place], told = demo.locator(`[data-lost=${m}-${place}]`);
+            assert.equal(await told.count(), planted === said ? 0 : 1);
+            if (planted !== said) assert.ok((await told.innerText()).includes(planted) && (await told.innerText()).includes(said));
+        }
+    // The verdict is what the numbers say, be it against the lesson.
+    const weight = (a, b) => (Math.max(a, b) / Math.min(a, b) < 1.1 ? "open" : a < b ? "supports" : "contradicts");
+    for (const [claim, key] of [["whole", "first_token_ms"], ["again", "arriving_ms"], ["cross", "token_ms"]]) assert.equal(await demo.locator(`[data-claim=${claim}]`).getAttribute("data-weight"), weight(f32[0][key], f32[1][key]));
+    assert.deepEqual(await violations(page), []);
+    // All of it is in the address; a run of the record is graded without being run again.
+    await demo.locator(".past-choice button").first().click();
+    await until(page, (id) => location.hash.includes(`ar=${id}`), newest.id, "the run in the address");
+    const second = await open(page.url().split("/").pop().replace("lang=en", "lang=zh"));
+    await until(second.page, () => document.querySelector("[data-demo=bottleneck]").dataset.graded === "yes", null, "the grade again");
+    assert.equal(await second.page.locator("[data-demo=bottleneck] tr[data-row=cache]").getAttribute("data-mark"), "right");
+    await second.page.setViewportSize({ width: 360, height: 740 });
+    assert.ok((await second.page.evaluate(() => document.documentElement.scrollWidth)) <= 360);
+    assert.deepEqual(await violations(second.page), []);
+    assert.deepEqual(second.faults, []);
+    await second.close();
+    assert.deepEqual(faults, []);
+    await close();
+});
+
+test("challenge, step 2: the largest run is held back, foretold by the engine's fit, and graded", async () => {
+    const { page, faults, close } = await open("#challenge?bn=glance&bp=decoder&bc=16000&bt=f16&bm=8&b1=llama-3.2-1b&b2=2&b3=near&b4=20&b5=undetermined");
+    const demo = page.locator("[data-demo=scaling]");
+    await demo.getByRole("button", { name: "Run", exact: true }).click();
+    await until(page, () => document.querySelector("[data-demo=scaling]").dataset.graded === "yes", null, "the grade");
+    const { record } = await ask("/runs"), newest = record.find((r) => r.experiment === "scaling");
+    const d = JSON.parse(/id="numbers">(.*?)<\/script>/s.exec((await ask(`/runs/record/${newest.id}`)).html)[1]).paradigms.decoder;
+    assert.equal(d.runs.length, 10);
+    const top = d.runs.reduce((a, b) => (b.flops > a.flops ? b : a));
+    const { predicted } = await ask("/fit", { runs: d.runs.filter((r) => r !== top), parameters: top.parameters, tokens: top.tokens });
+    const miss = Math.abs(predicted / top.loss - 1), cell = (id) => demo.locator(`tr[data-row=${id}] td`).nth(1).innerText();
+    assert.equal(await cell("loss"), `${top.loss.toFixed(3)} nats a token`);
+    assert.equal(await cell("miss"), miss < 0.03 ? "under 3%" : miss < 0.1 ? "3 to 10%" : "more than 10%");
+    assert.equal(await cell("recall"), `${(100 * d.recall[d.recall.length - 1].accuracy).toFixed(0)}%`);
+    assert.equal(await demo.locator("[data-claim=foretold]").getAttribute("data-weight"), miss < 0.03 ? "supports" : miss < 0.1 ? "open" : "contradicts");
+    assert.equal(await demo.locator("[data-claim=zero_shot]").getAttribute("data-weight"), "open");
+    assert.deepEqual(await violations(page), []);
+    assert.deepEqual(faults, []);
+    await close();
+});
+
 test("playground: every task of every model answers, the chat streams", async () => {
     const { page, faults, close } = await open("#playground");
     const tasks = page.locator("[data-demo=tasks]");

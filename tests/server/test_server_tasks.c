@@ -222,6 +222,29 @@ static void traces_show_the_inside(void **state)
     json_decref(doc);
 }
 
+static void laws_are_fitted(void **state)
+{
+    (void)state;
+    /* L = 1.5 + 400 / N^0.35 + 900 / D^0.4, exactly */
+    static const double sizes[] = { 1e5, 1e6, 1e7 }, tokens[] = { 1e6, 1e7, 1e8 };
+    char body[2000] = "{\"parameters\":1e8,\"tokens\":1e9,\"runs\":[";
+    for (int i = 0; i < 9; i++) {
+        const double n = sizes[i / 3], d = tokens[i % 3], loss = 1.5 + 400 / pow(n, 0.35) + 900 / pow(d, 0.4);
+        snprintf(body + strlen(body), sizeof body - strlen(body), "%s{\"parameters\":%g,\"tokens\":%g,\"loss\":%.12g}",
+                 i ? "," : "", n, d, loss);
+    }
+    strcat(body, "]}");
+    json_t *law = post(&server, "/fit", body, 200);
+    assert_int_equal(number_of(law, "runs"), 9);
+    assert_float_equal(number_of(law, "alpha"), 0.35, 0.01);
+    assert_float_equal(number_of(law, "predicted"), 1.5 + 400 / pow(1e8, 0.35) + 900 / pow(1e9, 0.4), 0.02);
+    json_decref(law);
+    refused(&server, "/fit", "{}", 400, "runs", "list of 1 to 500");
+    refused(&server, "/fit", "{\"runs\":[{\"parameters\":5,\"tokens\":5}]}", 400, "runs", "run 1 of 'runs' lacks");
+    refused(&server, "/fit", "{\"runs\":[{\"parameters\":5,\"tokens\":5,\"loss\":-1}]}", 400, "loss", "loss");
+    refused(&server, "/fit", "{\"runs\":[7]}", 400, "runs", "objects");
+}
+
 static void what_is_wrong_is_named(void **state)
 {
     (void)state;
@@ -251,7 +274,7 @@ int main(void)
         cmocka_unit_test(masks_are_filled),         cmocka_unit_test(texts_are_labelled),
         cmocka_unit_test(entities_are_found),       cmocka_unit_test(texts_are_turned_into_others),
         cmocka_unit_test(tokens_go_there_and_back), cmocka_unit_test(traces_show_the_inside),
-        cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(what_is_wrong_is_named),   cmocka_unit_test(laws_are_fitted),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

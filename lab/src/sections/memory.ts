@@ -4,56 +4,18 @@ import { el, replace, svg } from "../dom";
 import { ask } from "../engine";
 import { fact, facts, live } from "../live";
 import { picture } from "../pictures/picture";
+import { GIB as gib, known, type Context, type Plan } from "../plan";
 import { formula } from "../text";
 import { bytes, say, short, whole } from "../words";
 import type { Section } from "./section";
 import en from "../../text/en/memory.md";
 import zh from "../../text/zh/memory.md";
 
-interface Choices {
-    presets: string[];
-    weights: string[];
-    cache_types: string[];
-    memory_available: number;
-}
-
-interface Context {
-    context: number;
-    impossible?: string;
-    kv_bytes_per_token: number;
-    weights_bytes: number;
-    kv_bytes: number;
-    cross_kv_bytes: number;
-    cache_bytes: number;
-    activation_bytes: number;
-    total_bytes: number;
-    plain_attention_bytes: number;
-    fits: boolean;
-}
-
-interface Plan {
-    model: string;
-    paradigm: string;
-    parameters: number;
-    weights: string;
-    layers: number;
-    heads: number;
-    kv_heads: number;
-    d_head: number;
-    max_tokens: number;
-    memory_bytes: number;
-    longest_context: number;
-    contexts: Context[];
-}
-
 const MODELS = ["llama-3-8b", "llama-3-70b", "llama-3.2-1b", "gpt2", "t5-base", "bert-base-uncased"];
 const LENGTHS = [1024, 2048, 4096, 8192, 16384, 32768, 65536, 100000, 131072];
 // Bytes of a value in the cache: quantised blocks of 32 carry their scale with them.
 const VALUE: Record<string, number> = { f32: 4, f16: 2, bf16: 2, q8_0: 34 / 32, q4_0: 18 / 32 };
 
-let choices: Promise<Choices> | null = null;
-const known = (): Promise<Choices> => (choices ??= ask<Choices>("/plan"));
-const gib = 1024 ** 3;
 
 /* ---- the cache, a token at a time ---- */
 
