@@ -112,7 +112,8 @@ typedef struct arguments {
     const char *from, *to, *prefix;      /* translate, summarize, eval */
     bool whole;                          /* summarize */
     bool hidden, attention, lens, parts; /* trace */
-    int task;                            /* eval: index into its choices = trine_eval_task */
+    id_list draw;
+    int task; /* eval: index into its choices = trine_eval_task */
     const char *label_column, *text_column, *pair_column;
     bool reverse;
     int limit, stride;
@@ -144,6 +145,7 @@ typedef struct arguments {
 
     int max_tokens, top_k, repeat_last_n, beam, parallel;
     float temperature, top_p, min_p, repeat_penalty, presence_penalty, frequency_penalty, length_penalty;
+    int choices; /* generate */
     uint64_t seed;
     text_list stop;
     bool ignore_eos;

@@ -38,6 +38,7 @@ const command trine_commands[] = {
       "An encoder-decoder's "
       "encoder tensors begin with \"encoder.\". The file is written whole or not at all, and replaces one of its name.",
       { { "trace -m gpt2 -o t.safetensors --attention \"The cat sat\"", "attention of every head" },
+        { "trace -m decoder --draw 3,1 \"The cat sat on the mat.\"", "one head's, in the terminal" },
         { "trace -m gpt2 -o t.safetensors --lens --mask bidirectional \"The cat sat\"", "what a mask does" } },
       trace_main },
     { "models",
@@ -85,9 +86,12 @@ const command trine_commands[] = {
       0,
       -1,
       "fill every [MASK] of a text",
-      "Shows the likeliest tokens for each mask token of a text ([MASK] for BERT, <mask> for RoBERTa) with their probabilities. "
-      "Needs a model with a masked-language-model head.",
-      { { "fill -m bert-base-uncased \"Paris is the [MASK] of France.\"", "" },
+      "Shows the likeliest tokens for each mask of a text, [MASK] or <mask>, with their probabilities, by a model with a "
+      "masked-language-model head. An encoder-decoder that was trained to restore spans (T5) fills each mask, or <extra_id_0> and "
+      "so "
+      "on, with as many words as it likes.",
+      { { "fill \"The cat sat on the [MASK].\"", "by the encoder that ships" },
+        { "fill -m bert-base-uncased \"Paris is the [MASK] of France.\"", "" },
         { "fill -m roberta-base --top 10 --json \"A <mask> day.\"", "ten, as JSON" } },
       fill_main },
     { "classify",
@@ -142,6 +146,7 @@ const command trine_commands[] = {
       { { "generate -m gpt2 -n 40 \"Once upon a time\"", "" },
         { "generate -m SmolLM2.gguf --chat --temp 0 \"What is the capital of Peru?\"", "one question" },
         { "generate -m gpt2 --tokens 464,3290 -n 8 --temp 0 --json", "raw ids, no tokenizer" },
+        { "generate --choices 5 --temp 0 -n 12 \"Once upon a time\"", "each step, and what else it could have been" },
         { "generate -m gpt2 --lines -f prompts.txt --parallel 8 --json", "many, as one batch" } },
       generate_main },
     { "chat",

@@ -1,5 +1,6 @@
 /* fill_command.c - trine fill: the tokens a masked language model would put in each mask. */
 #include "json_writer.h"
+#include "restore.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,5 +80,5 @@ int fill_main(run *r)
 {
     int code = open_model(r);
     if (!code) code = open_session(r, (trine_session_options) { 0 });
-    return code ? code : for_each_input(r, fill_one, NULL);
+    return code ? code : for_each_input(r, r->info->paradigm == TRINE_ENCODER_DECODER ? restore_one : fill_one, NULL);
 }

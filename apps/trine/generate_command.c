@@ -33,6 +33,7 @@ static int generate_one(run *r, const input *in, void *user)
     trine_free(prompt);
     int code = status ? generation_failed(r, &w, status, &err) : finish_generation(r, &w, &g, &options, false);
     trine_generation_clear(&g);
+    free(w.steps);
     return code;
 }
 
@@ -53,7 +54,11 @@ int generate_main(run *r)
 {
     char *template = NULL;
     int n_sequences, code = check_parallel(r, &n_sequences);
+    if (!code && r->args.choices && (r->args.beam > 1 || r->args.parallel > 1))
+        code = fail_usage(r, "--choices shows the steps of one text: not with --beam or --parallel");
     if (!code) code = open_model(r);
+    if (!code && r->args.choices && !r->tokenizer)
+        code = fail(r, EXIT_DATA, "%s: holds no tokenizer; --choices shows pieces", r->args.model);
     if (!code && r->args.system && !r->args.use_chat) code = fail_usage(r, "--system is part of a conversation; add --chat");
     if (!code && r->args.use_chat && r->args.tokens.n) code = fail_usage(r, "--chat takes text, not --tokens");
     if (!code && r->args.use_chat) code = chat_template(r, &template);

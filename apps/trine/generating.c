@@ -1,5 +1,5 @@
 /* generating.c - what generate, chat, translate and summarize share: the sampling options, the stream, the result. */
-#include "json_writer.h"
+#include "choices.h"
 #include "plain_chat.h"
 
 #include <math.h>
@@ -103,7 +103,11 @@ static bool on_progress(void *user, int done, int total)
 
 void stream_to_output(trine_generate_options *options, writing *w, run *r)
 {
-    *w = (writing) { .run = r, .collecting = r->args.json };
+    *w = (writing) { .run = r, .collecting = r->args.json || r->args.choices };
+    if (r->args.choices) {
+        options->on_token = on_choice;
+        options->n_top = r->args.choices;
+    }
     options->on_text = on_text;
     options->on_progress = on_progress;
     options->user = w;
@@ -113,7 +117,7 @@ void stream_to_output(trine_generate_options *options, writing *w, run *r)
 /* Microseconds are enough. */
 static void set_ms(json_writer *j, const char *key, double ms) { jw_set_real(j, key, round(ms * 1000) / 1000); }
 
-static void write_json(run *r, const trine_generation *g, const trine_generate_options *options, bool with_score)
+static void write_json(run *r, const writing *w, const trine_generation *g, const trine_generate_options *options, bool with_score)
 {
     json_writer j = jw_begin(r);
     jw_open(&j, '{');
@@ -129,6 +133,7 @@ static void write_json(run *r, const trine_generation *g, const trine_generate_o
         jw_key(&j, "seed");
         jw_unsigned(&j, options->seed);
     }
+    if (r->args.choices) write_choices(&j, w);
     jw_key(&j, "usage");
     jw_open(&j, '{');
     jw_set_int(&j, "prompt_tokens", g->n_prompt);
@@ -168,8 +173,9 @@ static void tell_end(run *r, const trine_generation *g, const trine_generate_opt
 int finish_generation(run *r, writing *w, const trine_generation *g, const trine_generate_options *options, bool with_score)
 {
     progress_end(r);
-    if (w->collecting) {
-        write_json(r, g, options, with_score);
+    if (w->no_memory) return fail_memory(r);
+    if (r->args.json) {
+        write_json(r, w, g, options, with_score);
     } else {
         if (!w->streamed && g->text) {
             put_text(r, g->text, strlen(g->text));

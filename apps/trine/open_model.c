@@ -42,11 +42,13 @@ static const char *head_words(trine_head h)
 }
 
 /* The commands that run a model with this head. */
-static unsigned suited_commands(trine_head h)
+static unsigned suited_commands(trine_head h, trine_paradigm paradigm)
 {
     unsigned always = CMD_INSPECT | CMD_TOKENIZE | CMD_DETOKENIZE | CMD_EMBED | CMD_TRACE | CMD_BENCH | CMD_CONVERT | CMD_QUANTIZE;
     switch (h) {
-    case TRINE_HEAD_LM: return always | CMD_GENERATE | CMD_CHAT | CMD_TRANSLATE | CMD_SUMMARIZE | CMD_EVAL;
+    case TRINE_HEAD_LM:
+        if (paradigm == TRINE_ENCODER_DECODER) always |= CMD_FILL;
+        return always | CMD_GENERATE | CMD_CHAT | CMD_TRANSLATE | CMD_SUMMARIZE | CMD_EVAL;
     case TRINE_HEAD_MLM: return always | CMD_FILL | CMD_EVAL;
     case TRINE_HEAD_LABELS: return always | CMD_CLASSIFY | CMD_EVAL;
     case TRINE_HEAD_TAGS: return always | CMD_TAG | CMD_EVAL;
@@ -58,7 +60,7 @@ static unsigned suited_commands(trine_head h)
 static const char *needed_head(command_id id)
 {
     switch (id) {
-    case CMD_FILL: return "a masked-language-model head (BertForMaskedLM and the like)";
+    case CMD_FILL: return "a masked-language-model head (BertForMaskedLM and the like) or an encoder-decoder";
     case CMD_CLASSIFY: return "a sequence-classification head (BertForSequenceClassification and the like)";
     case CMD_TAG: return "a token-classification head (BertForTokenClassification and the like)";
     case CMD_EVAL: return "a head";
@@ -68,7 +70,7 @@ static const char *needed_head(command_id id)
 
 static int check_suits(run *r)
 {
-    unsigned suited = suited_commands(r->info->head);
+    unsigned suited = suited_commands(r->info->head, r->info->paradigm);
     if (suited & (unsigned)r->command->id) return 0;
     char list[200] = "";
     size_t used = 0;

@@ -59,6 +59,11 @@ const option trine_options[] = {
       .help = "write attention.L and cross.L, the weights [heads, n, n]" },
     { "lens", .kind = OPTION_FLAG, .commands = CMD_TRACE, .offset = FIELD(lens),
       .help = "write lens.L, the logits each layer would give (logit lens)" },
+    { "draw", .argument = "LAYER,HEAD", .kind = OPTION_COUNTS, .min = 0, .max = 10000, .commands = CMD_TRACE, .offset = FIELD(draw),
+      .help = "draw what each token looks at in the terminal, in place of a file",
+      .more = "A row is a token that looks, a column one it looks at; what the mask hides is empty. LAYER alone: the mean of its "
+              "heads. "
+              "Both count from 0. An encoder-decoder writes a target first, and its three attentions are drawn." },
     { "parts", .kind = OPTION_FLAG, .commands = CMD_TRACE, .offset = FIELD(parts),
       .help = "write query.L, key.L, value.L, scores.L and mixed.L: what attention is made of" },
     { "label", .argument = "COLUMN", .kind = OPTION_TEXT, .commands = CMD_EVAL | CMD_QUANTIZE | CMD_FINETUNE,
@@ -426,6 +431,11 @@ const option trine_options[] = {
       .commands = WRITERS, .offset = FIELD(frequency_penalty), .help = "the same for each time it was seen" },
     { "repeat-last-n", .argument = "N", .kind = OPTION_INT, .group = GROUP_WRITING, .min = -1, .max = 16777216, .fallback = "64",
       .commands = WRITERS, .offset = FIELD(repeat_last_n), .help = "how many tokens back count as seen; -1: all" },
+    { "choices", .argument = "N", .kind = OPTION_INT, .group = GROUP_WRITING, .min = 1, .max = 1000, .commands = CMD_GENERATE,
+      .offset = FIELD(choices), .help = "show each step: the token taken, its probability, and the N likeliest",
+      .more =
+          "Probabilities are the model's own, before temperature and filters. In the terminal three others are shown; --json has "
+          "all N." },
     { "seed", 's', .argument = "N", .kind = OPTION_SEED, .group = GROUP_WRITING,
       .commands = WRITERS | CMD_EVAL | CMD_QUANTIZE | LEARNERS | CMD_FIT | CMD_CORPUS | CMD_COMPARE, .offset = FIELD(seed),
       .help = "the same seed gives the same text (default: a new one, which is told)",

@@ -187,11 +187,16 @@ const char *source_language(const run *r);
 /* What every command that writes text calls for one input. `user` of options must be a `writing`. */
 typedef struct writing {
     run *run;
-    bool streamed;   /* something was written */
-    char last;       /* the last byte written */
-    bool collecting; /* --json: nothing is streamed */
+    bool streamed;             /* something was written */
+    char last;                 /* the last byte written */
+    bool collecting;           /* nothing is streamed: --json, --choices */
+    trine_token_chance *steps; /* --json --choices N: of each step the token chosen and the N likeliest, id -1 past the last */
+    int n_steps;
+    bool no_memory; /* for them */
 } writing;
 void stream_to_output(trine_generate_options *options, writing *w, run *r);
+/* generate --choices: draws a step, or keeps it for the document (a trine_token_fn with a `writing`). */
+void on_choice(void *user, const trine_chosen_token *token);
 /* Writes a finished generation: the rest of the text, or the JSON document; returns the exit status. */
 int finish_generation(run *r, writing *w, const trine_generation *g, const trine_generate_options *options, bool with_score);
 /* Tells why none came; a line that was begun is ended first. */

@@ -1,4 +1,5 @@
 /* trace_command.c - trine trace: what happens inside a model for one text, written to a file. */
+#include "attention_drawing.h"
 #include "json_writer.h"
 
 #include <errno.h>
@@ -10,7 +11,7 @@ static int trace_one(run *r, const input *in, void *user)
 {
     (void)user;
     const arguments *a = &r->args;
-    int n, n_decoder = a->decoder_tokens.n ? a->decoder_tokens.n : 1, n_tensors = 0;
+    int n, n_decoder = a->decoder_tokens.n ? a->decoder_tokens.n : a->draw.n ? 32 : 1, n_tensors = 0;
     int code = count_tokens(r, &n, in);
     if (code) return code;
     /* One pass holds all rows, and gives the logits of all. */
@@ -22,6 +23,7 @@ static int trace_one(run *r, const input *in, void *user)
         if (r->info->max_tokens && options.ctx > r->info->max_tokens) options.ctx = r->info->max_tokens;
     }
     if ((code = open_session(r, options))) return code;
+    if (a->draw.n) return draw_attention(r, in);
     trine_error err = { 0 };
     trine_trace_options trace = {
         .text = in->text,
@@ -70,8 +72,15 @@ static bool is_of_model(const char *out, const char *model)
 int trace_main(run *r)
 {
     struct stat info;
-    if (!r->args.out) return fail_usage(r, "no output: expected --out FILE (safetensors)");
+    if (r->args.draw.n > 2) return fail_usage(r, "--draw takes a layer, or a layer and a head: --draw 3,1");
+    if (r->args.draw.n && (r->args.out || r->args.json))
+        return fail_usage(r, "--draw shows attention in the terminal: not with --out or --json");
+    if (!r->args.out && !r->args.draw.n) return fail_usage(r, "no output: expected --out FILE (safetensors), or --draw LAYER,HEAD");
     if (r->args.lines) return fail_usage(r, "--lines has no meaning here: one text makes one file");
+    if (r->args.draw.n) {
+        const int opened = open_model(r);
+        return opened ? opened : for_each_input(r, trace_one, NULL);
+    }
     if (stat(r->args.out, &info) == 0 && S_ISDIR(info.st_mode))
         return fail(r, EXIT_FAILED, "%s: is a directory; expected the name of a file to write", r->args.out);
     int code = check_folder_of(r, r->args.out);

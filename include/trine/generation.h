@@ -145,6 +145,20 @@ TRINE_API trine_status trine_summarize(trine_generation *out, trine_session *ses
 TRINE_API trine_status trine_generator_summarize(trine_generator *generator, int64_t id, const char *text,
                                                  const trine_text_options *options, trine_error *err);
 
+typedef struct trine_restored {
+    char *text;   /* the text with what was restored in its gaps */
+    char **spans; /* [n_spans] what stands in each, in the order of the text; "": the model left it out */
+    int n_spans;
+    char *target; /* what the model wrote: sentinels and spans */
+    double score; /* as trine_generation's */
+} trine_restored;
+/* Restores the gaps of a text by an encoder-decoder that learnt to (T5's span corruption). A gap is "<mask>" or "[MASK]", or a
+ * sentinel by its name, "<extra_id_0>"; each may be filled by several words. options->max_tokens 0: 16 a gap; no ids.
+ * ERROR_ARGUMENT when the text has no gap, or more than the vocabulary has sentinels. */
+TRINE_API trine_status trine_restore(trine_restored *out, trine_session *session, const char *text,
+                                     const trine_generate_options *options, trine_error *err);
+TRINE_API void trine_restored_clear(trine_restored *restored);
+
 #ifdef __cplusplus
 }
 #endif

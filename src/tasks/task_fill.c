@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/status.h"
+#include "tasks/gap_marks.h"
 #include "tasks/task_parts.h"
 
 /* A gap: the row of its mask in a part, the mask in the text, and the best choices. */
@@ -188,7 +189,28 @@ static trine_status write_texts(trine_fill_result *out, const filled *f, trine_e
     return status;
 }
 
-static trine_status fill(trine_fill_result *out, trine_session *s, const char *const *texts, int n, const trine_task_options *o,
+/* The texts with the model's own mask token where people wrote another one's: "[MASK]" and "<mask>" mean a gap to every model. */
+static trine_status with_own_marks(char **out, const char *const *texts, int n, const char *mask, trine_error *err)
+{
+    for (int i = 0; i < n; i++) {
+        if (!texts[i]) continue;
+        trine_buffer b = { 0 };
+        for (const char *p = texts[i]; *p;) {
+            const size_t bytes = trine_gap_mark(p);
+            if (bytes)
+                trine_buffer_puts(&b, mask);
+            else
+                trine_buffer_putc(&b, *p);
+            p += bytes ? bytes : 1;
+        }
+        trine_buffer_puts(&b, "");
+        out[i] = trine_buffer_take(&b);
+        if (!out[i]) return trine_fail(err, TRINE_ERROR_MEMORY, "fill: no memory for the text");
+    }
+    return TRINE_OK;
+}
+
+static trine_status fill(trine_fill_result *out, trine_session *s, const char *const *given, int n, const trine_task_options *o,
                          trine_error *err)
 {
     for (int i = 0; i < n; i++) out[i] = (trine_fill_result) { 0 };
@@ -203,7 +225,13 @@ static trine_status fill(trine_fill_result *out, trine_session *s, const char *c
                           tokenizer ? "this tokenizer" : "no tokenizer lies beside the model, which");
     filling f = { .s = s, .tokenizer = tokenizer, .k = o->top_k ? o->top_k : 5 };
     if (f.k > s->model->info.vocab) f.k = s->model->info.vocab;
-    status = trine_task_parts_add_all(&f.parts, s, "fill", texts, NULL, n, o, err);
+    const char *const *texts = given;
+    char **own = tokenizer && !o->ids ? calloc((size_t)n, sizeof *own) : NULL;
+    if (tokenizer && !o->ids)
+        status = own ? with_own_marks(own, given, n, trine_tokenizer_token(tokenizer, mask), err)
+                     : trine_fail(err, TRINE_ERROR_MEMORY, "fill: no memory for the texts");
+    if (own) texts = (const char *const *)own;
+    if (!status) status = trine_task_parts_add_all(&f.parts, s, "fill", texts, NULL, n, o, err);
     if (!status) status = find_gaps(out, n, &f, mask, err);
     if (!status) status = fill_gaps(&f, err);
     for (int i = 0, first = 0; i < n && !status; first += out[i++].n_masks) {
@@ -212,6 +240,8 @@ static trine_status fill(trine_fill_result *out, trine_session *s, const char *c
     }
     trine_task_parts_clear(&f.parts);
     free(f.gaps);
+    for (int i = 0; own && i < n; i++) free(own[i]);
+    free(own);
     for (int i = 0; i < n && status; i++) {
         if (!out[i].choices) out[i].n_masks = 0;
         trine_fill_result_clear(&out[i]);
