@@ -64,7 +64,7 @@ class Bench:
 
     def __init__(self, ours, threads, cpu):
         repeat = [] if "--repeat" in ours["arguments"] else ["--repeat", "2"]
-        self.command = [TRINE, "bench", "-m", ours["model"], "-t", str(threads), "--json", "-q", *ours["arguments"], *repeat]
+        self.command = [TRINE, "bench", "-m", ours["model"], "-t", str(threads), "--json", "-q", "--no-record", *ours["arguments"], *repeat]
         self.command += ["--cpu", cpu] if cpu else []
         self.limits, self.result, self.shares = None, None, []
 
@@ -173,7 +173,7 @@ def facts():
             return None
     cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
     packages = ("llama_cpp_python", "ctranslate2", "torch", "transformers", "sentence-transformers", "onnxruntime", "tokenizers")
-    commit = subprocess.run(["git", "-C", ROOT, "log", "-1", "--format=%h"], capture_output=True, text=True).stdout.strip()
+    commit = json.loads(subprocess.run([TRINE, "version", "--json"], capture_output=True, text=True).stdout)["commit"]  # of the binary
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {"date": datetime.date.today().isoformat(), "processor": cpu, "cores": os.cpu_count(), "memory_bytes": memory, "commit": commit,
             "trine": subprocess.run([TRINE, "--version"], capture_output=True, text=True).stdout.splitlines()[0],

@@ -226,6 +226,7 @@ int version_main(run *r)
         json_writer j = jw_begin(r);
         jw_open(&j, '{');
         jw_set_text(&j, "version", trine_version());
+        jw_set_text(&j, "commit", *trine_commit() ? trine_commit() : NULL);
         jw_set_text(&j, "compiler", COMPILER);
         jw_set_text(&j, "build", TRINE_BUILD_TYPE);
         jw_set_text(&j, "jansson", jansson_version_str());
@@ -238,7 +239,8 @@ int version_main(run *r)
         return EXIT_DONE;
     }
     print(r, "trine %s\n", trine_version());
-    print(r, "built %s, with %s; jansson %s\n", TRINE_BUILD_TYPE, COMPILER, jansson_version_str());
+    print(r, "built %s%s%s, with %s; jansson %s\n", TRINE_BUILD_TYPE, *trine_commit() ? " of " : "", trine_commit(), COMPILER,
+          jansson_version_str());
     puts_out(r, "kernel levels of this machine:");
     for (int i = 0; trine_cpu_level(i); i++) print(r, " %s", trine_cpu_level(i));
     print(r, " (in use: %s)\n", trine_cpu_best());

@@ -189,7 +189,7 @@ const option trine_options[] = {
       .offset = FIELD(lengths), .help = "long-document: tokens of the documents (default: 6 from 150 to 100000)" },
     { "train-tokens", .argument = "N", .kind = OPTION_INT, .min = 1, .max = 2147483647, .commands = CMD_COMPARE,
       .offset = FIELD(train_tokens),
-      .help = "tokens each model is trained on (default: paradigms 3000000, masks 2000000, long-document 24000000)" },
+      .help = "tokens each model is trained on (default: paradigms 5000000, masks 2000000, long-document 24000000)" },
     { "bootstrap", .argument = "N", .kind = OPTION_INT, .min = 0, .max = 1000000, .fallback = "400", .commands = CMD_FIT,
       .offset = FIELD(bootstrap), .help = "resamplings of the runs for the intervals; 0: none" },
     { "huber", .argument = "X", .kind = OPTION_REAL, .min = 1e-9, .max = 100, .fallback = "0.001", .commands = CMD_FIT,

@@ -51,6 +51,10 @@ typedef struct trine_error {
 
 /* The library's version, "MAJOR.MINOR.PATCH"; static. */
 TRINE_API const char *trine_version(void);
+/* The commit it was built from, as `git describe --always --dirty --tags` says it; "" when that was no git tree. Static. */
+TRINE_API const char *trine_commit(void);
+/* Both, "0.1.0+4228255", or the version alone: what the record of experiments keeps of a run. Static. */
+TRINE_API const char *trine_build(void);
 /* "TRINE_ERROR_MEMORY" and the like; static; "unknown" for a number that is no status. */
 TRINE_API const char *trine_status_name(trine_status status);
 /* The status as a sentence; static. */

@@ -53,7 +53,7 @@ typedef struct trine_comparison_options {
     bool equal_compute;   /* sizes are such that trainings cost the same; else they are the same */
     const char *data;     /* the reader's own text, a file or a folder, in place of the built-in corpus; or NULL */
     int64_t n_parameters; /* of each, or with equal_compute of the decoder; 0: 300,000, quick 150,000 */
-    int64_t n_tokens;     /* of the texts that each learns from; 0: 3,000,000, quick 1,800,000 */
+    int64_t n_tokens;     /* of the texts that each learns from; 0: 5,000,000, quick 1,800,000 */
     int n_seeds;          /* 0: 3, quick 1 */
     int n_texts;          /* that each ability is measured on; 0: 300, quick 100 */
     uint64_t seed;

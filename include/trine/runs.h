@@ -16,7 +16,7 @@ typedef struct trine_record trine_record;
 /* `path` NULL: $XDG_DATA_HOME/trine/record.db (~/.local/share/trine/record.db). Made when it is not there, unless read_only. */
 TRINE_API trine_status trine_record_open(trine_record **out, const char *path, bool read_only, trine_error *err);
 TRINE_API void trine_record_close(trine_record *record);
-/* A new run, its status "running". `kind`: the command, "train"; `configuration`: a JSON object. The version, the machine and the
+/* A new run, its status "running". `kind`: the command, "train"; `configuration`: a JSON object. trine_build, the machine and the
  * time are added. */
 TRINE_API trine_status trine_record_begin(int64_t *run, trine_record *record, const char *kind, const char *configuration,
                                           uint64_t seed, trine_error *err);

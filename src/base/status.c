@@ -6,10 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/commit.h" /* written by the build */
+
 #define TEXT_OF(x) #x
 #define VERSION_TEXT(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
 
 const char *trine_version(void) { return VERSION_TEXT(TRINE_VERSION_MAJOR, TRINE_VERSION_MINOR, TRINE_VERSION_PATCH); }
+
+const char *trine_commit(void) { return TRINE_COMMIT; }
+
+const char *trine_build(void)
+{
+    return VERSION_TEXT(TRINE_VERSION_MAJOR, TRINE_VERSION_MINOR, TRINE_VERSION_PATCH) TRINE_PLUS_COMMIT;
+}
 
 const char *trine_status_name(trine_status status)
 {

@@ -64,30 +64,30 @@ static void put(taking *t, const char *name, double value)
     if (!trine_findings_put(t->out, name, value)) t->failed = true;
 }
 
-/* The likeliest eight by what is before, told apart by the likelihood of the whole text: how a decoder fills a blank. */
-static trine_status rescore(int32_t *best, taking *t, const text *x, int blank, const float *before, trine_error *err)
+/* The likeliest eight for the blank, told apart by how likely all that follows is with each: for a decoder the rest of the text, for an
+ * encoder-decoder the end of its answer, so that it knows as the others do that one word is missing. `target` [at + n_rest]: what it is
+ * given before the blank, then room for the word and what follows. */
+static trine_status rescore(int32_t *best, taking *t, const int32_t *source, int n_source, int32_t *target, int at, int n_rest,
+                            const float *before, trine_error *err)
 {
-    const int vocab = t->asker.vocab, n_rest = x->n - blank;
-    int32_t *rest = malloc((size_t)n_rest * sizeof *rest);
+    const int vocab = t->asker.vocab;
     float *left = malloc((size_t)vocab * sizeof *left);
-    trine_status status = rest && left ? TRINE_OK : trine_fail(err, TRINE_ERROR_MEMORY, "compare: no memory");
+    trine_status status = left ? TRINE_OK : trine_fail(err, TRINE_ERROR_MEMORY, "compare: no memory");
     double least = INFINITY;
     if (!status) memcpy(left, before, (size_t)vocab * sizeof *left);
-    if (!status) memcpy(rest, x->ids + blank, (size_t)n_rest * sizeof *rest);
     for (int c = 0; c < CANDIDATES && !status; c++) {
         trine_mat logits;
         double nats = 0;
-        rest[0] = trine_likeliest(left, vocab);
-        left[rest[0]] = -INFINITY;
-        if ((status = trine_ask_next(&logits, &t->asker, x->ids, blank, rest, n_rest, err))) break;
-        for (int k = 0; k <= n_rest; k++)
-            nats += trine_nats_of(logits.data + (size_t)k * (size_t)vocab, vocab, k < n_rest ? rest[k] : TRINE_WORLD_EOS);
+        target[at] = trine_likeliest(left, vocab);
+        left[target[at]] = -INFINITY;
+        if ((status = trine_ask_next(&logits, &t->asker, source, n_source, target, at + n_rest, err))) break;
+        for (int k = at; k <= at + n_rest; k++)
+            nats += trine_nats_of(logits.data + (size_t)k * (size_t)vocab, vocab, k < at + n_rest ? target[k] : TRINE_WORLD_EOS);
         if (nats < least) {
             least = nats;
-            *best = rest[0];
+            *best = target[at];
         }
     }
-    free(rest);
     free(left);
     return status;
 }
@@ -124,16 +124,20 @@ static trine_status fill(taking *t, int64_t i, trine_error *err)
         put(t, "fill.right", trine_likeliest(answer, vocab) == was);
         put(t, "fill.nats", trine_nats_of(answer, vocab, was));
     }
-    if (!status && t->asker.paradigm == TRINE_DECODER) {
-        int32_t best = -1;
-        status = rescore(&best, t, &x, blank, answer, err);
+    if (!status && t->asker.paradigm != TRINE_ENCODER) {
+        const bool two = t->asker.paradigm == TRINE_ENCODER_DECODER;
+        int32_t best = -1, span[2] = { sentinel };
+        if (!two) memcpy(shown, x.ids + blank, (size_t)(x.n - blank) * sizeof *shown);
+        status = two ? rescore(&best, t, shown, x.n + 1, span, 1, 1, answer, err)
+                     : rescore(&best, t, x.ids, blank, shown, 0, x.n - blank, answer, err);
         if (!status) put(t, "fill.rescored", best == was);
     }
     free(shown);
     return status;
 }
 
-/* Nats a token of the second half. An encoder is given what is before and one [MASK]: a distribution over next tokens, too. */
+/* Nats a token of the second half. An encoder is shown what is before a token and masks for it and all behind it, so that it knows how
+ * long the text is; the product of what it says of each is a probability of the whole, too. */
 static trine_status go_on(taking *t, int64_t i, trine_error *err)
 {
     const text x = text_of(&t->e->story, i);
@@ -148,10 +152,10 @@ static trine_status go_on(taking *t, int64_t i, trine_error *err)
     } else {
         int32_t *shown = malloc(((size_t)x.n + 1) * sizeof *shown);
         if (!shown) return trine_fail(err, TRINE_ERROR_MEMORY, "compare: no memory");
-        memcpy(shown, x.ids, (size_t)x.n * sizeof *shown);
+        memcpy(shown, x.ids, (size_t)half * sizeof *shown);
+        for (int k = half; k < x.n; k++) shown[k] = TRINE_WORLD_MASK;
         for (int32_t k = half; k < x.n && !status; k++) {
-            shown[k] = TRINE_WORLD_MASK;
-            status = trine_ask_masked(&logits, &t->asker, shown, k + 1, &k, 1, err);
+            status = trine_ask_masked(&logits, &t->asker, shown, x.n, &k, 1, err);
             if (!status) nats += trine_nats_of(logits.data, vocab, x.ids[k]);
             shown[k] = x.ids[k];
         }

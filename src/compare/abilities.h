@@ -17,8 +17,8 @@ typedef struct trine_exam {
 trine_status trine_exam_open(trine_exam *out, const trine_grammar *world, uint64_t seed, int n, trine_error *err);
 void trine_exam_close(trine_exam *exam);
 
-/* A list of numbers for each measure, one a text: "fill.right" and "fill.nats" of the token in one blank; "fill.rescored" (decoder: the
- * eight likeliest by what is before the blank, compared by the whole text); "continue.nats" of a token of a text's second half given
+/* A list of numbers for each measure, one a text: "fill.right" and "fill.nats" of the token in one blank; "fill.rescored" (decoder and encoder-decoder: the
+ * eight likeliest, compared by the likelihood of all that follows); "continue.nats" of a token of a text's second half given
  * those before it; "continue.valid", whether the half that the model draws itself breaks no rule; "translate.exact" and so on for
  * reverse and summarise; "translate.words" places that are right; "summarise.facts"; "classify.right"; "recall.right".
  * New memory (json_decref). */

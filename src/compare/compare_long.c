@@ -10,11 +10,14 @@
 #include "base/cpu.h"
 #include "base/status.h"
 #include "compare/kept_run.h"
+#include "compare/paradigm_words.h"
 
 enum { PARAMETERS = 200000, LONGEST_TRAINED = 160, SHARES = 10000, DOCUMENTS_SHORT = 40, DOCUMENTS_MOST = 6 };
 #define TRAIN_QUICK 3200000
 #define TRAIN 24000000
 #define TRAIN_COST 2.5e5 /* of a token of training, in the units of cost_of */
+
+const trine_paradigm trine_long_paradigms[2] = { TRINE_DECODER, TRINE_ENCODER_DECODER };
 
 static const char kind[] = "compare long-document";
 static const int64_t quick_lengths[] = { 150, 1000, 4000, 16000 };
@@ -141,8 +144,8 @@ static trine_status train_both(measuring *m, trine_contender *contenders[2], tri
     trine_status status = TRINE_OK;
     m->share = TRAIN_COST * (double)m->o.train_tokens;
     for (int p = 0; p < 2 && !status; p++) {
-        snprintf(m->what, sizeof m->what, "training the %s", trine_long_names[p]);
-        status = trine_long_train(&contenders[p], m->world, p ? TRINE_ENCODER_DECODER : TRINE_DECODER, &training, err);
+        snprintf(m->what, sizeof m->what, "training the %s", trine_words_of(trine_long_paradigms[p])->name);
+        status = trine_long_train(&contenders[p], m->world, trine_long_paradigms[p], &training, err);
         if (status) break;
         m->before += m->share;
         m->l->n_parameters[p] = contenders[p]->size.n_parameters;
@@ -156,8 +159,8 @@ static trine_status measure_all(measuring *m, trine_contender *const contenders[
     trine_status status = TRINE_OK;
     for (int i = 0; i < m->n && !status; i++) {
         item *k = &m->items[i];
-        snprintf(m->what, sizeof m->what, "%s, %" PRId64 " tokens, %s", trine_long_names[k->paradigm], k->n_tokens,
-                 trine_dtype_name(k->type));
+        snprintf(m->what, sizeof m->what, "%s, %" PRId64 " tokens, %s", trine_words_of(trine_long_paradigms[k->paradigm])->name,
+                 k->n_tokens, trine_dtype_name(k->type));
         if (!go_on(m, 0)) return trine_fail(err, TRINE_ERROR_CANCELLED, "long-document: stopped");
         const int most = (int)(8000 / k->n_tokens), n = k->n_tokens <= LONGEST_TRAINED ? DOCUMENTS_SHORT
                                                         : most < 1                     ? 1

@@ -23,7 +23,7 @@ typedef struct trine_long_documents {
     trine_attention_cost plain[TRINE_LONG_PLAIN];
 } trine_long_documents;
 
-extern const char *const trine_long_names[2];
+extern const trine_paradigm trine_long_paradigms[2];
 trine_status trine_long_tell(trine_report **out, const trine_long_documents *l, const trine_grammar *world, trine_error *err);
 
 #endif

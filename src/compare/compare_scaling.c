@@ -6,13 +6,12 @@
 #include "base/status.h"
 #include "compare/kept_run.h"
 #include "compare/ladder.h"
+#include "compare/paradigm_words.h"
 #include "compare/plot_svg.h"
 #include "compare/scaling_report.h"
 
 enum { PARADIGMS = 3 };
 
-static const char *const names[PARADIGMS] = { "encoder", "decoder", "encoder-decoder" };
-static const char *const titles[PARADIGMS] = { "Encoder-only", "Decoder-only", "Encoder-decoder" };
 static const char *const losses[PARADIGMS] = { "of masked tokens", "of every next token", "of restored spans and of answers" };
 
 #define CHANCE_WORLD 0.125 /* recall asks for one of eight places, */
@@ -32,6 +31,9 @@ typedef struct scaling {
     paradigm paradigms[PARADIGMS];
     trine_grammar *world;
 } scaling;
+
+static const char *name_of(int i) { return trine_words_of((trine_paradigm)(i + 1))->name; }
+static const char *title_of(int i) { return trine_words_of((trine_paradigm)(i + 1))->title; }
 
 static trine_status fit_paradigm(scaling *s, int which, trine_error *err)
 {
@@ -78,7 +80,7 @@ static void tell_overview(trine_report *r, const scaling *s)
     for (int i = 0; i < PARADIGMS; i++) {
         const trine_scaling_law *law = &s->paradigms[i].law;
         char alpha[64], beta[64], exponent[64];
-        trine_report_row(r, "%s|%s|%s|%s", names[i], short_estimate(alpha, &law->alpha), short_estimate(beta, &law->beta),
+        trine_report_row(r, "%s|%s|%s|%s", name_of(i), short_estimate(alpha, &law->alpha), short_estimate(beta, &law->beta),
                          short_estimate(exponent, &law->exponent));
     }
     trine_report_text(
@@ -93,13 +95,13 @@ static void tell_paradigm(trine_report *r, const scaling *s, int which)
 {
     const paradigm *p = &s->paradigms[which];
     char title[80];
-    trine_report_heading(r, titles[which]);
-    snprintf(title, sizeof title, "%s, loss %s", titles[which], losses[which]);
+    trine_report_heading(r, title_of(which));
+    snprintf(title, sizeof title, "%s, loss %s", title_of(which), losses[which]);
     trine_scaling_add_table(r, title, &p->law, p->floor);
     if (!(p->floor > 0)) trine_report_text(r, "The entropy of this objective is not known exactly: no floor is drawn.");
-    trine_scaling_add_plot(r, titles[which], p->runs, p->n, &p->law, p->floor);
+    trine_scaling_add_plot(r, title_of(which), p->runs, p->n, &p->law, p->floor);
     trine_report_set_detail(r, true);
-    trine_scaling_add_profile(r, titles[which], &p->law);
+    trine_scaling_add_profile(r, title_of(which), &p->law);
     trine_report_table(r, "The runs", "parameters|tokens|FLOPs|loss, nats|as fitted");
     for (int i = 0; i < p->n; i++) {
         char flops[32];
@@ -138,7 +140,7 @@ static void tell_recall(trine_report *r, const scaling *s)
             x[k] = w->recall[k].tokens;
             y[k] = w->recall[k].share;
         }
-        trine_report_series(r, names[i], TRINE_MARK_BOTH, w->n_recall, x, y, NULL, NULL);
+        trine_report_series(r, name_of(i), TRINE_MARK_BOTH, w->n_recall, x, y, NULL, NULL);
     }
     static const double given = CHANCE_GIVEN, world = CHANCE_WORLD;
     trine_report_series(r, "guess of four", TRINE_MARK_RULE, 1, NULL, &given, NULL, NULL);
@@ -147,10 +149,10 @@ static void tell_recall(trine_report *r, const scaling *s)
         const trine_rung *w = s->paradigms[i].watched;
         const double at = appears_at(w), last = w->n_recall ? w->recall[w->n_recall - 1].share : 0;
         if (at > 0)
-            trine_report_text(r, "%s: past the half-way mark (62.5%%) by %s tokens; %.0f%% at the end.", titles[i],
+            trine_report_text(r, "%s: past the half-way mark (62.5%%) by %s tokens; %.0f%% at the end.", title_of(i),
                               trine_plot_number(tokens, at, 3), 100 * last);
         else
-            trine_report_text(r, "%s: %.0f%% at the end of %s tokens: %s.", titles[i], 100 * last,
+            trine_report_text(r, "%s: %.0f%% at the end of %s tokens: %s.", title_of(i), 100 * last,
                               trine_plot_number(tokens, w->run.tokens, 3),
                               last > CHANCE_GIVEN + 0.08   ? "more than a guess, less than half of the way"
                               : last > CHANCE_WORLD + 0.08 ? "about a guess among the places named"
@@ -178,7 +180,7 @@ static void fill_object(trine_report *r, const scaling *s)
         trine_report_set_number(law, "floor", p->floor > 0 ? p->floor : (double)NAN);
         trine_report_set_number(law, "train_seconds", p->seconds);
         json_object_set_new(law, "recall", recall);
-        json_object_set_new(all, names[i], law);
+        json_object_set_new(all, name_of(i), law);
     }
     json_object_set_new(o, "paradigms", all);
 }
@@ -203,7 +205,7 @@ static trine_status keep_laws(const scaling *s, trine_error *err)
         const trine_scaling_law *law = &s->paradigms[i].law;
         char text[6][48];
         static const char *const numbers[] = { "E", "A", "alpha", "B", "beta", "a" };
-        for (int k = 0; k < 6; k++) snprintf(text[k], sizeof text[k], "%s_%s", names[i], numbers[k]);
+        for (int k = 0; k < 6; k++) snprintf(text[k], sizeof text[k], "%s_%s", name_of(i), numbers[k]);
         const trine_metric metrics[] = {
             { text[0], law->E.value }, { text[1], law->A.value },    { text[2], law->alpha.value },
             { text[3], law->B.value }, { text[4], law->beta.value }, { text[5], law->exponent.value }

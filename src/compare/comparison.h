@@ -5,6 +5,7 @@
 #include "compare/abilities.h"
 #include "compare/contender.h"
 #include "compare/findings.h"
+#include "compare/paradigm_words.h"
 #include "compare/report.h"
 
 enum { TRINE_PARADIGMS = 3, TRINE_MOST_SEEDS = 16, TRINE_COST_LENGTHS = 6 };
@@ -31,6 +32,5 @@ void trine_comparison_close(trine_comparison *c);
 trine_status trine_comparison_run(trine_comparison *c, trine_error *err);
 /* comparison_tell.c */
 trine_status trine_comparison_tell(trine_report **out, const trine_comparison *c, trine_error *err);
-const char *trine_paradigm_text(int which); /* "encoder-only" */
 
 #endif

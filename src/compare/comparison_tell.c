@@ -10,13 +10,13 @@
 /* A measure of the exam, as it is told. */
 typedef struct measure {
     const char *key, *task;
-    const char *decoder_key; /* another for the decoder; NULL: the same */
-    bool share;              /* of texts, told in percent; else nats: less is better */
-    bool within;             /* a second look at a task, of one paradigm: no part in verdicts */
+    const char *writer_key; /* another for decoder and encoder-decoder; NULL: the same */
+    bool share;             /* of texts, told in percent; else nats: less is better */
+    bool within;            /* a second look at a task, of one paradigm: no part in verdicts */
 } measure;
 static const measure measures[] = {
     { "fill.right", "fill a blank, %", "fill.rescored", true, false },
-    { "-", "  from its left", "fill.right", true, true },
+    { "-", "  by one pass, %", "fill.right", true, true },
     { "continue.nats", "continue, nats", NULL, false, false },
     { "continue.valid", "  without a fault, %", NULL, true, true },
     { "translate.exact", "translate, exact %", NULL, true, false },
@@ -94,9 +94,9 @@ static void tell_equal(trine_report *r, const trine_comparison *c)
     for (int p = 0; p < TRINE_PARADIGMS; p++) {
         const trine_size *z = &c->sizes[p];
         const double tokens = c->epochs * (c->work[p].rows + c->work[p].targets);
-        trine_report_row(r, "%s|%d%s|%d|%lld|%s|%s|%s", trine_paradigm_text(p), z->n_layers, p == 2 ? " + " : "", z->d_model,
-                         (long long)z->n_parameters, trine_plot_number(a, tokens, 3), trine_plot_number(b, c->flops[p], 3),
-                         trine_plot_number(d, c->flops[p] / tokens, 3));
+        trine_report_row(r, "%s|%d%s|%d|%lld|%s|%s|%s", trine_words_of((trine_paradigm)(p + 1))->text, z->n_layers,
+                         p == 2 ? " + " : "", z->d_model, (long long)z->n_parameters, trine_plot_number(a, tokens, 3),
+                         trine_plot_number(b, c->flops[p], 3), trine_plot_number(d, c->flops[p] / tokens, 3));
     }
     const double tokens1 = c->epochs * c->work[1].rows, tokens2 = c->epochs * (c->work[2].rows + c->work[2].targets);
     const double a_token = c->flops[2] / tokens2 / (c->flops[1] / tokens1);
@@ -120,7 +120,7 @@ static int best_paradigm(bool *apart, const trine_comparison *c, const measure *
     int best = -1;
     *apart = true;
     for (int p = 0; p < TRINE_PARADIGMS; p++) {
-        v[p] = interval_of(c, p, p == 1 && m->decoder_key ? m->decoder_key : m->key);
+        v[p] = interval_of(c, p, p > 0 && m->writer_key ? m->writer_key : m->key);
         if (!isfinite(v[p].mean)) continue;
         if (best < 0 || (m->share ? v[p].mean > v[best].mean : v[p].mean < v[best].mean)) best = p;
     }
@@ -144,7 +144,8 @@ static void tell_verdicts(trine_report *r, const trine_comparison *c)
         if (text == nobody)
             snprintf(text + at, cap - at, "%s%.*s", at ? ", " : "", n, m->task);
         else
-            snprintf(text + at, cap - at, "%s%.*s (%s)", at ? ", " : "", n, m->task, trine_paradigm_text(best));
+            snprintf(text + at, cap - at, "%s%.*s (%s)", at ? ", " : "", n, m->task,
+                     trine_words_of((trine_paradigm)(best + 1))->text);
     }
     if (*told) trine_report_text(r, "Best, and apart from the others: %s.", told);
     if (*untold)
@@ -171,15 +172,18 @@ static void tell_skills(trine_report *r, const trine_comparison *c)
     tell_verdicts(r, c);
     trine_report_set_detail(r, true);
     trine_report_text(
-        r,
-        "How each is asked. Fill a blank: the encoder fills [MASK]; the encoder-decoder says what stands for a sentinel; "
-        "the decoder takes the eight likeliest by what is before and compares the likelihoods of the whole text with each (the row "
-        "below: the likeliest by what is before alone). Continue: decoder and encoder-decoder by next tokens; the encoder fills a "
-        "[MASK] "
-        "behind the text, again and again. Translate, reverse, summarise: decoder and encoder-decoder write the likeliest "
-        "token until the end token; the encoder fills all blanks of the answer, the surest first (the end token fills "
-        "those left over). Classify: the likelihoods of the two labels are compared, by the encoder in a blank. Recall: "
-        "the likeliest word.");
+        r, "How each is asked. Fill a blank: the encoder fills [MASK]. Of the eight words that the encoder-decoder finds likeliest "
+           "for a "
+           "sentinel, and the decoder by what is before the blank, the one with which all is likeliest: the end of the answer, the "
+           "rest of "
+           "the text (the row below: the likeliest of the eight, for which the decoder saw what is before alone, and the "
+           "encoder-decoder did not know that one word is missing). Continue: decoder and encoder-decoder by next tokens; the "
+           "encoder fills "
+           "masks behind the text from left to right, as many as the text has tokens. Translate, reverse, summarise: decoder and "
+           "encoder-decoder write the likeliest "
+           "token until the end token; the encoder fills all blanks of the answer, the surest first (the end token fills "
+           "those left over). Classify: the likelihoods of the two labels are compared, by the encoder in a blank. Recall: "
+           "the likeliest word.");
     trine_report_set_detail(r, false);
 }
 
@@ -198,7 +202,7 @@ static void add_curve(trine_report *r, const trine_comparison *c, int which, con
     const int n = trine_findings_count(found, x_key);
     double *x = list_of(found, x_key, n, 1), *y = list_of(found, y_key, n, 1);
     if (x && y)
-        trine_report_series(r, trine_paradigm_text(which), TRINE_MARK_BOTH, n, x, y, NULL, NULL);
+        trine_report_series(r, trine_words_of((trine_paradigm)(which + 1))->text, TRINE_MARK_BOTH, n, x, y, NULL, NULL);
     else
         trine_report_set_failed(r);
     free(x);
@@ -222,8 +226,9 @@ static void tell_learning(trine_report *r, const trine_comparison *c)
     trine_report_table(r, "Training", "|seconds|tokens a second|GFLOP/s|memory, MiB");
     for (int p = 0; p < TRINE_PARADIGMS; p++) {
         const double seconds = last_of(c, p, "curve.seconds"), tokens = last_of(c, p, "curve.tokens");
-        trine_report_row(r, "%s|%.1f|%s|%s|%.1f", trine_paradigm_text(p), seconds, trine_plot_number(a, tokens / seconds, 3),
-                         trine_plot_number(b, c->flops[p] / seconds / 1e9, 3), last_of(c, p, "training.bytes") / 1048576);
+        trine_report_row(r, "%s|%.1f|%s|%s|%.1f", trine_words_of((trine_paradigm)(p + 1))->text, seconds,
+                         trine_plot_number(a, tokens / seconds, 3), trine_plot_number(b, c->flops[p] / seconds / 1e9, 3),
+                         last_of(c, p, "training.bytes") / 1048576);
     }
 }
 
@@ -235,8 +240,9 @@ static void tell_costs(trine_report *r, const trine_comparison *c)
     for (int p = 0; p < TRINE_PARADIGMS; p++) {
         const json_t *f = c->found[p][0];
         for (int i = 0; i < trine_findings_count(f, "cost.input"); i++)
-            trine_report_row(r, "%s|%.0f|%.2f|%.3f|%.0f|%.0f", trine_paradigm_text(p), trine_findings_get(f, "cost.input", i),
-                             trine_findings_get(f, "cost.first_ms", i), trine_findings_get(f, "cost.token_ms", i),
+            trine_report_row(r, "%s|%.0f|%.2f|%.3f|%.0f|%.0f", trine_words_of((trine_paradigm)(p + 1))->text,
+                             trine_findings_get(f, "cost.input", i), trine_findings_get(f, "cost.first_ms", i),
+                             trine_findings_get(f, "cost.token_ms", i),
                              (trine_findings_get(f, "cost.cache_bytes", i) + trine_findings_get(f, "cost.cross_bytes", i)) / 1024,
                              trine_findings_get(f, "cost.arena_bytes", i) / 1024);
     }
@@ -275,14 +281,12 @@ static json_t *paradigm_json(const trine_comparison *c, int p)
     for (int s = 0; s < c->options.n_seeds; s++) json_array_append_new(curves, lists_json(c->found[p][s], "curve."));
     const double seconds = last_of(c, p, "curve.seconds");
     return json_pack(
-        "{s:s,s:s,s:i,s:i,s:I,s:I,s:f,s:f,s:f,s:f,s:f,s:o,s:o,s:o}", "paradigm", trine_paradigm_text(p), "architecture",
-        p == 0   ? "bert"
-        : p == 1 ? "llama"
-                 : "t5",
-        "layers", z->n_layers, "width", z->d_model, "parameters", (json_int_t)z->n_parameters, "embedding_parameters",
-        (json_int_t)z->n_embedding, "training_tokens", c->epochs * (c->work[p].rows + c->work[p].targets), "training_flops",
-        c->flops[p], "training_seconds", seconds, "tokens_per_second", last_of(c, p, "curve.tokens") / seconds, "training_bytes",
-        last_of(c, p, "training.bytes"), "tasks", tasks, "curves", curves, "costs", lists_json(c->found[p][0], "cost."));
+        "{s:s,s:s,s:i,s:i,s:I,s:I,s:f,s:f,s:f,s:f,s:f,s:o,s:o,s:o}", "paradigm", trine_words_of((trine_paradigm)(p + 1))->text,
+        "architecture", trine_words_of(c->sizes[p].paradigm)->architecture, "layers", z->n_layers, "width", z->d_model,
+        "parameters", (json_int_t)z->n_parameters, "embedding_parameters", (json_int_t)z->n_embedding, "training_tokens",
+        c->epochs * (c->work[p].rows + c->work[p].targets), "training_flops", c->flops[p], "training_seconds", seconds,
+        "tokens_per_second", last_of(c, p, "curve.tokens") / seconds, "training_bytes", last_of(c, p, "training.bytes"), "tasks",
+        tasks, "curves", curves, "costs", lists_json(c->found[p][0], "cost."));
 }
 
 static void fill_object(json_t *root, const trine_comparison *c)
@@ -298,8 +302,9 @@ static void fill_object(json_t *root, const trine_comparison *c)
         bool apart;
         const int first = measures[i].within ? -1 : best_paradigm(&apart, c, &measures[i], v);
         if (first >= 0)
-            json_object_set_new(verdicts, measures[i].key,
-                                json_pack("{s:s,s:b}", "best", trine_paradigm_text(first), "told_apart", (int)apart));
+            json_object_set_new(
+                verdicts, measures[i].key,
+                json_pack("{s:s,s:b}", "best", trine_words_of((trine_paradigm)(first + 1))->text, "told_apart", (int)apart));
     }
     json_object_set_new(root, "experiment", json_string("paradigms"));
     json_object_set_new(root, "equal", json_string(o->equal_compute ? "compute" : "parameters"));

@@ -69,7 +69,7 @@ trine_status trine_findings_recall(json_t **out, trine_record *record, const cha
     if (status) return status;
     for (int i = 0; i < runs.n && !*out && !status; i++) {
         const trine_run_info *r = &runs.items[i];
-        if (r->seed == seed && !strcmp(r->kind, kind) && !strcmp(r->status, "done") && !strcmp(r->version, trine_version()) &&
+        if (r->seed == seed && !strcmp(r->kind, kind) && !strcmp(r->status, "done") && !strcmp(r->version, trine_build()) &&
             !strcmp(r->configuration, configuration))
             status = take_run(out, record, r->id, err);
     }

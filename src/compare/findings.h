@@ -16,7 +16,7 @@ bool trine_findings_put(json_t *findings, const char *name, double value);
 double trine_findings_get(const json_t *findings, const char *name, int i);
 int trine_findings_count(const json_t *findings, const char *name);
 
-/* The findings of a finished run of this kind, configuration, seed and version, in new memory; NULL when the record has none. */
+/* The findings of a finished run of this kind, configuration, seed and build, in new memory; NULL when the record has none. */
 trine_status trine_findings_recall(json_t **out, trine_record *record, const char *kind, const char *configuration, uint64_t seed,
                                    trine_error *err);
 /* Keeps them as a run that is done. */

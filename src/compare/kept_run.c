@@ -12,7 +12,7 @@ trine_status trine_kept_run_find(int64_t *run, bool *found, trine_record *record
     for (int i = 0; i < runs.n && !status && !*found; i++) {
         const trine_run_info *k = &runs.items[i];
         if (strcmp(k->kind, kind) || strcmp(k->configuration, configuration)) continue;
-        if (!strcmp(k->status, "done") || strncmp(k->version, trine_version(), strlen(trine_version()))) break;
+        if (!strcmp(k->status, "done") || strcmp(k->version, trine_build())) break;
         *found = true;
         *run = k->id;
     }

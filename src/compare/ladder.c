@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "compare/contender.h"
 #include "compare/kept_run.h"
+#include "compare/paradigm_words.h"
 #include "compare/recall.h"
 
 enum {
@@ -231,8 +232,6 @@ static trine_status train_rung(climbing *c, trine_error *err)
     return status;
 }
 
-static const char *const names[] = { "", "encoder", "decoder", "encoder-decoder" };
-
 static trine_status climb(climbing *c, trine_error *err)
 {
     trine_ladder *l = c->ladder;
@@ -248,7 +247,7 @@ static trine_status climb(climbing *c, trine_error *err)
         c->number = i;
         if (c->rung->finished) continue;
         snprintf(c->what, sizeof c->what, "%d of %d: %s, %" PRId64 "k on %" PRId64 "k tokens", n_finished + 1, l->n,
-                 names[c->rung->paradigm], c->rung->n_parameters / 1000, c->rung->n_tokens / 1000);
+                 trine_words_of(c->rung->paradigm)->name, c->rung->n_parameters / 1000, c->rung->n_tokens / 1000);
         status = go_on(c, 0) ? train_rung(c, err) : trine_fail(err, TRINE_ERROR_CANCELLED, "scaling: stopped");
         if (status) break;
         status = keep_rung(l, i, err);

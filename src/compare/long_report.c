@@ -5,10 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "compare/paradigm_words.h"
 #include "compare/report.h"
 
-const char *const trine_long_names[2] = { "decoder", "encoder-decoder" };
-static const char *const names[2] = { "decoder-only", "encoder-decoder" };
+static const char *name_of(int which) { return trine_words_of(trine_long_paradigms[which])->name; }
+static const char *text_of(int which) { return trine_words_of(trine_long_paradigms[which])->text; }
 
 #define NEAR 1.1 /* times and bytes nearer than this are called equal */
 
@@ -51,7 +52,7 @@ static void judge(trine_report *r, const trine_long_documents *l, const char *wh
     int since = last; /* the shortest length from which on the same one needs less */
     while (since > 0 && (read(&c[0][since - 1]) <= read(&c[1][since - 1])) == (less == 0)) since--;
     json_t *o = json_object();
-    json_object_set_new(o, "less", json_string(ratio < NEAR ? "equal" : trine_long_names[less]));
+    json_object_set_new(o, "less", json_string(ratio < NEAR ? "equal" : name_of(less)));
     trine_report_set_number(o, "ratio", ratio);
     json_object_set_new(verdict, key, o);
     if (ratio < NEAR) {
@@ -59,7 +60,7 @@ static void judge(trine_report *r, const trine_long_documents *l, const char *wh
         return;
     }
     if (since > 0) snprintf(from, sizeof from, "; below %.0f tokens it is the other way round", c[0][since].n_tokens);
-    trine_report_text(r, "%s: the %s model needs less, by a factor of %.1f at %.0f tokens%s.", what, names[less], ratio,
+    trine_report_text(r, "%s: the %s model needs less, by a factor of %.1f at %.0f tokens%s.", what, text_of(less), ratio,
                       c[0][last].n_tokens, from);
 }
 
@@ -74,7 +75,7 @@ static void tell_verdict(trine_report *r, const trine_long_documents *l, json_t 
     judge(r, l, "Memory (caches and temporaries)", all_bytes, verdict, "memory");
     judge(r, l, "Answering again when 256 tokens more have arrived", read_more, verdict, "arriving");
     for (int p = 0; p < 2; p++)
-        trine_report_text(r, "Recall, %s: %.0f%% of the facts' words at %.0f tokens, %.0f%% at %.0f.", names[p],
+        trine_report_text(r, "Recall, %s: %.0f%% of the facts' words at %.0f tokens, %.0f%% at %.0f.", text_of(p),
                           100 * mean_recall(&c[p][0]), c[p][0].n_tokens, 100 * mean_recall(&c[p][last]), c[p][last].n_tokens);
     double worst = 0;
     for (int p = 0; p < 2; p++) worst = fmax(worst, mean_recall(&c[p][0]) - mean_recall(&c[p][last]));
@@ -93,8 +94,8 @@ static void tell_costs(trine_report *r, const trine_long_documents *l)
     for (int k = 0; k < l->n; k++)
         for (int p = 0; p < 2; p++) {
             const trine_long_cost *c = &l->costs[p][k];
-            trine_report_row(r, "%s|%.0f|%.1f|%.2f|%.1f|%.0f%%|%.0f%%|%.0f%%", trine_long_names[p], c->n_tokens, c->first_ms,
-                             c->token_ms, c->more_ms, 100 * c->recall[0], 100 * c->recall[1], 100 * c->recall[2]);
+            trine_report_row(r, "%s|%.0f|%.1f|%.2f|%.1f|%.0f%%|%.0f%%|%.0f%%", name_of(p), c->n_tokens, c->first_ms, c->token_ms,
+                             c->more_ms, 100 * c->recall[0], 100 * c->recall[1], 100 * c->recall[2]);
         }
     trine_report_text(r, "begin, middle, end: share of the words of the fact planted there that the summary has right.");
     trine_report_table(r, "Memory by part (cache in f32)", "|tokens|self cache|cross cache|temporaries|in all");
@@ -102,7 +103,7 @@ static void tell_costs(trine_report *r, const trine_long_documents *l)
         for (int p = 0; p < 2; p++) {
             const trine_long_cost *c = &l->costs[p][k];
             char self[32], cross[32], arena[32], all[32];
-            trine_report_row(r, "%s|%.0f|%s|%s|%s|%s", trine_long_names[p], c->n_tokens, bytes_text(self, c->self_bytes),
+            trine_report_row(r, "%s|%.0f|%s|%s|%s|%s", name_of(p), c->n_tokens, bytes_text(self, c->self_bytes),
                              bytes_text(cross, c->cross_bytes), bytes_text(arena, c->arena_bytes), bytes_text(all, all_bytes(c)));
         }
 }
@@ -142,7 +143,7 @@ static void tell_types(trine_report *r, const trine_long_documents *l)
         for (int p = 0; p < 2; p++) {
             const trine_long_cost *c = &l->by_type[p][t];
             char bytes[32];
-            trine_report_row(r, "%s|%s|%s|%.1f|%.2f|%.0f%%", trine_long_names[p], trine_dtype_name(l->types[t]),
+            trine_report_row(r, "%s|%s|%s|%.1f|%.2f|%.0f%%", name_of(p), trine_dtype_name(l->types[t]),
                              bytes_text(bytes, c->self_bytes + c->cross_bytes), c->first_ms, c->token_ms, 100 * mean_recall(c));
         }
 }
@@ -173,7 +174,7 @@ static void add_curve(trine_report *r, const trine_long_documents *l, int p, rea
         x[k] = l->costs[p][k].n_tokens;
         y[k] = read(&l->costs[p][k]);
     }
-    trine_report_series(r, names[p], TRINE_MARK_BOTH, l->n, x, y, NULL, NULL);
+    trine_report_series(r, text_of(p), TRINE_MARK_BOTH, l->n, x, y, NULL, NULL);
 }
 
 static void tell_curves(trine_report *r, const trine_long_documents *l)
@@ -242,7 +243,7 @@ static void fill_object(json_t *o, const trine_long_documents *l, const trine_gr
             json_object_set_new(types, trine_dtype_name(l->types[t]), cost_to_json(&l->by_type[p][t], world));
         json_object_set_new(model, "lengths", lengths);
         json_object_set_new(model, "cache_types", types);
-        json_object_set_new(o, trine_long_names[p], model);
+        json_object_set_new(o, name_of(p), model);
     }
     json_t *plain = json_array();
     for (int i = 0; i < TRINE_LONG_PLAIN; i++) {

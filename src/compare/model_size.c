@@ -4,19 +4,20 @@
 #include <math.h>
 
 #include "base/status.h"
+#include "compare/paradigm_words.h"
 #include "train/new_config.h"
 #include "train/params.h"
 
 enum { WIDTH_STEP = 8, FF_STEP = 4, HEADS = 4 }; /* widths are multiples of WIDTH_STEP, feed-forwards of FF_STEP */
 
-static const char *architecture(trine_paradigm p) { return p == TRINE_ENCODER ? "bert" : p == TRINE_DECODER ? "llama" : "t5"; }
-
 trine_status trine_size_config(json_t **out, const trine_size *s, int bos, int eos, int pad, trine_error *err)
 {
     const trine_config_ids ids = { s->vocab, bos, eos, pad };
-    const trine_new_model model = {
-        .arch = architecture(s->paradigm), .n_layers = s->n_layers, .d_model = s->d_model, .n_heads = s->n_heads, .d_ff = s->d_ff
-    };
+    const trine_new_model model = { .arch = trine_words_of(s->paradigm)->architecture,
+                                    .n_layers = s->n_layers,
+                                    .d_model = s->d_model,
+                                    .n_heads = s->n_heads,
+                                    .d_ff = s->d_ff };
     const trine_status status = trine_new_config_for(out, &model, &ids, s->max_tokens, 0, err);
     /* The customary 0.02 is of widths around 1,000; narrow models begin faster with sqrt(2 / 5d) (Nguyen & Salazar 2019). T5's own
      * factors follow the width. */
@@ -93,7 +94,7 @@ trine_status trine_size_of_layers(trine_size *out, trine_paradigm paradigm, int6
     if (best_off > 100)
         return trine_fail(err, TRINE_ERROR_ARGUMENT,
                           "compare: no %s of %lld parameters can be made over %d tokens: the nearest has %lld",
-                          architecture(paradigm), (long long)n, vocab, (long long)best.n_parameters);
+                          trine_words_of(paradigm)->architecture, (long long)n, vocab, (long long)best.n_parameters);
     best.n_embedding = (int64_t)vocab * best.d_model + (paradigm == TRINE_ENCODER ? ((int64_t)max_tokens + 2) * best.d_model : 0);
     *out = best;
     return TRINE_OK;

@@ -118,7 +118,7 @@ static void put_page(trine_buffer *b, const trine_report *r)
     trine_plot_style(b);
     trine_buffer_puts(b, "</style>\n</head>\n<body>\n<main>\n<h1>");
     trine_put_escaped(b, trine_report_title(r));
-    trine_buffer_printf(b, "</h1>\n<p class=\"made\">trine %s, %s</p>\n", trine_version(), date);
+    trine_buffer_printf(b, "</h1>\n<p class=\"made\">trine %s, %s</p>\n", trine_build(), date);
     trine_report_item item;
     for (int i = 0; trine_report_get_item(&item, r, i); i++) {
         if (item.kind == TRINE_REPORT_TABLE) put_table(b, item.table);

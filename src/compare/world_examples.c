@@ -147,11 +147,36 @@ static void make_causal(trine_batch_room *room, const trine_examples *e, uint64_
 
 /* ---- encoder-decoder */
 
-/* A text without a question: tokens of the beginning whose rest is asked for, or 0: spans are. */
+/* A text without a question: tokens of the beginning whose rest is asked for, or 0: parts of the text are. */
 static int beginning_of(const text *t, trine_draws *d)
 {
     if (t->split) return t->split;
     return trine_draw_below(d, 2) ? 0 : t->n / 4 + (int)trine_draw_below(d, (uint64_t)(t->n / 2) + 1);
+}
+
+/* What is cut out of a text: as many tokens and spans as T5 cuts out, on average; but their number and their lengths are drawn for each
+ * text, and text may follow the last of them. T5's code gives a length its number of noise tokens and spans, and ends every text in a
+ * span: in its texts of 512 tokens that hardly shows, but in one of 30 the only sentinel would always stand for the last four, and
+ * no model would learn what a word missing in the middle looks like. */
+enum { MEAN_SPAN = 3, SPANS_MOST = 64 };
+typedef struct spans {
+    int n, noise, lengths[SPANS_MOST];
+} spans;
+
+static spans spans_of(const text *t, trine_draws *d)
+{
+    int noise, mean, inputs, targets;
+    spans s = { 0 };
+    trine_span_plan(&noise, &mean, &inputs, &targets, t->n, 0.15, MEAN_SPAN);
+    if (mean > SPANS_MOST / 2) mean = SPANS_MOST / 2;
+    const int n = 1 + (int)trine_draw_below(d, (uint64_t)(2 * mean - 1));
+    while (s.n < n) {
+        const int length = 1 + (int)trine_draw_below(d, 2 * MEAN_SPAN - 1);
+        if (s.noise + length + s.n + 1 > t->n && s.n) break; /* a token of text before each */
+        s.lengths[s.n++] = length < t->n ? length : t->n - 1;
+        s.noise += s.lengths[s.n - 1];
+    }
+    return s;
 }
 
 static trine_example_size two_sided_size(const trine_examples *e, uint64_t epoch, int64_t i)
@@ -159,35 +184,24 @@ static trine_example_size two_sided_size(const trine_examples *e, uint64_t epoch
     const text t = text_of(e, i);
     trine_draws d = draws_of(e, epoch, i);
     const int beginning = beginning_of(&t, &d);
-    int noise, spans, inputs, targets;
     if (beginning) return (trine_example_size) { .rows = beginning, .targets = t.n + 1 - beginning, .outs = t.n + 1 - beginning };
-    trine_span_plan(&noise, &spans, &inputs, &targets, t.n, 0.15, 3);
-    return (trine_example_size) { .rows = inputs, .targets = targets, .outs = targets };
+    const spans s = spans_of(&t, &d);
+    return (trine_example_size) { .rows = t.n - s.noise + s.n + 1, .targets = s.noise + s.n + 1, .outs = s.noise + s.n + 1 };
 }
 
-/* Spans as the T5 code has them (train/objective_span.c): both kinds cut at places drawn evenly, text first. */
 static void make_spans(trine_batch_room *room, int32_t *target, const text *t, trine_draws *d)
 {
-    int noise, spans, inputs, targets, n = 0, at = 0;
-    trine_span_plan(&noise, &spans, &inputs, &targets, t->n, 0.15, 3);
-    int noise_left = noise, text_left = t->n - noise;
-    for (int s = 0; s < spans; s++) {
-        const int parts = spans - s - 1; /* still to come: each has one token at least */
-        int keep = text_left, drop = noise_left;
-        if (parts) {
-            keep =
-                1 + (int)trine_draw_below(d, (uint64_t)(2 * (text_left / (parts + 1)) > 1 ? 2 * (text_left / (parts + 1)) - 1 : 1));
-            drop = 1 + (int)trine_draw_below(
-                           d, (uint64_t)(2 * (noise_left / (parts + 1)) > 1 ? 2 * (noise_left / (parts + 1)) - 1 : 1));
-            if (keep > text_left - parts) keep = text_left - parts;
-            if (drop > noise_left - parts) drop = noise_left - parts;
-        }
-        for (int k = 0; k < keep; k++) trine_batch_add_row(room, t->ids[at++]);
-        trine_batch_add_row(room, TRINE_WORLD_SENTINEL + s);
-        target[n++] = TRINE_WORLD_SENTINEL + s;
-        for (int k = 0; k < drop; k++) target[n++] = t->ids[at++];
-        text_left -= keep;
-        noise_left -= drop;
+    const spans s = spans_of(t, d);
+    const int kept = t->n - s.noise;
+    int n = 0, at = 0, next = 0;
+    for (int k = 0; k < kept; k++) {
+        trine_batch_add_row(room, t->ids[at++]);
+        /* behind this one with the probability that is left: every choice of places is as likely (Knuth, vol. 2, 3.4.2, algorithm S) */
+        if ((int)trine_draw_below(d, (uint64_t)(kept - k)) >= s.n - next) continue;
+        trine_batch_add_row(room, TRINE_WORLD_SENTINEL + next);
+        target[n++] = TRINE_WORLD_SENTINEL + next;
+        for (int i = 0; i < s.lengths[next]; i++) target[n++] = t->ids[at++];
+        next++;
     }
     trine_batch_add_row(room, TRINE_WORLD_EOS);
     target[n++] = TRINE_WORLD_EOS;
@@ -219,47 +233,49 @@ static void make_two_sided(trine_batch_room *room, const trine_examples *e, uint
 
 /* ---- encoder */
 
-static int places_of(const trine_examples *e, int64_t i, const text *t)
-{
-    return t->split ? trine_world_blanks(((const world_examples *)e)->set, i) : t->n;
-}
+/* What is masked of a text: `n` of the `places` behind the first `shown` tokens. */
+typedef struct masking {
+    int shown, places, n;
+} masking;
 
-static int masked_of(const text *t, int places, trine_draws *d)
+static masking masking_of(const trine_examples *e, int64_t i, const text *t, trine_draws *d)
 {
-    if (t->split) return 1 + (int)trine_draw_below(d, (uint64_t)places);
-    const int k = (int)(0.15 * places + 0.5);
-    return k < 1 ? 1 : k;
+    masking m = { .shown = beginning_of(t, d) };
+    m.places = t->split ? trine_world_blanks(((const world_examples *)e)->set, i) : t->n - m.shown;
+    m.n = m.shown ? 1 + (int)trine_draw_below(d, (uint64_t)m.places) : (int)(0.15 * m.places + 0.5);
+    if (m.n < 1) m.n = 1;
+    return m;
 }
 
 static trine_example_size masked_size(const trine_examples *e, uint64_t epoch, int64_t i)
 {
     const text t = text_of(e, i);
     trine_draws d = draws_of(e, epoch, i);
-    const int places = places_of(e, i, &t);
-    return (trine_example_size) { .rows = t.split + places + 2, .outs = masked_of(&t, places, &d) };
+    const masking m = masking_of(e, i, &t, &d);
+    return (trine_example_size) { .rows = m.shown + m.places + 2, .outs = m.n };
 }
 
 static void make_masked(trine_batch_room *room, const trine_examples *e, uint64_t epoch, int64_t i)
 {
     const text t = text_of(e, i);
     trine_draws d = draws_of(e, epoch, i);
-    const int places = places_of(e, i, &t);
-    int left = masked_of(&t, places, &d);
+    const masking m = masking_of(e, i, &t, &d);
+    int left = m.n;
     trine_batch_add_text(room, NULL, NULL, 0, 0);
     trine_batch_add_row(room, TRINE_WORLD_CLS);
-    for (int k = 0; k < t.split; k++) trine_batch_add_row(room, t.ids[k]);
-    for (int k = 0; k < places; k++) { /* selection sampling (Knuth, vol. 2, 3.4.2, algorithm S) */
-        const int32_t was = t.split + k < t.n ? t.ids[t.split + k] : TRINE_WORLD_EOS;
-        const bool chosen = (int)trine_draw_below(&d, (uint64_t)(places - k)) < left;
+    for (int k = 0; k < m.shown; k++) trine_batch_add_row(room, t.ids[k]);
+    for (int k = 0; k < m.places; k++) { /* algorithm S, as above */
+        const int32_t was = m.shown + k < t.n ? t.ids[m.shown + k] : TRINE_WORLD_EOS;
+        const bool chosen = (int)trine_draw_below(&d, (uint64_t)(m.places - k)) < left;
         int32_t shown = was;
         if (chosen) {
             const double u = trine_draw_unit(&d);
-            if (t.split || u < 0.8)
+            if (m.shown || u < 0.8)
                 shown = TRINE_WORLD_MASK;
             else if (u < 0.9)
                 shown = TRINE_WORLD_WORD +
                         (int32_t)trine_draw_below(&d, (uint64_t)(((const world_examples *)e)->set->vocab - TRINE_WORLD_WORD));
-            trine_batch_add_out(room, t.split + k + 1, was, 1);
+            trine_batch_add_out(room, m.shown + k + 1, was, 1);
             left--;
         }
         trine_batch_add_row(room, shown);

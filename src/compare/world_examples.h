@@ -1,10 +1,11 @@
 /* world_examples.h - texts of the world as what a model learns from: the same texts for each paradigm, asked in its own way.
  *
- * A decoder learns every next token of every text. An encoder-decoder turns what stands before "=>" into what stands after it; a text
- * without "=>" is one time in two span corruption, and else its beginning is turned into the rest. An encoder fills masks: 15% of
- * the tokens of a text without "=>" (80% [MASK], 10% another word, 10% as they are); of an answer a number drawn evenly, so that it
- * can be filled step by step from nothing (Ghazvininejad et al. 2019). An answer has as many places as its question may need, and the
- * end token fills what is left of them: so its length is not given away. */
+ * A decoder learns every next token of every text. An encoder-decoder turns what stands before "=>" into what stands after it; of a text
+ * without "=>" the beginning is one time in two turned into the rest, and else spans of it are restored (15% of the tokens, spans of 3,
+ * on average: number, lengths and places are drawn). An encoder fills masks: 15% of the tokens of a text without "=>" (80% [MASK], 10%
+ * another word, 10% as they are); of an answer, and one time in two of what follows a beginning, a number drawn evenly, so that it can
+ * be filled step by step from nothing (Ghazvininejad et al. 2019). An answer has as many places as its question may need, and the end
+ * token fills what is left of them: so its length is not given away. A continuation has those of the text. */
 #ifndef TRINE_COMPARE_WORLD_EXAMPLES_H
 #define TRINE_COMPARE_WORLD_EXAMPLES_H
 

@@ -200,7 +200,7 @@ trine_status trine_record_begin(int64_t *run, trine_record *record, const char *
         sqlite3_bind_text(s, 1, kind, -1, SQLITE_STATIC);
         sqlite3_bind_text(s, 2, configuration ? configuration : "{}", -1, SQLITE_STATIC);
         sqlite3_bind_int64(s, 3, (int64_t)seed);
-        sqlite3_bind_text(s, 4, trine_version(), -1, SQLITE_STATIC);
+        sqlite3_bind_text(s, 4, trine_build(), -1, SQLITE_STATIC);
         sqlite3_bind_text(s, 5, machine, -1, SQLITE_TRANSIENT);
         code = sqlite3_step(s);
     }

@@ -213,6 +213,9 @@ static void version_tells_the_build(void **state)
     process_result_clear(&r);
     json_t *doc = only_document(run_trine(NULL, "version", "--json"));
     assert_true(json_array_size(array_of(doc, "cpu")) >= 1);
+    /* Of the tree as it is built: the commit that the record has, none where there is no git tree. */
+    const json_t *commit = json_object_get(doc, "commit");
+    assert_true(json_is_null(commit) || strlen(json_string_value(commit)) >= 7);
     json_decref(doc);
 }
 

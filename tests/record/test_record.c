@@ -48,7 +48,7 @@ static void a_run_is_read_as_it_was_written(void **state)
     assert_string_equal(runs.items[0].ended, "");
     assert_string_equal(runs.items[1].kind, "train");
     assert_string_equal(runs.items[1].configuration, "{\"width\":8}");
-    assert_string_equal(runs.items[1].version, trine_version());
+    assert_string_equal(runs.items[1].version, trine_build());
     assert_string_equal(runs.items[1].status, "done");
     assert_int_equal(strlen(runs.items[1].started), 20);
     assert_true(runs.items[1].seed == UINT64_MAX);
