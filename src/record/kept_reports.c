@@ -26,7 +26,7 @@ trine_status trine_record_keep_report(int64_t *id, trine_record *record, const c
     if (!code) {
         sqlite3_bind_text(s, 1, experiment, -1, SQLITE_STATIC);
         sqlite3_bind_text(s, 2, title, -1, SQLITE_STATIC);
-        sqlite3_bind_text(s, 3, trine_version(), -1, SQLITE_STATIC);
+        sqlite3_bind_text(s, 3, trine_build(), -1, SQLITE_STATIC);
         sqlite3_bind_text(s, 4, machine, -1, SQLITE_STATIC);
         sqlite3_bind_double(s, 5, seconds);
         sqlite3_bind_text(s, 6, page, -1, SQLITE_STATIC);
