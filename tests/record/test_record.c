@@ -188,7 +188,7 @@ static void a_report_is_kept_whole(void **state)
     assert_int_equal(list.items[0].id, second);
     assert_string_equal(list.items[1].experiment, "scaling");
     assert_string_equal(list.items[1].title, "A title");
-    assert_string_equal(list.items[1].version, trine_version());
+    assert_string_equal(list.items[1].version, trine_build());
     assert_int_equal(strlen(list.items[1].ended), 20);
     assert_true(list.items[1].seconds == 1.5);
     assert_null(list.items[1].page);
