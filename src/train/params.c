@@ -180,6 +180,7 @@ trine_status trine_params_open(trine_params **out, trine_model **model, const tr
         trine_params_close(p);
         return status;
     }
+    if (p->bf16 && !p->hollow) trine_params_round(p, NULL); /* the first step computes with the first weights */
     *out = p;
     return TRINE_OK;
 }
