@@ -334,7 +334,8 @@ const option trine_options[] = {
       .offset = FIELD(source_column), .help = "seq2seq, embed: column with the source (default: found by the header)" },
     { "target", .argument = "COLUMN", .kind = OPTION_TEXT, .group = GROUP_LEARNING, .commands = LEARNERS,
       .offset = FIELD(target_column), .help = "and with the target" },
-    { "split", .argument = "HOW", .kind = OPTION_TEXT, .group = GROUP_LEARNING, .commands = CMD_TRAIN, .offset = FIELD(split),
+    { "split", .argument = "HOW", .kind = OPTION_TEXT, .group = GROUP_LEARNING, .commands = CMD_TRAIN | CMD_EVAL,
+      .offset = FIELD(split),
       .help =
           "documents of a text: file, lines, blank (lines between), or the mark between them (default: <|endoftext|>, else file)" },
     { "separate", .kind = OPTION_FLAG, .group = GROUP_LEARNING, .commands = CMD_TRAIN, .offset = FIELD(separate),
