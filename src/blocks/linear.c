@@ -22,7 +22,9 @@ static trine_linear_path choose(const trine_linear_job *job)
     if (job->kernels->pack_panel[job->w->type] && job->x.rows >= trine_linear_integer_rows(job->w->type))
         return trine_linear_integer(job);
     if (bf16 && job->x.rows >= TRINE_LINEAR_BF16_ROWS) return trine_linear_bf16(job);
-    return streams && job->x.rows <= FEW_ROWS ? trine_linear_few(job) : trine_linear_panels(job);
+    if (streams && job->x.rows <= FEW_ROWS) return trine_linear_few(job);
+    return job->w->type == TRINE_F32 && job->x.rows <= TRINE_LINEAR_STRIP_ROWS ? trine_linear_strips(job)
+                                                                               : trine_linear_panels(job);
 }
 
 /* One of the products: how its y is cut, n_blocks of `block` columns by n_parts of `part` rows, a piece each. */
@@ -47,7 +49,7 @@ typedef struct products {
  * every other. */
 static void measure(product *it)
 {
-    const int last[] = { INT_MAX, FEW_ROWS, TRINE_LINEAR_BF16_ROWS - 1,
+    const int last[] = { INT_MAX, TRINE_LINEAR_STRIP_ROWS, FEW_ROWS, TRINE_LINEAR_BF16_ROWS - 1,
                          trine_linear_integer_rows(it->job.w->type) - 1 }; /* rows at which a path ends */
     for (size_t i = 0; i < sizeof last / sizeof *last; i++) {
         trine_linear_job fewer = it->job;

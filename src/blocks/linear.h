@@ -17,7 +17,8 @@ typedef struct trine_linear_job {
 } trine_linear_job;
 
 enum {
-    TRINE_LINEAR_BF16_ROWS = 7, /* from this many rows of x on it becomes bf16 where W is and the processor multiplies it */
+    TRINE_LINEAR_STRIP_ROWS = 256, /* up to here laying W in f32 out costs more than turning y does: by measurement */
+    TRINE_LINEAR_BF16_ROWS = 7,    /* from this many rows of x on it becomes bf16 where W is and the processor multiplies it */
 };
 /* And from this many on a quantised W becomes panels of bytes; before, rows of W meet x as they lie, four rows of x at a time, and
  * those of Q8_0 have nothing to unpack. */
@@ -47,6 +48,7 @@ static inline const unsigned char *trine_linear_weight_row(const trine_linear_jo
 
 trine_linear_path trine_linear_few(const trine_linear_job *job);     /* W streams by, as it lies */
 trine_linear_path trine_linear_panels(const trine_linear_job *job);  /* W becomes panels of f32 */
+trine_linear_path trine_linear_strips(const trine_linear_job *job);  /* f32 of up to TRINE_LINEAR_STRIP_ROWS, W as it lies */
 trine_linear_path trine_linear_integer(const trine_linear_job *job); /* x and a quantised W become bytes */
 trine_linear_path trine_linear_bf16(const trine_linear_job *job);    /* x is rounded to bf16 and meets W in bf16 */
 

@@ -55,6 +55,24 @@ enum { TRINE_GROUP = 8 };
 typedef void trine_gemm_group_fn(float *y, size_t y_stride, const float *x, int n_rows, const float *panel, int n_cols,
                                  size_t depth, const float *bias, bool add);
 
+/* A strip of up to strip_cols rows of x side by side, x[k * strip_cols + i], by up to TRINE_GROUP rows of W in f32 as they lie, at any
+ * alignment: the product of many rows of x with W. Depth may come in parts: after the last y[i * y_stride + j] has the sum, till
+ * then it waits in sums[j * strip_cols + i]. Rows of x past n_rows, up to a multiple of 16 or strip_cols, are read, and are any numbers. */
+enum { TRINE_STRIP_AHEAD = 32 };
+typedef struct trine_strip {
+    float *y; /* taken when `last` */
+    size_t y_stride;
+    float *sums; /* [n_w][strip_cols] */
+    const float *x;
+    int n_rows, n_w;
+    const unsigned char *w, *next_w; /* W's rows, and those wanted after them: asked for, not read, and so is */
+    const float *next_x;             /* x from here on, TRINE_STRIP_AHEAD bytes a column */
+    size_t w_stride, depth;
+    const float *bias; /* [n_w], or NULL; added when `first` */
+    bool first, last;
+} trine_strip;
+typedef void trine_gemm_strip_fn(const trine_strip *strip);
+
 /* out[k * out_stride + i] = in[i * in_stride + k], i < n_rows, k < n_cols: rows of W (or keys) become a panel. in is
  * untyped because rows of a mapped file need not lie on a multiple of four bytes; in_stride counts floats. */
 typedef void trine_transpose_fn(float *out, size_t out_stride, const void *in, size_t in_stride, int n_rows, int n_cols);
@@ -172,6 +190,8 @@ typedef struct trine_kernels {
     int panel_cols; /* widest panel that gemm_panel takes */
     trine_gemm_group_fn *gemm_group;
     int group_cols; /* width of its panels */
+    trine_gemm_strip_fn *gemm_strip;
+    int strip_cols; /* width of its strips */
     trine_transpose_fn *transpose;
     trine_quantize_row_fn *quantize_row;
     trine_pack_panel_fn *pack_panel[TRINE_DTYPE_COUNT]; /* NULL for types that are not quantised */

@@ -274,6 +274,74 @@ static void gemm_groups(void **state)
     }
 }
 
+/* Depth in two parts, as a product of more than a slice has it. */
+static void run_strip(random_state *r, const trine_kernels *k, int n_rows, int n_w, size_t depth, size_t split, bool with_bias)
+{
+    const size_t y_stride = (size_t)(n_w + random_int(r, 0, 3)), width = (size_t)k->strip_cols, shift = (size_t)random_int(r, 0, 3);
+    const size_t w_stride = depth * sizeof(float) + (size_t)random_int(r, 0, 9);
+    float *x = take(depth * width * sizeof *x), *bias = take((size_t)n_w * sizeof *bias);
+    float *plain = take((size_t)n_w * depth * sizeof *plain);
+    unsigned char *w = take((size_t)n_w * w_stride + shift);
+    guarded y = guard((size_t)(n_rows - 1) * y_stride + (size_t)n_w, (size_t)random_int(r, 0, 3));
+    guarded sums = guard((size_t)n_w * width, 0);
+    random_fill(r, x, depth * width, 1);
+    random_fill(r, plain, (size_t)n_w * depth, 1);
+    random_fill(r, bias, (size_t)n_w, 1);
+    random_fill(r, y.at, y.n, 1);
+    for (int j = 0; j < n_w; j++) memcpy(w + shift + (size_t)j * w_stride, plain + (size_t)j * depth, depth * sizeof(float));
+    for (size_t from = 0, to = split; from < depth || from == 0; from = to, to = depth) {
+        k->gemm_strip(&(trine_strip) { .y = to == depth ? y.at : NULL,
+                                       .y_stride = y_stride,
+                                       .sums = sums.at,
+                                       .x = x + from * width,
+                                       .n_rows = n_rows,
+                                       .n_w = n_w,
+                                       .w = w + shift + from * sizeof(float),
+                                       .next_w = w,
+                                       .next_x = x,
+                                       .w_stride = w_stride,
+                                       .depth = to - from,
+                                       .bias = with_bias ? bias : NULL,
+                                       .first = from == 0,
+                                       .last = to == depth });
+        if (to == depth) break;
+    }
+    check_guards(&y);
+    check_guards(&sums);
+    for (int i = 0; i < n_rows; i++)
+        for (int j = 0; j < n_w; j++) {
+            double exact = with_bias ? (double)bias[j] : 0, size = fabs(exact);
+            for (size_t e = 0; e < depth; e++) {
+                const double term = (double)x[e * width + (size_t)i] * (double)plain[(size_t)j * depth + e];
+                exact += term;
+                size += fabs(term);
+            }
+            close_to(y.at[(size_t)i * y_stride + (size_t)j], exact, size, 16 * (depth + 1), "strip", (int)k->level);
+        }
+    free(x);
+    free(bias);
+    free(plain);
+    free(w);
+    free(y.memory);
+    free(sums.memory);
+}
+
+static void gemm_strips(void **state)
+{
+    (void)state;
+    random_state r = random_open("gemm strips");
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
+        trine_kernels k;
+        trine_kernels_init(&k, (trine_cpu)level);
+        for (int n_rows = 1; n_rows <= k.strip_cols; n_rows++)
+            for (int n_w = 1; n_w <= TRINE_GROUP; n_w++) {
+                const int depth = random_int(&r, 1, 67);
+                run_strip(&r, &k, n_rows, n_w, (size_t)depth, (size_t)random_int(&r, 1, depth), n_w & 1);
+            }
+        run_strip(&r, &k, k.strip_cols, TRINE_GROUP, 384, 192, true);
+    }
+}
+
 static void transpositions(void **state)
 {
     (void)state;
@@ -447,8 +515,8 @@ static void complete_tables(void **state)
             assert_true(t < N_PLAIN ? k.dot_tile[TYPES[t]] != NULL : k.dot_x8[TYPES[t]] != NULL);
         }
         for (int m = 0; m < TRINE_MAP_COUNT; m++) assert_true(k.map[m] != NULL);
-        assert_true(k.level == (trine_cpu)level && k.gemm_panel && k.gemm_group && k.transpose && k.layer_norm && k.rms_norm &&
-                    k.add && k.multiply && k.scale);
+        assert_true(k.level == (trine_cpu)level && k.gemm_panel && k.gemm_group && k.gemm_strip && k.transpose && k.layer_norm &&
+                    k.rms_norm && k.add && k.multiply && k.scale);
         assert_true(k.max && k.exp_sum && k.rope_angles && k.rope_half && k.rope_interleaved);
         assert_true(k.dot_tile[TRINE_I32] == NULL && k.unpack[TRINE_I64] == NULL);
     }
@@ -457,9 +525,10 @@ static void complete_tables(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(complete_tables), cmocka_unit_test(dot_tiles),    cmocka_unit_test(tiles_agree),
-        cmocka_unit_test(gemm_panels),     cmocka_unit_test(gemm_groups),  cmocka_unit_test(transpositions),
-        cmocka_unit_test(unpacking),       cmocka_unit_test(sixteen_bits), cmocka_unit_test(bf16_products),
+        cmocka_unit_test(complete_tables), cmocka_unit_test(dot_tiles),   cmocka_unit_test(tiles_agree),
+        cmocka_unit_test(gemm_panels),     cmocka_unit_test(gemm_groups), cmocka_unit_test(gemm_strips),
+        cmocka_unit_test(transpositions),  cmocka_unit_test(unpacking),   cmocka_unit_test(sixteen_bits),
+        cmocka_unit_test(bf16_products),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

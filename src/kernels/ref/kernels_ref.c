@@ -20,6 +20,8 @@ void trine_kernels_ref(trine_kernels *k)
     k->panel_cols = TRINE_PANEL_REF;
     k->gemm_group = trine_gemm_group_ref;
     k->group_cols = TRINE_PANEL_REF;
+    k->gemm_strip = trine_gemm_strip_ref;
+    k->strip_cols = TRINE_PANEL_REF;
     k->transpose = trine_transpose_ref;
 #define ENTRY(name, type) k->pack_panel[type] = trine_pack_panel_##name##_ref;
     TRINE_REF_QUANTISED(ENTRY)

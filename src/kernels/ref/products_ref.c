@@ -68,6 +68,21 @@ void trine_gemm_group_ref(float *y, size_t y_stride, const float *x, int n_rows,
         }
 }
 
+void trine_gemm_strip_ref(const trine_strip *s)
+{
+    for (int i = 0; i < s->n_rows; i++)
+        for (int j = 0; j < s->n_w; j++) {
+            float *waits = s->sums + (size_t)j * TRINE_PANEL_REF + (size_t)i;
+            double sum = !s->first ? (double)*waits : s->bias ? (double)s->bias[j] : 0.0;
+            for (size_t k = 0; k < s->depth; k++) {
+                float weight;
+                memcpy(&weight, s->w + (size_t)j * s->w_stride + k * sizeof weight, sizeof weight);
+                sum += (double)s->x[k * TRINE_PANEL_REF + (size_t)i] * (double)weight;
+            }
+            *(s->last ? s->y + (size_t)i * s->y_stride + (size_t)j : waits) = (float)sum;
+        }
+}
+
 void trine_transpose_ref(float *out, size_t out_stride, const void *in, size_t in_stride, int n_rows, int n_cols)
 {
     for (int i = 0; i < n_rows; i++)

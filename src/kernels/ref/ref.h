@@ -30,6 +30,7 @@ TRINE_REF_QUANTISED(TRINE_REF_DECLARE)
 trine_pack_fn trine_pack_x8_ref;
 trine_gemm_panel_fn trine_gemm_panel_ref;
 trine_gemm_group_fn trine_gemm_group_ref;
+trine_gemm_strip_fn trine_gemm_strip_ref;
 trine_transpose_fn trine_transpose_ref;
 
 #define TRINE_INT8_COLS_REF 16 /* width of the reference's int8 panels */

@@ -11,8 +11,10 @@
 #include "kernels/x86/products_x86.h"
 
 #include "kernels/x86/gemm_group_x86.h"
-#include "kernels/x86/register_x86.h"
 #include "kernels/x86/transpose_x86.h"
+
+#include "kernels/x86/gemm_strip_x86.h"
+#include "kernels/x86/register_x86.h"
 
 #include "kernels/x86/dot_x8_register.h"
 

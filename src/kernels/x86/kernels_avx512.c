@@ -10,9 +10,11 @@
 #include "kernels/x86/products_x86.h"
 
 #include "kernels/x86/gemm_group_x86.h"
+#include "kernels/x86/transpose_x86.h"
+
+#include "kernels/x86/gemm_strip_x86.h"
 #include "kernels/x86/register_x86.h"
 #include "kernels/x86/transpose_avx512.h"
-#include "kernels/x86/transpose_x86.h"
 
 /* By blocks of 16 x 16, and what is left by smaller ones. */
 static void transpose_by_16(float *out, size_t out_stride, const void *in, size_t in_stride, int n_rows, int n_cols)

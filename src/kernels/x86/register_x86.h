@@ -25,6 +25,8 @@ static void register_all(trine_kernels *k)
     k->panel_cols = 4 * LANES;
     k->gemm_group = TRINE_NAME(gemm_group);
     k->group_cols = GROUP_COLS;
+    k->gemm_strip = TRINE_NAME(gemm_strip);
+    k->strip_cols = STRIP_COLS;
     k->layer_norm = TRINE_NAME(layer_norm);
     k->rms_norm = TRINE_NAME(rms_norm);
     k->map[TRINE_MAP_RELU] = TRINE_NAME(relu);

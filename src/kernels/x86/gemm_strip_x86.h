@@ -1,0 +1,74 @@
+/* gemm_strip_x86.h - template: the product of a strip of rows of x with rows of W as they lie. Include it after products_x86.h and
+ * transpose_x86.h.
+ *
+ * Rows of x are the lanes, and one weight at a time meets them all: so nothing of W is laid out anew, which for 128 rows of x would
+ * cost a third of what the product does. Three vectors of x by half as many rows of W as a vector has lanes are the sums that stay
+ * in registers. They lie turned, and are turned back when depth ends. */
+#ifndef TRINE_KERNELS_GEMM_STRIP_X86_H
+#define TRINE_KERNELS_GEMM_STRIP_X86_H
+
+#include "kernels/kernels.h"
+
+enum { STRIP_W = LANES / 2, STRIP_VECTORS = 3, STRIP_COLS = STRIP_VECTORS * LANES };
+
+/* One weight, at any address, in all lanes. */
+TRINE_INLINE vf strip_weight(const unsigned char *p)
+{
+    float one;
+    memcpy(&one, p, sizeof one);
+    return vf_set(one);
+}
+
+/* n_vectors (a constant where this is inlined) vectors of rows of x by rows [j, j + STRIP_W) of W. */
+TRINE_INLINE void strip_tile(const trine_strip *s, int j, int n_vectors)
+{
+    const unsigned char *w[STRIP_W]; /* a row that is not there is another once more */
+    const float *x = s->x;
+    vf sums[STRIP_W][STRIP_VECTORS];
+    TRINE_UNROLL for (int r = 0; r < STRIP_W; r++) w[r] = s->w + (size_t)(j + r < s->n_w ? j + r : j) * s->w_stride;
+    TRINE_UNROLL for (int r = 0; r < STRIP_W; r++) TRINE_UNROLL for (int v = 0; v < n_vectors; v++) sums[r][v] = vf_zero();
+    for (size_t at = 0; at < s->depth * sizeof(float); at += sizeof(float), x += STRIP_COLS) {
+        /* A line for each of the next rows while 16 weights pass, so that they are in the first cache when it is their turn; and x. */
+        _mm_prefetch((const char *)s->next_w + ((size_t)j + at * STRIP_W / 64 % STRIP_W) * s->w_stride + at, _MM_HINT_T0);
+        _mm_prefetch((const char *)s->next_x + at * (TRINE_STRIP_AHEAD / sizeof(float)), _MM_HINT_T1);
+        vf a[STRIP_VECTORS];
+        TRINE_UNROLL for (int v = 0; v < n_vectors; v++) a[v] = vf_load(x + v * LANES);
+        TRINE_UNROLL for (int r = 0; r < STRIP_W; r++)
+        {
+            const vf b = strip_weight(w[r] + at);
+            TRINE_UNROLL for (int v = 0; v < n_vectors; v++) sums[r][v] = vf_fma(a[v], b, sums[r][v]);
+        }
+    }
+    TRINE_UNROLL for (int r = 0; r < STRIP_W; r++)
+    {
+        if (j + r >= s->n_w) return;
+        float *out = s->sums + (size_t)(j + r) * STRIP_COLS;
+        const vf start = s->bias ? vf_set(s->bias[j + r]) : vf_zero();
+        TRINE_UNROLL for (int v = 0; v < n_vectors; v++)
+        {
+            vf_store(out + v * LANES, vf_add(sums[r][v], s->first ? start : vf_load(out + v * LANES)));
+        }
+    }
+}
+
+#define TRINE_STRIP_TILE(vectors)                                                                                                  \
+    static void strip_tile_##vectors(const trine_strip *s, int j) { strip_tile(s, j, vectors); }
+TRINE_STRIP_TILE(1)
+TRINE_STRIP_TILE(2)
+TRINE_STRIP_TILE(3)
+#undef TRINE_STRIP_TILE
+
+static void TRINE_NAME(gemm_strip)(const trine_strip *s)
+{
+    const int n_vectors = (s->n_rows + LANES - 1) / LANES;
+    for (int j = 0; j < s->n_w; j += STRIP_W)
+        if (n_vectors == 3)
+            strip_tile_3(s, j);
+        else if (n_vectors == 2)
+            strip_tile_2(s, j);
+        else
+            strip_tile_1(s, j);
+    if (s->last) transpose_by_8(s->y, s->y_stride, s->sums, STRIP_COLS, s->n_w, s->n_rows);
+}
+
+#endif
