@@ -22,10 +22,10 @@ build: ## builds the library and the command into build/
 	@$(SETUP) build
 	@cmake -S $(ROOT) -B $(BUILD) -G Ninja $(CMAKE_FLAGS) >$(BUILD).log 2>&1 || { cat $(BUILD).log; rm -f $(BUILD).log; exit 1; }
 	@rm -f $(BUILD).log
-	@cmake --build $(BUILD) -j $(JOBS)
+	@cmake --build $(BUILD) -j $(JOBS) $(if $(TARGETS),--target $(TARGETS))
 
-demo: ## builds, gets two real models, and shows the three paradigms side by side
-	@$(MAKE) --no-print-directory -f $(ROOT)/Makefile build
+demo: ## builds the command and shows the three paradigms side by side, on the models that ship
+	@$(MAKE) --no-print-directory -f $(ROOT)/Makefile build TARGETS=trine
 	@TRINE=$(BUILD)/trine $(ROOT)/tools/demo.sh
 
 lab: ## builds the lesson's page with npm and the command with it: then `build/trine lab`

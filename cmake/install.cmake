@@ -17,7 +17,7 @@ install(FILES README.md CHANGELOG.md LICENSE NOTICES DESTINATION ${CMAKE_INSTALL
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR})
 # The models that ship, without what they were made with.
 install(DIRECTORY models/ DESTINATION ${CMAKE_INSTALL_DATADIR}/trine/models
-  PATTERN "*.sh" EXCLUDE PATTERN "*.py" EXCLUDE PATTERN "*.svg" EXCLUDE PATTERN "*.awk" EXCLUDE)
+  PATTERN "recipes" EXCLUDE PATTERN "*.py" EXCLUDE)
 if(TARGET pages)
   install(DIRECTORY ${CMAKE_BINARY_DIR}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
   install(FILES ${CMAKE_BINARY_DIR}/completions/trine.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME trine)

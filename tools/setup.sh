@@ -1,5 +1,5 @@
 #!/bin/sh
-# setup.sh GROUP... - makes sure that what a group of commands needs is on this machine (build, test, lint, fuzz, demo, lab).
+# setup.sh GROUP... - makes sure that what a group of commands needs is on this machine (build, test, lint, fuzz, lab).
 #
 # The table below is the only list of packages. A thing is looked for by its command, pkg-config module or header, so that
 # nothing is installed, and no network is needed, when all is there. On Debian and its kin what is missing is installed with
@@ -34,7 +34,6 @@ lint     clang-format          command:clang-format
 lint     clang-tidy            command:clang-tidy
 fuzz     clang                 command:clang
 fuzz     libclang-rt-14-dev    clangfile:libclang_rt.fuzzer-x86_64.a
-demo     python3-pip           command:pip3
 lab      nodejs                command:node
 lab      npm                   command:npm
 lab      chromium              command:chromium

@@ -128,7 +128,7 @@ export function claimsLong(d: Long, s: Setup): Claim[] {
         { id: "tiles", weight: by(plain.plain_bytes > NEAR * plain.tiled_bytes, plain.plain_bytes * NEAR < plain.tiled_bytes), values: { n: plain.tokens, plain: plain.plain_bytes, tiled: plain.tiled_bytes, ratio: plain.plain_bytes / plain.tiled_bytes } },
         {
             id: "type",
-            weight: s.cache === "f32" ? "open" : by(mean(mine) > mean(f32) - 0.05, mean(mine) < mean(f32) - 0.1),
+            weight: s.cache === "f32" || mean(f32) < 0.1 ? "open" : by(mean(mine) > mean(f32) - 0.05, mean(mine) < mean(f32) - 0.1),
             values: { n: mine.tokens, type: s.cache, bytes: caches(mine), of: caches(f32), recall: mean(mine), before: mean(f32) },
         },
     ];

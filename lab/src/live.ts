@@ -15,13 +15,13 @@ const hints: Record<Task | Paradigm, string> = {
     "fill-mask": "trine lab -m bert-base-uncased",
     "text-classification": "trine lab -m distilbert-base-uncased-finetuned-sst-2-english",
     "token-classification": "trine lab -m bert-base-NER",
-    translation: "trine lab -m models/demo-t5",
+    translation: "trine lab -m translator",
     summarization: "trine lab -m flan-t5-small",
     "text-generation": "trine lab -m SmolLM2-135M-Instruct.gguf",
     "feature-extraction": "trine lab -m all-MiniLM-L6-v2",
     "encoder-only": "trine lab -m bert-base-uncased",
     "decoder-only": "trine lab -m gpt2",
-    "encoder-decoder": "trine lab -m models/demo-t5",
+    "encoder-decoder": "trine lab -m translator",
 };
 
 export function missing(what: Task | Paradigm): HTMLElement {

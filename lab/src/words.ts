@@ -29,7 +29,7 @@ export function say(word: Word, values: Record<string, string | number> = {}): s
     return all[now][word].replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
-export const percent = (p: number): string => (p >= 0.9995 ? "100%" : p < 0.0005 ? "<0.1%" : `${(100 * p).toFixed(1)}%`);
+export const percent = (p: number): string => (p >= 0.9995 ? "100%" : p === 0 ? "0%" : p < 0.0005 ? "<0.1%" : `${(100 * p).toFixed(1)}%`);
 // Enough digits to tell two scores apart, never more than the picture has room for.
 export const short = (x: number): string => {
     const a = Math.abs(x);

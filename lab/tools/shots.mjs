@@ -1,4 +1,5 @@
-// shots.mjs ADDRESS OUT - pictures of the parts of a running lab, in both languages, for the documents (docs/lab).
+// shots.mjs ADDRESS OUT - pictures of the parts of a running lab, in both languages, for the documents (docs/lab). The challenge is shown
+// graded, by the newest run on long documents of 150 and 1,000 tokens in the record, when there is one.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
@@ -18,6 +19,9 @@ const shots = [
     ["quiz", "#quiz", 1250],
     ["playground", "#playground/attention", 1250],
 ];
+const { record } = await (await fetch(`${address}/runs`)).json();
+const graded = record.find((r) => r.experiment === "long-document");
+if (graded) shots.push(["challenge", `#challenge?ac=1000&at=q8_0&am=16&a1=encoder-decoder&a2=5&a3=0.7&a4=beginning&a5=yes&ar=${graded.id}`, 1500, "[data-demo=bottleneck] .output"]);
 mkdirSync(out, { recursive: true });
 const browser = await chromium.launch({ executablePath: process.env.BROWSER ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"] });
 // As WebP, by the browser itself: a fifth of a PNG's bytes.
@@ -40,7 +44,7 @@ for (const [lang, colorScheme] of [
     ["zh", "light"],
     ["zh", "dark"],
 ])
-    for (const [name, place, height] of shots) {
+    for (const [name, place, height, at] of shots) {
         if (colorScheme === "dark" && name !== "masks") continue;
         const page = await browser.newPage({ viewport: { width: 1200, height }, colorScheme, reducedMotion: "reduce" });
         await page.goto(`${address}/${place}${place.includes("?") ? "&" : "?"}lang=${lang}`);
@@ -49,6 +53,10 @@ for (const [lang, colorScheme] of [
         if (name === "quiz") await page.locator("[data-question=why-decoders] input").nth(2).check();
         const anchor = place.split("?")[0].split("/")[1];
         if (anchor) await page.evaluate((id) => document.getElementById(id).scrollIntoView(), anchor);
+        if (at) {
+            await page.waitForSelector(`${at} .solution`);
+            await page.evaluate((selector) => document.querySelector(selector).scrollIntoView(), at);
+        }
         await page.waitForTimeout(150);
         writeFileSync(join(out, `${name}.${lang}${colorScheme === "dark" ? ".dark" : ""}.webp`), await webp(await page.screenshot()));
         if (process.env.PNG) writeFileSync(join(process.env.PNG, `${name}.${lang}.png`), await page.screenshot());

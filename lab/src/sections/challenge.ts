@@ -15,7 +15,7 @@ import type { Section } from "./section";
 import en from "../../text/en/challenge.md";
 import zh from "../../text/zh/challenge.md";
 
-const CONTEXTS = [1000, 4000, 16000, 50000, 100000], CACHES = ["f32", "f16", "bf16", "q8_0", "q4_0"], BUDGETS = [4, 8, 16, 24, 48, 80];
+const CONTEXTS = [150, 400, 1000, 4000, 16000, 50000, 100000], CACHES = ["f32", "f16", "bf16", "q8_0", "q4_0"], BUDGETS = [4, 8, 16, 24, 48, 80];
 const WEIGHTS = "q8_0", SUMMARY = 256; // tokens that are to be written
 // Published models, by the planner's names: the one that step 1 plans, and those that step 2 chooses from.
 const DEPLOYED: Record<Side, string> = { decoder: "llama-3.1-8b", "encoder-decoder": "flan-t5-xxl" };
@@ -109,7 +109,7 @@ function told(c: Claim): Record<string, string> {
     const out: Record<string, string> = {};
     const isBytes = c.id === "memory" || c.id === "tiles" || c.id === "type", isShare = c.id === "ability";
     for (const [k, v] of Object.entries(c.values)) {
-        if (typeof v === "string") out[k] = v;
+        if (typeof v === "string") out[k] = k === "known" ? say(`ch_${v}` as Word) : v;
         else if (k === "n" || k === "parameters" || k === "tokens") out[k] = whole(v);
         else if (k === "ratio" || k === "times") out[k] = v < 100 ? v.toFixed(1) : whole(v);
         else if (k === "miss" || k === "recall" || k === "before" || isShare) out[k] = percent(v);
@@ -243,7 +243,7 @@ function bottleneck(place: HTMLElement): void {
                 claims,
                 words: {
                     first: side,
-                    again: (v) => `${short(Number(v))} ${say("ch_times")}`,
+                    again: (v) => `${Number(Number(v).toPrecision(3))} ${say("ch_times")}`,
                     cache: (v) => `${Number(v).toPrecision(3)} MiB`,
                     lost: (v) => String(v).split("+").map((p) => say(`ch_${p}` as Word)).join(language() === "zh" ? "、" : ", "),
                     fits: (v) => say(`ch_${v}` as Word),

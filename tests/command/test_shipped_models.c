@@ -1,0 +1,50 @@
+/* test_shipped_models.c - what the model cards (docs/models/shipped.md) claim, one example each: cheap, greedy, the same everywhere. */
+#include "command/run_trine.h"
+
+/* Each model of the list opens, and is as small as it must be. */
+static void every_model_is_whole_and_small(void **state)
+{
+    (void)state;
+    process_result r = run_trine(NULL, "models", "--json");
+    assert_status(&r, 0);
+    double all = 0;
+    int n = 0;
+    for (const char *line = r.out; *line; line = strchr(line, '\n') + 1, n++) {
+        json_t *doc = document(&r, n);
+        assert_true(number_of(doc, "bytes") <= 12.0 * 1024 * 1024);
+        assert_true(strlen(text_of(doc, "licence")) > 0);
+        all += number_of(doc, "bytes");
+        json_decref(doc);
+    }
+    assert_true(n >= 2 && all <= 45.0 * 1024 * 1024);
+    process_result_clear(&r);
+}
+
+static void the_decoder_tells_stories(void **state)
+{
+    (void)state;
+    process_result r = run_trine(NULL, "generate", "-q", "--temp", "0", "-n", "16", "Once upon a time, there was a little");
+    assert_status(&r, 0);
+    assert_contains(r.out, "named");
+    process_result_clear(&r);
+}
+
+static void the_translator_translates(void **state)
+{
+    (void)state;
+    process_result r =
+        run_trine(NULL, "translate", "-q", "--from", "de", "--to", "en", "--beam", "4", "Ich habe heute keine Zeit.");
+    assert_status(&r, 0);
+    assert_contains(r.out, "time");
+    process_result_clear(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_model_is_whole_and_small),
+        cmocka_unit_test(the_decoder_tells_stories),
+        cmocka_unit_test(the_translator_translates),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
