@@ -1,10 +1,10 @@
-// shots.mjs ADDRESS OUT - pictures of the parts of a running lab, in both languages, for the documents (docs/lab). The challenge is shown
+// shots.mjs ADDRESS OUT [NAME...] - pictures of the parts of a running lab, in both languages, for the documents (docs/lab). The challenge is shown
 // graded, by the newest run on long documents of 150 and 1,000 tokens in the record, when there is one.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
-const [address, out] = process.argv.slice(2);
+const [address, out, ...only] = process.argv.slice(2);
 const shots = [
     ["one_model", "#one_model", 1500],
     ["attention", "#attention", 1500],
@@ -21,7 +21,7 @@ const shots = [
 ];
 const { record } = await (await fetch(`${address}/runs`)).json();
 const graded = record.find((r) => r.experiment === "long-document");
-if (graded) shots.push(["challenge", `#challenge?ac=1000&at=q8_0&am=16&a1=encoder-decoder&a2=5&a3=0.7&a4=beginning&a5=yes&ar=${graded.id}`, 1500, "[data-demo=bottleneck] .output"]);
+if (graded) shots.push(["challenge", `#challenge?ac=1000&at=q8_0&am=16&a1=encoder-decoder&a2=5&a3=0.7&a4=beginning&a5=yes&ar=${graded.id}`, 1500, "[data-demo=bottleneck] > h3:last-of-type"]);
 mkdirSync(out, { recursive: true });
 const browser = await chromium.launch({ executablePath: process.env.BROWSER ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"] });
 // As WebP, by the browser itself: a fifth of a PNG's bytes.
@@ -45,6 +45,7 @@ for (const [lang, colorScheme] of [
     ["zh", "dark"],
 ])
     for (const [name, place, height, at] of shots) {
+        if (only.length && !only.includes(name)) continue;
         if (colorScheme === "dark" && name !== "masks") continue;
         const page = await browser.newPage({ viewport: { width: 1200, height }, colorScheme, reducedMotion: "reduce" });
         await page.goto(`${address}/${place}${place.includes("?") ? "&" : "?"}lang=${lang}`);
@@ -54,7 +55,7 @@ for (const [lang, colorScheme] of [
         const anchor = place.split("?")[0].split("/")[1];
         if (anchor) await page.evaluate((id) => document.getElementById(id).scrollIntoView(), anchor);
         if (at) {
-            await page.waitForSelector(`${at} .solution`);
+            await page.waitForSelector(".solution");
             await page.evaluate((selector) => document.querySelector(selector).scrollIntoView(), at);
         }
         await page.waitForTimeout(150);

@@ -4,7 +4,7 @@ import { el, replace } from "../dom";
 import { picture } from "../pictures/picture";
 import { leaves, list, numbersOf, open, type Opened, type Past } from "../runs";
 import * as state from "../state";
-import { language, say, short } from "../words";
+import { language, say, short, whole } from "../words";
 
 const SHOWN = 12;
 
@@ -16,11 +16,13 @@ export function report(html: string): HTMLElement {
 const when = (p: Past): string => new Date(p.ended).toLocaleString(language() === "zh" ? "zh-CN" : "en-US", { dateStyle: "medium", timeStyle: "short" });
 const named = (p: Past): string => `${p.id}: ${p.experiment}, ${when(p)}`;
 
+const number = (x: number): string => (Number.isInteger(x) ? whole(x) : short(x));
+
 // Numbers that both have, with what the second is of the first.
 function compared(a: Opened, b: Opened): HTMLElement | null {
     const of = (o: Opened) => new Map(leaves(numbersOf(o.html)).map((l) => [l.path, l.value]));
     const first = of(a), second = of(b);
-    const rows = [...first].filter(([path]) => second.has(path)).map(([path, x]) => [path, short(x), short(second.get(path)!), x ? (second.get(path)! / x).toFixed(2) : "–"]);
+    const rows = [...first].filter(([path]) => second.has(path)).map(([path, x]) => [path, number(x), number(second.get(path)!), x ? (second.get(path)! / x).toFixed(2) : "–"]);
     if (!rows.length) return null;
     const columns = [say("number"), `${a.id}`, `${b.id}`, `${b.id} / ${a.id}`];
     const differ = rows.filter((r) => r[1] !== r[2]).length;
