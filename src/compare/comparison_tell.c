@@ -94,9 +94,11 @@ static void tell_equal(trine_report *r, const trine_comparison *c)
     for (int p = 0; p < TRINE_PARADIGMS; p++) {
         const trine_size *z = &c->sizes[p];
         const double tokens = c->epochs * (c->work[p].rows + c->work[p].targets);
-        trine_report_row(r, "%s|%d%s|%d|%lld|%s|%s|%s", trine_words_of((trine_paradigm)(p + 1))->text, z->n_layers,
-                         p == 2 ? " + " : "", z->d_model, (long long)z->n_parameters, trine_plot_number(a, tokens, 3),
-                         trine_plot_number(b, c->flops[p], 3), trine_plot_number(d, c->flops[p] / tokens, 3));
+        char layers[32];
+        snprintf(layers, sizeof layers, p == 2 ? "%d + %d" : "%d", z->n_layers, z->n_layers);
+        trine_report_row(r, "%s|%s|%d|%lld|%s|%s|%s", trine_words_of((trine_paradigm)(p + 1))->text, layers, z->d_model,
+                         (long long)z->n_parameters, trine_plot_number(a, tokens, 3), trine_plot_number(b, c->flops[p], 3),
+                         trine_plot_number(d, c->flops[p] / tokens, 3));
     }
     const double tokens1 = c->epochs * c->work[1].rows, tokens2 = c->epochs * (c->work[2].rows + c->work[2].targets);
     const double a_token = c->flops[2] / tokens2 / (c->flops[1] / tokens1);
@@ -235,8 +237,7 @@ static void tell_learning(trine_report *r, const trine_comparison *c)
 static void tell_costs(trine_report *r, const trine_comparison *c)
 {
     trine_report_heading(r, "What an answer costs");
-    trine_report_table(r, "Against the tokens that are read first",
-                       "|input|first token, ms|each further, ms|cache, KiB|activations, KiB");
+    trine_report_table(r, "Against the tokens that are read first", "|input|first, ms|further, ms|cache, KiB|work, KiB");
     for (int p = 0; p < TRINE_PARADIGMS; p++) {
         const json_t *f = c->found[p][0];
         for (int i = 0; i < trine_findings_count(f, "cost.input"); i++)
