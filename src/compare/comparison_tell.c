@@ -142,12 +142,14 @@ static void tell_verdicts(trine_report *r, const trine_comparison *c)
         const int best = m->within ? -1 : best_paradigm(&apart, c, m, v), n = (int)strcspn(m->task, ",");
         if (best < 0) continue;
         char *text = m->share && !(v[best].mean > 0) ? nobody : apart ? told : untold;
+        bool alike = true; /* where all have the same mean, nobody's is the highest */
+        for (int p = 0; p < TRINE_PARADIGMS; p++) alike = alike && !(fabs(v[p].mean - v[best].mean) > 1e-9);
         const size_t cap = text == nobody ? sizeof nobody : sizeof told, at = strlen(text);
         if (text == nobody)
             snprintf(text + at, cap - at, "%s%.*s", at ? ", " : "", n, m->task);
         else
             snprintf(text + at, cap - at, "%s%.*s (%s)", at ? ", " : "", n, m->task,
-                     trine_words_of((trine_paradigm)(best + 1))->text);
+                     alike ? "all the same" : trine_words_of((trine_paradigm)(best + 1))->text);
     }
     if (*told) trine_report_text(r, "Best, and apart from the others: %s.", told);
     if (*untold)
