@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "bench.h"
 #include "json_writer.h"
 
@@ -163,6 +165,52 @@ static void tell(run *r, const bench_results *all, const trine_limits *l)
     jw_end(&j);
 }
 
+/* --------------------------------------------------------------------------------------------------------- the record */
+
+/* Result number i is step i: a row of numbers, its kind in their names ("decode.per_second"). */
+static trine_status keep_result(trine_record *record, int64_t id, int i, const bench_result *b, trine_error *err)
+{
+    const bool pairs = b->kind == BENCH_TRANSLATE;
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = { { "tokens", b->tokens },
+                    { pairs ? "source" : "depth", pairs ? b->source : b->depth },
+                    { pairs ? "beam" : "batch", pairs ? b->beam : b->batch },
+                    { "per_second", rate(b, b->best_ms) },
+                    { "median_per_second", rate(b, b->median_ms) },
+                    { "best_ms", b->best_ms } };
+    enum { N = sizeof numbers / sizeof *numbers };
+    trine_metric metrics[N];
+    char names[N][48];
+    for (int k = 0; k < N; k++) {
+        snprintf(names[k], sizeof names[k], "%s.%s", bench_kind_name(b->kind), numbers[k].name);
+        metrics[k] = (trine_metric) { names[k], numbers[k].value };
+    }
+    return trine_record_metrics(record, id, i, metrics, N, err);
+}
+
+/* The run as the record has it: what was measured on, then what came out. */
+static int keep(run *r, trine_record *record, const bench_results *all)
+{
+    trine_error err = { 0 };
+    int64_t id;
+    if (!record || !all->n) return 0;
+    json_t *o = json_pack("{s:s,s:s,s:I,s:s,s:i,s:s,s:i}", "model", r->args.model, "family", r->info->family, "parameters",
+                          (json_int_t)r->info->n_parameters, "weights_type", trine_dtype_name(r->info->weights_type), "threads",
+                          r->memory.n_threads, "cpu", cpu_name(r), "repeat", r->args.repeat);
+    char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+    json_decref(o);
+    if (!text) return fail_memory(r);
+    trine_status status = trine_record_begin(&id, record, "bench", text, 0, &err);
+    free(text);
+    if (!status) {
+        for (int i = 0; i < all->n && !status; i++) status = keep_result(record, id, i, &all->items[i], &err);
+        trine_record_end(record, id, status ? "failed" : "done", NULL);
+    }
+    return status ? fail_status(r, status, &err) : 0;
+}
+
 int bench_main(run *r)
 {
     bench_results all = { 0 };
@@ -177,9 +225,13 @@ int bench_main(run *r)
         const trine_status status = trine_limits_measure(&limits, a->cpu, a->threads, &err);
         if (status) return fail_status(r, status, &err);
     }
+    trine_record *record = NULL;
     int code = a->model || !a->limits ? open_model(r) : 0;
+    if (!code && r->model) code = open_record(r, &record);
     if (!code && r->model) code = bench_measure(r, &all);
     if (!code) tell(r, &all, a->limits ? &limits : NULL);
+    if (!code) code = keep(r, record, &all);
+    trine_record_close(record);
     free(all.items);
     return code;
 }

@@ -133,6 +133,7 @@ typedef struct arguments {
     id_list prefill, decode, encode, depth, batch, beams, cache_types; /* bench; cache_types: of trine_dtype */
     int repeat;
     bool limits;
+    bool details;
     id_list contexts; /* plan */
     int weights, source_ctx, n_sequences;
     size_t memory;

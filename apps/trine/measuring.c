@@ -88,6 +88,7 @@ trine_eval_options eval_options(run *r)
     const arguments *a = &r->args;
     return (trine_eval_options) {
         .stride = a->stride,
+        .split = a->split,
         .text_column = a->text_column,
         .label_column = a->label_column,
         .pair_column = a->pair_column,

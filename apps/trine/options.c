@@ -118,6 +118,8 @@ const option trine_options[] = {
       .help = "measure the machine's limits too, and each figure's share",
       .more = "Bytes a second that memory gives, and the peaks of f32, bf16 and int8 arithmetic, at the same number of threads and "
               "kernel level. Without a model the limits alone are told. For plan: bounds of rates follow from them." },
+    { "details", .kind = OPTION_FLAG, .commands = CMD_PLAN, .offset = FIELD(details),
+      .help = "every type of weights and of the cache too, and a curve of memory against context" },
     { "memory", .argument = "SIZE", .kind = OPTION_BYTES, .min = 1, .max = 1e18, .commands = CMD_PLAN, .offset = FIELD(memory),
       .help = "what there is to fit into, such as 24GiB (default: what is free here, or the device's)" },
     { "batch", .argument = "N", .kind = OPTION_INT, .min = 1, .max = 65536, .fallback = "1", .commands = CMD_PLAN,
@@ -198,7 +200,7 @@ const option trine_options[] = {
       .help = "draw this metric; may be given again (default: loss and valid_loss)" },
     { "svg", .argument = "FILE", .kind = OPTION_FILE, .commands = CMD_RUNS, .offset = FIELD(svg),
       .help = "draw the curves into FILE as SVG" },
-    { "record", .argument = "FILE", .kind = OPTION_FILE, .commands = CMD_RUNS | LEARNERS | CMD_COMPARE, .offset = FIELD(record),
+    { "record", .argument = "FILE", .kind = OPTION_FILE, .commands = CMD_RUNS | LEARNERS | CMD_COMPARE | CMD_BENCH, .offset = FIELD(record),
       .help = "the record of experiments (default: $XDG_DATA_HOME/trine/record.db)",
       .more = "An SQLite file: tables runs (configuration, seed, version, machine, times, status) and metrics (run, step, name, "
               "value)." },
@@ -334,7 +336,8 @@ const option trine_options[] = {
       .offset = FIELD(source_column), .help = "seq2seq, embed: column with the source (default: found by the header)" },
     { "target", .argument = "COLUMN", .kind = OPTION_TEXT, .group = GROUP_LEARNING, .commands = LEARNERS,
       .offset = FIELD(target_column), .help = "and with the target" },
-    { "split", .argument = "HOW", .kind = OPTION_TEXT, .group = GROUP_LEARNING, .commands = CMD_TRAIN, .offset = FIELD(split),
+    { "split", .argument = "HOW", .kind = OPTION_TEXT, .group = GROUP_LEARNING, .commands = CMD_TRAIN | CMD_EVAL,
+      .offset = FIELD(split),
       .help =
           "documents of a text: file, lines, blank (lines between), or the mark between them (default: <|endoftext|>, else file)" },
     { "separate", .kind = OPTION_FLAG, .group = GROUP_LEARNING, .commands = CMD_TRAIN, .offset = FIELD(separate),
@@ -390,8 +393,8 @@ const option trine_options[] = {
       .help = "seq2seq: what the model writes for --valid decides what is best" },
     { "metric-limit", .argument = "N", .kind = OPTION_INT, .group = GROUP_LEARNING, .min = 1, .max = 2147483647,
       .commands = CMD_FINETUNE, .offset = FIELD(metric_limit), .help = "of the first N rows (default: all)" },
-    { "lora", .argument = "RANK", .kind = OPTION_INT, .group = GROUP_LEARNING, .min = 1, .max = 4096, .commands = CMD_FINETUNE,
-      .offset = FIELD(lora), .help = "train adapters of this rank in place of the weights" },
+    { "lora", .argument = "RANK", .kind = OPTION_INT, .group = GROUP_LEARNING, .min = 1, .max = 4096,
+      .commands = CMD_FINETUNE | CMD_PLAN, .offset = FIELD(lora), .help = "train adapters of this rank in place of the weights" },
     { "lora-alpha", .argument = "X", .kind = OPTION_REAL, .group = GROUP_LEARNING, .min = 0, .max = 1e6, .commands = CMD_FINETUNE,
       .offset = FIELD(lora_alpha), .help = "their scale times the rank (default: twice the rank)" },
     { "eval-every", .argument = "N", .kind = OPTION_INT, .group = GROUP_LEARNING, .min = 1, .max = 2147483647, .commands = LEARNERS,
@@ -406,7 +409,7 @@ const option trine_options[] = {
       .help = "go on from the last checkpoint in OUT; bit for bit as if never interrupted" },
     { "metrics", .argument = "FILE", .kind = OPTION_FILE, .group = GROUP_LEARNING, .commands = LEARNERS,
       .offset = FIELD(metrics_file), .help = "metrics of each step as JSON lines (default: OUT/training/metrics.jsonl)" },
-    { "no-record", .kind = OPTION_FLAG, .group = GROUP_LEARNING, .commands = LEARNERS | CMD_COMPARE, .offset = FIELD(no_record),
+    { "no-record", .kind = OPTION_FLAG, .group = GROUP_LEARNING, .commands = LEARNERS | CMD_COMPARE | CMD_BENCH, .offset = FIELD(no_record),
       .help = "leave the run out of the record that `trine runs` shows" },
 
     /* How to write. */

@@ -189,6 +189,7 @@ int plan_main(run *r)
     if (a->verify && GIVEN(a, weights)) return fail_usage(r, "--verify runs the model as it is: not with --weights");
     int code = take_shipped_model(r);
     if (code) return code;
+    if (a->lora && !a->train) return fail_usage(r, "--lora is of a training step: with --train");
     plan_report *p = calloc(1, sizeof *p);
     if (!p) return fail_memory(r);
     if (GIVEN(a, weights)) {
@@ -214,7 +215,7 @@ int plan_main(run *r)
         code = plan_machine_of(&p->machine, r, p->info->weights_type);
     }
     if (!code) code = plan_contexts(r, p);
-    if (!code) code = plan_types(r, p);
+    if (!code && (a->details || a->json)) code = plan_types(r, p);
     if (!code) code = plan_remedies(r, p);
     if (!code && !a->json) code = plan_draw(r, p);
     if (!code && a->verify) code = plan_verify(r, p);

@@ -162,9 +162,9 @@ static void draw_fits(run *r, const plan_report *p)
     const bool beyond = p->info->max_tokens && p->longest > p->info->max_tokens;
     const bool looked = p->longest == 1 << 24 || (p->longest == 1 << 18 && p->info->paradigm == TRINE_ENCODER_DECODER);
     if (!p->longest)
-        puts_out(r, "longest context that fits: none\n\n");
+        puts_out(r, "longest context that fits: none\n");
     else
-        print(r, "longest context that fits: %s%s tokens%s\n\n", looked ? "at least " : "", show_number(ctx, p->longest),
+        print(r, "longest context that fits: %s%s tokens%s\n", looked ? "at least " : "", show_number(ctx, p->longest),
               beyond ? ", beyond what it knows" : "");
 }
 
@@ -309,9 +309,15 @@ int plan_draw(run *r, const plan_report *p)
     draw_model(r, p);
     draw_contexts(r, p);
     draw_fits(r, p);
-    draw_types(r, p);
     draw_rates(r, p);
     draw_plain_attention(r, p);
+    if (!r->args.details) {
+        print_style(r, STYLE_DIM);
+        puts_out(r, "--details: every type of weights and of the cache, and memory against context\n");
+        print_style(r, STYLE_NONE);
+        return 0;
+    }
     puts_out(r, "\n");
+    draw_types(r, p);
     return draw_curve(r, p);
 }

@@ -30,6 +30,7 @@ static trine_training_options options_of(const arguments *a)
                                       .average = a->ema > 0,
                                       .n_ranks = a->n_ranks,
                                       .shard_optimizer = a->shard_optimizer,
+                                      .lora_rank = a->lora,
                                       .n_threads = a->threads,
                                       .cpu = a->cpu };
 }
@@ -61,24 +62,29 @@ static int largest_batch(const trine_planner *p, const trine_training_options *o
     return low;
 }
 
-/* Recomputing costs time alone; then a smaller micro-batch, with --accumulate; then both; then the moments shared out. */
+/* Recomputing costs time alone; then a smaller micro-batch, with --accumulate; then both; then adapters; then no moments. */
 static void find_remedy(training *t, const trine_planner *p)
 {
     const trine_training_options asked = t->bytes.options;
-    trine_training_options o[4] = { asked, asked, asked, asked };
-    static const char *const names[] = { "--recompute does", "a batch of one text does, with --accumulate",
-                                         "--recompute and a batch of one text do", "without moments it does (--optimizer sgd)" };
-    o[0].recompute = o[2].recompute = o[3].recompute = true;
-    o[1].n_texts = o[2].n_texts = o[3].n_texts = 1;
-    o[3].optimizer = TRINE_OPTIMIZER_SGD;
-    for (int i = 0; i < 4; i++) {
+    trine_training_options o[] = { asked, asked, asked, asked, asked };
+    enum { N = sizeof o / sizeof *o };
+    static const char *const names[N] = { "--recompute does", "a batch of one text does, with --accumulate",
+                                          "--recompute and a batch of one text do", "adapters do (--lora 16)",
+                                          "without moments it does (--optimizer sgd)" };
+    for (int i = 0; i < N; i++) {
+        o[i].recompute |= i != 1;
+        if (i > 0) o[i].n_texts = 1;
+    }
+    if (!asked.lora_rank) o[3].lora_rank = 16;
+    o[4].optimizer = TRINE_OPTIMIZER_SGD;
+    for (int i = 0; i < N; i++) {
         if (trine_planner_training(&t->remedied, p, &o[i], NULL) || t->remedied.total_bytes > t->machine.memory) continue;
         t->remedy = names[i];
         return;
     }
 }
 
-/* A backward multiplies twice what its forward did. */
+/* A backward multiplies twice what its forward did: for the gradients of what comes in, and of weights, where these learn. */
 static double ops_of(const trine_training_bytes *b, const trine_planner *p)
 {
     trine_weight_uses uses;
@@ -96,7 +102,7 @@ static double ops_of(const trine_training_bytes *b, const trine_planner *p)
     bench_count_work(&read, info, &uses);
     const double texts = info->paradigm == TRINE_ENCODER_DECODER ? b->options.n_texts : 1;
     const double head = info->paradigm == TRINE_ENCODER_DECODER ? 0 : 2 * uses.parameters[TRINE_USE_HEAD] * b->n_scored;
-    return 3 * (texts * read.flops + head) + (b->options.recompute ? texts * read.flops : 0);
+    return (b->options.lora_rank ? 2 : 3) * (texts * read.flops + head) + (b->options.recompute ? texts * read.flops : 0);
 }
 
 /* -------------------------------------------------------------------------------------------------------- drawing */
@@ -127,7 +133,9 @@ static void draw(run *r, const training *t, const trine_planner *p)
     print(r, "%s%s", o->bf16 ? ", bf16" : "", o->recompute ? ", recomputed" : "");
     if (o->n_ranks > 1) print(r, ", on each of %d ranks%s", o->n_ranks, o->shard_optimizer ? ", moments shared out" : "");
     puts_out(r, "\n\n");
-    draw_part(r, "weights", "f32", b->weights_bytes, b->total_bytes);
+    draw_part(r, "frozen weights", "as they are stored", b->frozen_bytes, b->total_bytes);
+    snprintf(what, sizeof what, o->lora_rank ? "f32, of rank %d" : "f32", o->lora_rank);
+    draw_part(r, o->lora_rank ? "adapters" : "weights", what, b->weights_bytes, b->total_bytes);
     draw_part(r, "gradients", "f32", b->gradient_bytes, b->total_bytes);
     snprintf(what, sizeof what, o->shard_optimizer && o->n_ranks > 1 ? "AdamW's two, 1 share of %d" : "AdamW's two, f32",
              o->n_ranks);
@@ -175,6 +183,8 @@ static void write_json(run *r, const training *t, const trine_planner *p, const 
     jw_set_int(&j, "rows", b->n_rows);
     jw_set_int(&j, "target_rows", b->n_target_rows);
     jw_set_int(&j, "scored_rows", b->n_scored);
+    jw_set_int(&j, "lora_rank", o->lora_rank);
+    jw_set_int(&j, "frozen_bytes", (int64_t)b->frozen_bytes);
     jw_set_int(&j, "weights_bytes", (int64_t)b->weights_bytes);
     jw_set_int(&j, "gradient_bytes", (int64_t)b->gradient_bytes);
     jw_set_int(&j, "optimizer_bytes", (int64_t)b->moment_bytes);

@@ -102,6 +102,10 @@ int end_round(run *r, int code);
 /* The exit status of lines that failed, at whatever rank. */
 int share_failure(run *r, int code);
 
+/* --------------------------------------------------------------------------------------------------- recording.c */
+/* The record that the options name; NULL where it is not wanted, or not to be had and was not named. */
+int open_record(run *r, trine_record **record);
+
 /* --------------------------------------------------------------------------------------------------- interrupt.c */
 /* The first Control-C is remembered, the second ends the program. */
 void interrupt_catch(void);

@@ -289,19 +289,6 @@ static int check_options(run *r)
     return 0;
 }
 
-/* The record is a convenience: training goes on without one that cannot be opened, unless it was named. */
-static int open_record(run *r, trine_record **record)
-{
-    trine_error err = { 0 };
-    *record = NULL;
-    if (r->args.no_record || is_silent(r)) return 0;
-    const trine_status status = trine_record_open(record, r->args.record, false, &err);
-    if (!status) return 0;
-    if (GIVEN(&r->args, record)) return fail_status(r, status, &err);
-    note(r, "%s; this run is not recorded", err.text);
-    return 0;
-}
-
 typedef trine_status learn_fn(trine_train_result *out, run *r, const trine_train_options *o, trine_error *err);
 
 static int learn(run *r, int first, learn_fn *run_it)

@@ -74,6 +74,7 @@ typedef struct trine_training_options {
     bool average;         /* a moving average of the weights is kept */
     int n_ranks;          /* processes that train one model; 0: 1. The bytes are of one of them */
     bool shard_optimizer; /* each keeps its share of the moments */
+    int lora_rank;        /* adapters of this rank learn in place of the weights, as finetune has them; 0: the weights learn */
     int n_threads;        /* 0: one a core */
     const char *cpu;      /* kernel level; NULL: the best */
 } trine_training_options;
@@ -81,7 +82,8 @@ typedef struct trine_training_options {
 typedef struct trine_training_bytes {
     trine_training_options options;       /* with every default filled in */
     int64_t n_parameters;                 /* that learn, those of the head among them */
-    size_t weights_bytes, gradient_bytes; /* f32 */
+    size_t weights_bytes, gradient_bytes; /* of what learns: f32 */
+    size_t frozen_bytes;                  /* weights that adapters stand beside, as they are stored */
     size_t moment_bytes;                  /* of this rank's share */
     size_t bf16_bytes, average_bytes;     /* weights rounded; their average */
     size_t arena_bytes;                   /* activations kept for the backward, and temporaries */
@@ -90,7 +92,7 @@ typedef struct trine_training_bytes {
     int n_rows, n_target_rows, n_scored;  /* of the micro-batch, as the model's objective makes it */
 } trine_training_bytes;
 /* What a step of training takes in one process. A model without a head gets that of its objective: masked tokens (encoders), the next
- * token (decoders), spans (encoder-decoders). All parameters learn. */
+ * token (decoders), spans (encoder-decoders). All parameters learn, or the adapters. */
 TRINE_API trine_status trine_planner_training(trine_training_bytes *out, const trine_planner *planner,
                                               const trine_training_options *options, trine_error *err);
 

@@ -14,6 +14,7 @@
 enum { ALIGNMENT = 64 };
 
 bool trine_checkpoint_is_hollow(const trine_checkpoint *c) { return c->hollow; }
+void trine_checkpoint_set_hollow(trine_checkpoint *c) { c->hollow = true; }
 
 void *trine_hollow_address(size_t at)
 {

@@ -18,6 +18,8 @@ trine_status trine_checkpoint_hollow_open(trine_checkpoint **out, const char *co
 /* Adds a tensor: name, type, n_dims and shape count, its bytes follow. ERROR_FORMAT for a name that is there already. */
 trine_status trine_hollow_add(trine_checkpoint *c, const trine_tensor *tensor, trine_error *err);
 bool trine_checkpoint_is_hollow(const trine_checkpoint *c);
+/* From here on what a blank checkpoint is given are addresses at which nothing lies. */
+void trine_checkpoint_set_hollow(trine_checkpoint *c);
 
 /* The address of byte `at` of what is not there. */
 void *trine_hollow_address(size_t at);

@@ -268,6 +268,7 @@ static trine_status one_model(trine_comparison *c, int which, int s, const trine
     }
     free(configuration);
     c->done += c->flops[which] * (1 + EXAM_SHARE);
+    c->n_finished += !status;
     if (!status && !tell(c, which, s, c->done)) status = trine_fail(err, TRINE_ERROR_CANCELLED, "compare: stopped");
     return status;
 }
@@ -292,6 +293,11 @@ trine_status trine_compare_paradigms(trine_report **out, const trine_comparison_
     trine_status status = trine_comparison_open(&c, options ? options : &defaults, err);
     if (status) return status;
     status = trine_comparison_run(&c, err);
+    if (status == TRINE_ERROR_CANCELLED)
+        trine_fail(err, status, "compare: stopped with %d of %d models finished: %s", c.n_finished,
+                   TRINE_PARADIGMS * c.options.n_seeds,
+                   c.options.record ? "they are kept in the record, and the same command goes on from here"
+                                    : "without a record they are lost");
     if (!status) status = trine_comparison_tell(out, &c, err);
     trine_comparison_close(&c);
     return status;

@@ -22,7 +22,8 @@ typedef struct trine_comparison {
     int64_t n_tokens, n_texts;        /* of the first seed's texts */
     double epochs;
     json_t *found[TRINE_PARADIGMS][TRINE_MOST_SEEDS];
-    int n_recalled;     /* of these, from the record */
+    int n_finished;     /* models that have been measured, */
+    int n_recalled;     /* of these, taken from the record */
     double done, total; /* work, in FLOPs, for the progress */
 } trine_comparison;
 

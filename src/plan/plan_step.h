@@ -13,6 +13,8 @@ trine_status trine_plan_batch(trine_batch_room *room, trine_train_batch *batch, 
 trine_status trine_plan_training_config(json_t **out, const trine_planner *p, trine_error *err);
 /* The arrays of filled options. */
 trine_params_options trine_plan_params_options(const trine_training_options *o, const json_t *config);
+/* Weights that do not learn: as they are stored, and copies that loading makes of some. */
+size_t trine_plan_frozen(const trine_params *params, const trine_model *model);
 trine_status trine_plan_step_open(trine_step **out, const trine_training_options *o, trine_model *model, trine_params *params,
                                   trine_error *err);
 

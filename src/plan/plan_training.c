@@ -100,6 +100,7 @@ static trine_status fill(trine_training_options *o, const trine_model_info *info
     if (!o->n_texts) o->n_texts = trine_max_int(4096 / o->seq_len, 1); /* as train's batches of 4,096 tokens */
     if (!status) status = check_range("the tokens of a batch", (int64_t)o->n_texts * o->seq_len, 1, MOST_ROWS, err);
     if (!status) status = check_range("the number of ranks", o->n_ranks, 0, MOST_RANKS, err);
+    if (!status) status = check_range("the rank of adapters", o->lora_rank, 0, 4096, err);
     if (!status) status = check_range("the number of threads", o->n_threads, 0, 4096, err);
     if (!o->n_ranks) o->n_ranks = 1;
     if (!o->n_threads) o->n_threads = trine_max_int(trine_cpu_cores(), 1);
@@ -138,6 +139,7 @@ trine_params_options trine_plan_params_options(const trine_training_options *o, 
                                     .grads = true,
                                     .adam = o->optimizer == TRINE_OPTIMIZER_ADAMW,
                                     .bf16 = o->bf16,
+                                    .lora_rank = o->lora_rank,
                                     .n_ranks = o->shard_optimizer ? o->n_ranks : 1,
                                     .cpu = o->cpu };
 }
@@ -150,6 +152,18 @@ trine_status trine_plan_step_open(trine_step **out, const trine_training_options
                                          .recompute = o->recompute,
                                          .dropout = trine_train_dropout(o->dropout, params->config) };
     return trine_step_open(out, model, params, &options, err);
+}
+
+static int64_t learning(const trine_params *p)
+{
+    int64_t n = 0;
+    for (int i = 0; i < p->n_tensors; i++) n += (int64_t)p->tensors[i].n;
+    return n;
+}
+
+size_t trine_plan_frozen(const trine_params *params, const trine_model *model)
+{
+    return params->lora_rank ? params->bytes.frozen + model->info.copied_bytes : 0;
 }
 
 /* The parts of a step over parameters that are addresses alone. */
@@ -173,7 +187,7 @@ static trine_status count(trine_training_bytes *out, trine_model *model, trine_p
 static trine_status add_up(trine_training_bytes *b, trine_error *err)
 {
     const size_t parts[] = { b->weights_bytes, b->gradient_bytes, b->moment_bytes, b->bf16_bytes,
-                             b->average_bytes, b->arena_bytes,    b->pool_bytes };
+                             b->average_bytes, b->arena_bytes,    b->pool_bytes,   b->frozen_bytes };
     b->total_bytes = 0;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!trine_add_size(&b->total_bytes, b->total_bytes, parts[i]))
@@ -193,10 +207,13 @@ trine_status trine_planner_training(trine_training_bytes *out, const trine_plann
     if (!status) status = trine_plan_training_config(&config, p, err);
     trine_params_options options = trine_plan_params_options(&o, config);
     options.hollow = true;
+    if (o.lora_rank) options.stored = p->model->checkpoint;
     if (!status) status = trine_params_open(&params, &model, &options, err);
     if (!status) {
         out->options = o;
         out->n_parameters = model->info.n_parameters;
+        if (o.lora_rank) out->n_parameters = learning(params);
+        out->frozen_bytes = trine_plan_frozen(params, model);
         out->weights_bytes = params->bytes.values;
         out->gradient_bytes = params->bytes.grads;
         out->moment_bytes = params->bytes.moments;

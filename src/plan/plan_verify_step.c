@@ -50,7 +50,7 @@ static trine_status run(trine_verification *out, const trine_training_options *o
     if (!status) status = trine_plan_resident(&now, err);
     if (!status) {
         out->allocated_bytes = params->bytes.values + params->bytes.grads + params->bytes.moments + params->bytes.bf16 +
-                               (average ? params->bytes.values : 0) + trine_step_bytes(step);
+                               (average ? params->bytes.values : 0) + trine_plan_frozen(params, model) + trine_step_bytes(step);
         out->arena_peak = trine_step_peak(step);
         out->resident_bytes = now > out->resident_bytes ? now - out->resident_bytes : 0;
     }

@@ -3,7 +3,7 @@
 #define TRINE_TRAIN_CORPUS_H
 
 #include "base/team.h"
-#include "train/documents.h"
+#include "tasks/documents.h"
 #include "trine/tokenizers.h"
 
 typedef struct trine_corpus {

@@ -141,6 +141,7 @@ static trine_status open_parts(trine_params *p, trine_model **model, const trine
     trine_checkpoint *blank = NULL;
     trine_adapter *adapter = NULL;
     trine_model_info info;
+    const char *const path = o->checkpoint ? o->checkpoint : "config.json";
     trine_status status = trine_source_open(&source, o, err);
     if (!status) status = trine_source_config(&p->config, &source, o, err);
     const char *directory = o->tokenizer ? o->tokenizer : source.checkpoint ? trine_checkpoint_directory(source.checkpoint) : NULL;
@@ -149,17 +150,18 @@ static trine_status open_parts(trine_params *p, trine_model **model, const trine
     if (!status && o->lora_rank) status = trine_lora_settle(p, o, &info, err);
     if (!status) status = lay_out(p, blank, &source, info.head, err);
     if (!status) status = take_arrays(p, o, err);
-    if (!status && p->lora_rank) status = trine_lora_place(&adapter, p, blank, &source, info.head, o->checkpoint, err);
+    if (p->hollow && p->lora_rank) trine_checkpoint_set_hollow(blank);
+    if (!status && p->lora_rank) status = trine_lora_place(&adapter, p, blank, &source, info.head, path, err);
     if (!status && !p->lora_rank) status = place(p, blank, err);
     if (!status && !o->hollow) status = trine_source_take(p, &source, blank, &info, o, err);
     if (!status && !o->hollow) status = fill(p, o, err);
     if (!status) {
         const trine_model_options options = { .cpu = o->cpu, .log = o->log, .log_user = o->log_user };
-        status = trine_model_open_checkpoint(model, blank, adapter, o->checkpoint ? o->checkpoint : "config.json", &options, err);
+        status = trine_model_open_checkpoint(model, blank, adapter, path, &options, err);
         blank = NULL; /* the model's, as the adapter is */
         adapter = NULL;
     }
-    if (p->lora_rank) {
+    if (p->lora_rank && !source.borrowed) {
         p->source = source.checkpoint;
         source.checkpoint = NULL;
     }

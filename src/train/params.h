@@ -25,6 +25,7 @@ typedef struct trine_param {
 
 typedef struct trine_params_bytes {
     size_t values, grads, moments, bf16;
+    size_t frozen; /* weights that adapters stand beside, where they lie, or copied */
 } trine_params_bytes;
 
 typedef struct trine_params {
@@ -53,9 +54,10 @@ typedef struct trine_params {
 } trine_params;
 
 typedef struct trine_params_options {
-    const json_t *config;   /* config.json of the model; NULL: the checkpoint's */
-    const char *checkpoint; /* a directory or .safetensors file to take values from; NULL: all are initialised */
-    const char *tokenizer;  /* directory of the tokenizer; NULL: the checkpoint's, where there is one */
+    const json_t *config;     /* config.json of the model; NULL: the checkpoint's */
+    const char *checkpoint;   /* a directory or .safetensors file to take values from; NULL: all are initialised */
+    trine_checkpoint *stored; /* hollow: in place of `checkpoint`, a hollow one; borrowed */
+    const char *tokenizer;    /* directory of the tokenizer; NULL: the checkpoint's, where there is one */
     /* Another head: `head` with its labels in place of the configuration's. A head of other labels is initialised anew. */
     bool change_head;
     trine_head head;

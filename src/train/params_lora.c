@@ -5,8 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "base/status.h"
+#include "checkpoint/hollow_checkpoint.h"
 #include "checkpoint/json_file.h"
+
+enum { BEYOND = 16 << 20 }; /* more than arrays are moved up by where they begin */
 
 static bool starts_with(const char *text, const char *start) { return !strncmp(text, start, strlen(start)); }
 
@@ -32,7 +36,7 @@ trine_status trine_lora_settle(trine_params *p, const trine_params_options *o, c
 {
     if (o->lora_rank < 1 || o->lora_rank > 4096)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "lora: a rank of %d, expected 1 to 4096", o->lora_rank);
-    if (!o->checkpoint)
+    if (!o->checkpoint && !o->stored)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "lora: adapters belong to a model's weights, and none are given");
     const char *const *names = o->lora_targets;
     size_t n = (size_t)o->n_lora_targets;
@@ -48,7 +52,7 @@ trine_status trine_lora_settle(trine_params *p, const trine_params_options *o, c
     p->lora_rank = o->lora_rank;
     p->lora_alpha = o->lora_alpha > 0 ? o->lora_alpha : 2 * (float)o->lora_rank;
     p->lora_targets = json_array();
-    p->base = strdup(o->checkpoint);
+    p->base = strdup(o->checkpoint ? o->checkpoint : "");
     bool failed = !p->lora_targets || !p->base;
     for (size_t i = 0; i < n; i++) failed |= json_array_append_new(p->lora_targets, json_string(names[i])) != 0;
     return failed ? trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the names of adapted layers") : TRINE_OK;
@@ -92,6 +96,15 @@ static trine_status freeze(trine_params *p, trine_checkpoint *blank, int i, cons
                                    .n = (size_t)d.shape[0] * (size_t)d.shape[1] };
     const trine_status status = trine_source_check(from, &as_param, path, err);
     if (status) return status;
+    const size_t bytes = d.turned ? as_param.n * sizeof(float) : from->bytes;
+    if (p->hollow) { /* an address beyond all arrays: what lies in those learns */
+        const trine_params_bytes *b = &p->bytes;
+        char *at = trine_hollow_address(trine_round_up(b->values + b->grads + b->moments + b->bf16 + b->frozen, BEYOND) + BEYOND);
+        at += d.turned ? 0 : (uintptr_t)from->data % 64; /* as it lies in the file: a loader may have to copy it for that */
+        p->bytes.frozen += bytes;
+        return trine_blank_place(blank, i, d.turned ? TRINE_F32 : from->type, at, err);
+    }
+    p->bytes.frozen += bytes;
     if (!d.turned) return trine_blank_place(blank, i, from->type, from->data, err);
     float **grown = realloc(p->frozen, ((size_t)p->n_frozen + 1) * sizeof *grown);
     if (grown) p->frozen = grown;
@@ -99,6 +112,7 @@ static trine_status freeze(trine_params *p, trine_checkpoint *blank, int i, cons
     if (!copy) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory for tensor '%s'", name);
     p->frozen[p->n_frozen++] = copy;
     const trine_status copied = trine_source_copy(copy, &as_param, from, path, err);
+    trine_checkpoint_forget(s->checkpoint, from); /* what was copied need not stay in memory */
     return copied ? copied : trine_blank_place(blank, i, TRINE_F32, copy, err);
 }
 

@@ -27,19 +27,19 @@ static bool ends_with(const char *text, const char *end)
 
 trine_status trine_source_open(trine_source *s, const trine_params_options *o, trine_error *err)
 {
-    *s = (trine_source) { 0 };
-    if (!o->checkpoint) {
+    *s = (trine_source) { .checkpoint = o->stored, .borrowed = o->stored != NULL };
+    if (!o->checkpoint && !o->stored) {
         if (o->config) return TRINE_OK;
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "training needs a configuration or a checkpoint, and neither was given");
     }
-    trine_status status = trine_checkpoint_open(&s->checkpoint, o->checkpoint, err);
+    const char *const name = o->stored ? "the model" : o->checkpoint;
+    trine_status status = o->stored ? TRINE_OK : trine_checkpoint_open(&s->checkpoint, o->checkpoint, err);
     if (!status && trine_checkpoint_gguf(s->checkpoint))
-        status =
-            trine_fail(err, TRINE_ERROR_UNSUPPORTED,
-                       "'%s' is a GGUF file: to train it, make a directory of it first (trine convert, type f32)", o->checkpoint);
+        status = trine_fail(err, TRINE_ERROR_UNSUPPORTED,
+                            "'%s' is a GGUF file: to train it, make a directory of it first (trine convert, type f32)", name);
     if (!status) {
         status = trine_family_declare(&s->info, s->checkpoint, err);
-        if (status) status = trine_fail_in(err, status, "'%s'", o->checkpoint);
+        if (status) status = trine_fail_in(err, status, "'%s'", name);
     }
     if (!status && o->adapter) status = trine_adapter_open(&s->adapter, o->adapter, err);
     if (status) trine_source_close(s);
@@ -48,7 +48,7 @@ trine_status trine_source_open(trine_source *s, const trine_params_options *o, t
 
 void trine_source_close(trine_source *s)
 {
-    trine_checkpoint_close(s->checkpoint);
+    if (!s->borrowed) trine_checkpoint_close(s->checkpoint);
     trine_adapter_close(s->adapter);
     *s = (trine_source) { 0 };
 }

@@ -6,8 +6,9 @@
 
 typedef struct trine_source {
     trine_checkpoint *checkpoint; /* NULL: nothing is taken */
-    trine_model_info info;        /* of the checkpoint; texts are borrowed from it */
-    trine_adapter *adapter;       /* to be merged, or NULL */
+    bool borrowed;
+    trine_model_info info;  /* of the checkpoint; texts are borrowed from it */
+    trine_adapter *adapter; /* to be merged, or NULL */
 } trine_source;
 
 /* Opens options->checkpoint when there is one. ERROR_UNSUPPORTED for GGUF: its rows may lie in another order. */

@@ -87,20 +87,45 @@ static void long_documents_are_measured(void **state)
     assert_error(run_trine(NULL, "compare", "long-document", "--no-record", "--lengths", "200,100"), 2, "each more than the last");
 }
 
-static void control_c_is_kept_and_gone_on_with(void **state)
+/* The only run of a record, as `trine runs` has it. */
+static json_t *only_run(const char *record) { return only_document(run_trine(NULL, "runs", "--record", record, "--json")); }
+
+#define LADDER                                                                                                                     \
+    "scaling", "--sizes", "12000,14000,17000", "--budgets", "4000,40000", "--recall-tokens", "0", "--seed", "3", "-t", "1"
+
+static void a_ladder_is_left_and_gone_on_with(void **state)
 {
     (void)state;
-    const process_options interrupt = { .terminal = true, .interrupt_at = "% " };
-    process_result r = run_trine(&interrupt, "compare", "scaling", SMALL, "--record", temp_path("r.db"));
-    if (r.status != 0) { /* it may have been done before the signal came */
-        assert_status(&r, 130);
-        assert_contains(r.out, "the same command goes on from here");
-    }
+    /* in the middle: five models are finished, and the last thirteen take longer than a signal */
+    const process_options interrupt = { .terminal = true, .interrupt_at = "6 of 18" };
+    process_result r = run_trine(&interrupt, "compare", LADDER, "--record", temp_path("l.db"));
+    assert_status(&r, 130);
+    assert_contains(r.out, "of 18 models finished: they are kept in the record, and the same command goes on from here");
     process_result_clear(&r);
-    json_t *doc = only_document(run_trine(NULL, "compare", "scaling", SMALL, "--record", temp_path("r.db"), "--json", "-q"));
-    assert_string_equal(text_of(doc, "experiment"), "scaling");
+    json_t *run = only_run(temp_path("l.db"));
+    assert_string_equal(text_of(run, "status"), "stopped");
+    json_decref(run);
+    json_t *doc = only_document(run_trine(NULL, "compare", LADDER, "--record", temp_path("l.db"), "--json", "-q"));
     const json_t *decoder = json_object_get(json_object_get(doc, "paradigms"), "decoder");
     assert_int_equal(json_array_size(array_of(decoder, "runs")), 6);
+    json_decref(doc);
+    run = only_run(temp_path("l.db")); /* the same run: what was finished was not trained again */
+    assert_string_equal(text_of(run, "status"), "done");
+    json_decref(run);
+}
+
+#define THREE "--quick", "--params", "30000", "--train-tokens", "60000", "--texts", "8", "--seed", "3", "-t", "1"
+
+static void a_comparison_is_left_and_gone_on_with(void **state)
+{
+    (void)state;
+    const process_options interrupt = { .terminal = true, .interrupt_at = "decoder-only, seed 1" };
+    process_result r = run_trine(&interrupt, "compare", THREE, "--record", temp_path("t.db"));
+    assert_status(&r, 130);
+    assert_contains(r.out, "of 3 models finished: they are kept in the record, and the same command goes on from here");
+    process_result_clear(&r);
+    json_t *doc = only_document(run_trine(NULL, "compare", THREE, "--record", temp_path("t.db"), "--json", "-q"));
+    assert_true(number_of(doc, "models_from_record") >= 1);
     json_decref(doc);
 }
 
@@ -124,7 +149,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(paradigms_are_compared, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_bad_record_is_refused, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(long_documents_are_measured, temp_set_up, temp_tear_down),
-        cmocka_unit_test_setup_teardown(control_c_is_kept_and_gone_on_with, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(a_ladder_is_left_and_gone_on_with, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(a_comparison_is_left_and_gone_on_with, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_is_told_before_the_work, temp_set_up, temp_tear_down),
     };
     return cmocka_run_group_tests_name("command_compare", tests, NULL, NULL);

@@ -83,6 +83,13 @@ static void rates_are_bound_by_what_is_read(void **state)
     json_decref(d);
 }
 
+static int lines_of(const char *text)
+{
+    int n = 0;
+    for (; *text; text++) n += *text == '\n';
+    return n;
+}
+
 static void a_plan_fits_a_terminal(void **state)
 {
     static const char *const models[] = {
@@ -98,6 +105,13 @@ static void a_plan_fits_a_terminal(void **state)
         assert_contains(r.out, "weights");
         assert_contains(r.out, "longest context that fits");
         assert_lacks(r.out, "\033");
+        assert_true(lines_of(r.out) < 24); /* a screen, with the line that is typed next */
+        process_result_clear(&r);
+        r = run_trine(i % 2 ? &braille : &plain, "plan", models[i / 2], "--memory", "640GiB", "--details");
+        assert_status(&r, 0);
+        assert_true(longest_line(r.out) <= 80);
+        assert_contains(r.out, "q4_k_m");
+        assert_contains(r.out, "context, tokens");
         process_result_clear(&r);
         r = run_trine(i % 2 ? &braille : &plain, "plan", models[i / 2], "--train", "--memory", "640GiB", "--seq-len", "16");
         assert_status(&r, 0);

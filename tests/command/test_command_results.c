@@ -73,8 +73,9 @@ static void tokenize_and_detokenize_are_inverse(void **state)
 static void bench_measures_what_is_asked(void **state)
 {
     (void)state;
-    json_t *doc = only_document(run_trine(NULL, "bench", "-m", LLAMA, "--json", "--prefill", "8", "--decode", "2,4", "--depth",
-                                          "0,16", "--batch", "1,3", "--cache-type", "f32,f16", "--repeat", "2", "-t", "1"));
+    json_t *doc =
+        only_document(run_trine(NULL, "bench", "--no-record", "-m", LLAMA, "--json", "--prefill", "8", "--decode", "2,4", "--depth",
+                                "0,16", "--batch", "1,3", "--cache-type", "f32,f16", "--repeat", "2", "-t", "1"));
     const json_t *results = array_of(doc, "results");
     assert_int_equal(json_array_size(results), 2 * 2 * (1 + 2 * 2)); /* types, depths; one prefill, lengths by batches */
     assert_int_equal((int)number_of(doc, "threads"), 1);
@@ -91,23 +92,23 @@ static void bench_measures_what_is_asked(void **state)
         if (prefill && number_of(one, "depth") > 0) assert_true(number_of(one, "flops") > shallow);
     }
     json_decref(doc);
-    doc = only_document(run_trine(NULL, "bench", MLM, "--json", "--batch", "1,5", "--repeat", "1"));
+    doc = only_document(run_trine(NULL, "bench", "--no-record", MLM, "--json", "--batch", "1,5", "--repeat", "1"));
     assert_int_equal(json_array_size(array_of(doc, "results")), 2);
     json_decref(doc);
-    doc = only_document(run_trine(NULL, "bench", T5, "--json", "--encode", "9", "--decode", "3", "--repeat", "1"));
+    doc = only_document(run_trine(NULL, "bench", "--no-record", T5, "--json", "--encode", "9", "--decode", "3", "--repeat", "1"));
     assert_int_equal(json_array_size(array_of(doc, "results")), 2); /* greedy, 4 beams */
     json_decref(doc);
-    process_result r = run_trine(NULL, "bench", LLAMA, "--repeat", "1");
+    process_result r = run_trine(NULL, "bench", "--no-record", LLAMA, "--repeat", "1");
     assert_status(&r, 0);
     assert_contains(r.out, "prefill");
     assert_contains(r.out, "decode");
     process_result_clear(&r);
-    assert_error(run_trine(NULL, "bench", MLM, "--prefill", "8"), 2, "is an encoder");
-    assert_error(run_trine(NULL, "bench", T5, "--depth", "8"), 2, "is an encoder-decoder");
-    assert_error(run_trine(NULL, "bench", LLAMA, "--beam", "2"), 2, "--beam");
-    assert_error(run_trine(NULL, "bench", LLAMA, "--batch", "1,x"), 2, "whole numbers");
-    assert_error(run_trine(NULL, "bench", LLAMA, "--cache-type", "f16,f17"), 2, "f32|f16|bf16|q8_0|q4_0");
-    assert_error(run_trine(NULL, "bench", "-m", LLAMA, MLM), 2, "given twice");
+    assert_error(run_trine(NULL, "bench", "--no-record", MLM, "--prefill", "8"), 2, "is an encoder");
+    assert_error(run_trine(NULL, "bench", "--no-record", T5, "--depth", "8"), 2, "is an encoder-decoder");
+    assert_error(run_trine(NULL, "bench", "--no-record", LLAMA, "--beam", "2"), 2, "--beam");
+    assert_error(run_trine(NULL, "bench", "--no-record", LLAMA, "--batch", "1,x"), 2, "whole numbers");
+    assert_error(run_trine(NULL, "bench", "--no-record", LLAMA, "--cache-type", "f16,f17"), 2, "f32|f16|bf16|q8_0|q4_0");
+    assert_error(run_trine(NULL, "bench", "--no-record", "-m", LLAMA, MLM), 2, "given twice");
 }
 
 static void bench_holds_figures_against_limits(void **state)
@@ -120,8 +121,8 @@ static void bench_holds_figures_against_limits(void **state)
     assert_contains(r.out, "memory, read");
     assert_lacks(r.out, "of limit");
     process_result_clear(&r);
-    json_t *doc = only_document(
-        run_trine(NULL, "bench", "-m", LLAMA, "--limits", "--json", "--prefill", "8", "--decode", "2", "--repeat", "1"));
+    json_t *doc = only_document(run_trine(NULL, "bench", "--no-record", "-m", LLAMA, "--limits", "--json", "--prefill", "8",
+                                          "--decode", "2", "--repeat", "1"));
     const json_t *limits = json_object_get(doc, "limits");
     for (int i = 0; i < 2; i++) assert_true(number_of(limits, always[i]) > 0);
     const json_t *results = array_of(doc, "results");

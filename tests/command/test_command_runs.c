@@ -101,12 +101,34 @@ static void what_is_not_there_is_told(void **state)
     process_result_clear(&r);
 }
 
+/* A measurement is a run like others: what was measured on, the build and the machine, and its numbers. */
+static void bench_keeps_its_numbers(void **state)
+{
+    (void)state;
+    const char *record = temp_path("b.db");
+    json_t *doc = only_document(run_trine(NULL, "bench", MLM, "--record", record, "--json", "--batch", "1,5", "--repeat", "1"));
+    const double rate = number_of(json_array_get(array_of(doc, "results"), 1), "per_second");
+    json_t *run = only_document(run_trine(NULL, "runs", "1", "--record", record, "--json"));
+    assert_string_equal(text_of(run, "kind"), "bench");
+    assert_string_equal(text_of(run, "status"), "done");
+    json_t *version = only_document(run_trine(NULL, "version", "--json"));
+    const char *commit = json_string_value(json_object_get(version, "commit")); /* of the command that ran */
+    assert_contains(text_of(run, "version"), commit ? commit : trine_version());
+    json_decref(version);
+    const json_t *rates = array_of(json_object_get(run, "metrics"), "encode.per_second");
+    assert_int_equal(json_array_size(rates), 2);
+    assert_true(fabs(json_number_value(json_array_get(json_array_get(rates, 1), 1)) / rate - 1) < 1e-6);
+    json_decref(run);
+    json_decref(doc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(runs_are_listed, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(curves_fit_a_terminal, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(curves_are_drawn_as_svg, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(bench_keeps_its_numbers, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_there_is_told, set_up, temp_tear_down),
     };
     return cmocka_run_group_tests_name("command_runs", tests, NULL, NULL);

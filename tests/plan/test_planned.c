@@ -192,6 +192,8 @@ static void training_steps_take_what_was_planned(void **state)
         { .n_texts = 3, .seq_len = 100, .n_threads = 1, .recompute = true, .average = true },
         { .n_texts = 2, .seq_len = 200, .n_threads = 2, .bf16 = true, .optimizer = TRINE_OPTIMIZER_SGD },
         { .n_texts = 5, .seq_len = 64, .n_threads = 2, .n_ranks = 3, .shard_optimizer = true },
+        { .n_texts = 3, .seq_len = 90, .n_threads = 2, .lora_rank = 8 },
+        { .n_texts = 2, .seq_len = 70, .n_threads = 1, .lora_rank = 4, .recompute = true, .average = true },
     };
     (void)state;
     for (int i = 0; i < N_MODELS; i++) {

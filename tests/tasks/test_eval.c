@@ -86,6 +86,33 @@ static void perplexity(void **state)
     json_decref(root);
 }
 
+/* Texts of one file are as if each had a file of its own, but for their end, which is scored when there are several. */
+static void texts_apart(void **state)
+{
+    (void)state;
+    const trine_session_options options = { .ctx = 64, .cache_type = TRINE_F32 };
+    opened o = open_model("llama-chat", &options);
+    trine_eval_result both, one, whole;
+    trine_error err;
+    file_of(".txt", "the cat sat<|endoftext|>the cat sat<|endoftext|>\n");
+    assert_int_equal(trine_eval(&both, o.session, TRINE_EVAL_LM, path, NULL, &err), TRINE_OK);
+    assert_int_equal(trine_eval(&whole, o.session, TRINE_EVAL_LM, path, &(trine_eval_options) { .split = "file" }, &err), TRINE_OK);
+    file_of(".txt", "the cat sat");
+    assert_int_equal(trine_eval(&one, o.session, TRINE_EVAL_LM, path, NULL, &err), TRINE_OK);
+    assert_int_equal(both.n_examples, 2);
+    assert_int_equal(both.n_tokens, 2 * one.n_tokens + 2);
+    const double end = (both.loss * (double)both.n_tokens - 2 * one.loss * (double)one.n_tokens) / 2; /* -ln p(end | text) */
+    assert_true(end > 0 && end < 50);
+    assert_true(whole.n_examples == 1 && whole.n_tokens > both.n_tokens);
+    assert_near(both.bits_per_byte, both.loss * (double)both.n_tokens / (log(2) * 22), 1e-9, "bits a byte");
+    file_of(".txt", "the cat sat\nthe cat sat\n");
+    assert_int_equal(trine_eval(&one, o.session, TRINE_EVAL_LM, path, &(trine_eval_options) { .split = "lines" }, &err), TRINE_OK);
+    assert_near(one.loss, both.loss, 1e-9, "lines");
+    assert_int_equal(trine_eval(&one, o.session, TRINE_EVAL_LM, path, &(trine_eval_options) { .split = "" }, &err),
+                     TRINE_ERROR_ARGUMENT);
+    close_model(o);
+}
+
 static bool stop_at_two(void *user, int done, int total)
 {
     *(int *)user = total;
@@ -313,6 +340,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(perplexity),
+        cmocka_unit_test(texts_apart),
         cmocka_unit_test(lm_limits),
         cmocka_unit_test(masked),
         cmocka_unit_test(classified),

@@ -1,5 +1,5 @@
 /* documents.c - see documents.h. */
-#include "train/documents.h"
+#include "tasks/documents.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -172,6 +172,6 @@ trine_status trine_documents_read(const char *path, const trine_documents_option
     static const trine_documents_options none;
     if (!options) options = &none;
     if (options->split && !*options->split) return trine_fail(err, TRINE_ERROR_ARGUMENT, "the mark between documents is empty");
-    return form_of(path) == FORM_ROWS || options->column ? read_rows(path, options, each, user, err)
-                                                         : read_text(path, options, each, user, err);
+    const bool rows = options->column || (!options->plain && form_of(path) == FORM_ROWS);
+    return rows ? read_rows(path, options, each, user, err) : read_text(path, options, each, user, err);
 }

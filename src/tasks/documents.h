@@ -1,6 +1,6 @@
 /* documents.h - the texts of files: plain, packed by gzip, xz or zstd; as they stand, or a column of a table or of JSON lines. */
-#ifndef TRINE_TRAIN_DOCUMENTS_H
-#define TRINE_TRAIN_DOCUMENTS_H
+#ifndef TRINE_TASKS_DOCUMENTS_H
+#define TRINE_TASKS_DOCUMENTS_H
 
 #include "trine/runs.h"
 
@@ -8,6 +8,7 @@ typedef struct trine_documents_options {
     const char *column; /* with the text, in tables and JSON lines; NULL: text, sentence or content */
     const char *split;  /* plain text: "file" (one document), "lines", "blank" (parted by blank lines), or the mark between them;
                          * NULL: at <|endoftext|> where the file has it, else one document */
+    bool plain;         /* without a column, tables and JSON lines are text as any */
 } trine_documents_options;
 
 /* One document; the text lives for the call only. */
