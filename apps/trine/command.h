@@ -173,7 +173,7 @@ typedef struct arguments {
     const char *split, *mix, *metrics_file, *source_column, *target_column;
     int objective, decay; /* indices into their choices */
     int steps, batch_texts, batch_tokens, accumulate, seq_len, target_len, warmup, eval_every, save_every, keep, patience, lora;
-    float epochs, hold_out, lr, min_lr, weight_decay, beta1, beta2, clip, dropout, label_smoothing, ema, lora_alpha;
+    float epochs, hold_out, lr, min_lr, weight_decay, beta1, beta2, clip, dropout, noise, label_smoothing, ema, lora_alpha;
     int metric, metric_limit;
     bool separate, whole_word, bf16, recompute, resume, no_record, shard_optimizer;
 

@@ -249,6 +249,7 @@ static trine_train_options options_of(run *r, const sources *s, const trine_trai
         .beta2 = a->beta2,
         .clip = none_at_zero(true, a->clip),
         .dropout = none_at_zero(GIVEN(a, dropout), a->dropout),
+        .noise = GIVEN(a, noise) ? a->noise : 0,
         .label_smoothing = a->label_smoothing,
         .ema = a->ema,
         .bf16 = a->bf16,

@@ -93,6 +93,7 @@ static trine_status check(const trine_train_options *o, trine_error *err)
         { "the weight decay", o->weight_decay, 0, 10 },
         { "dropout", o->dropout, -1, 0.99 },
         { "label smoothing", o->label_smoothing, 0, 0.99 },
+        { "share of tokens asked for", o->noise, 0, 0.9 },
         { "the average's decay", o->ema, 0, 0.9999999 },
         { "the share held out", o->hold_out, 0, 0.9 },
         { "the epochs", o->epochs, 0, 1e9 },
@@ -200,6 +201,7 @@ trine_status trine_train_configuration(json_t **out, const char *kind, const cha
     fine = more && !json_object_update(c, more);
     json_decref(more);
     if (fine && o->valid && o->valid->n_paths) fine = !json_object_set_new(c, "valid", part_json(o->valid));
+    if (fine && o->noise > 0) fine = !json_object_set_new(c, "noise", json_real((double)o->noise));
     if (fine && trine_n_ranks(o->ranks) > 1) fine = !json_object_set_new(c, "ranks", json_integer(o->ranks->size));
     if (fine && o->metric)
         fine = !json_object_set_new(c, "metric", json_string(o->metric)) &&

@@ -119,6 +119,29 @@ static void masked_rates_are_those_of_the_paper(void **state)
     free(ids);
 }
 
+/* Another share of the tokens, masked or taken out in spans, when it is asked for. */
+static void more_may_be_asked(void **state)
+{
+    (void)state;
+    enum { N = 40000 };
+    static const trine_objective kinds[] = { TRINE_OBJECTIVE_MASKED, TRINE_OBJECTIVE_SPAN };
+    for (int k = 0; k < 2; k++) {
+        trine_corpus c = one_document(N);
+        trine_objective_options o = options_of(kinds[k]);
+        o.share = 0.4;
+        trine_examples *e = opened(c, &o);
+        trine_batch_room room = { 0 };
+        int asked = 0;
+        for (int64_t i = 0; i < e->count(e, 0); i++) {
+            const trine_train_batch b = make(&room, e, 0, i);
+            for (int j = 0; j < b.n_out; j++) asked += b.labels[j] >= FIRST && b.labels[j] < VOCAB - SENTINELS;
+        }
+        assert_true(fabs((double)asked / N - 0.4) < 0.01);
+        trine_batch_clear(&room);
+        trine_examples_close(e);
+    }
+}
+
 static void another_epoch_is_masked_elsewhere(void **state)
 {
     (void)state;
@@ -374,6 +397,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(masked_rates_are_those_of_the_paper),
+        cmocka_unit_test(more_may_be_asked),
         cmocka_unit_test(another_epoch_is_masked_elsewhere),
         cmocka_unit_test(whole_words_are_masked_whole),
         cmocka_unit_test(causal_predicts_every_token_but_the_first),
