@@ -91,7 +91,8 @@ void learn(learning *l, const trine_batch *batch, learn_fn *forward, void *user)
     assert_int_equal(trine_arena_open(&arena, l->arena, NULL), TRINE_OK);
     assert_int_equal(trine_tape_take_pool(&tape, l->pool, NULL), TRINE_OK);
     run(l, &tape, &arena, batch, forward, user);
-    assert_int_equal(arena.peak, l->arena);
+    /* The loss is planned by its largest chunk of rows, and takes chunks of one size: a product may need a little less than was planned. */
+    assert_true(arena.peak <= l->arena && l->arena - arena.peak <= l->arena / 16);
     assert_int_equal(tape.pool.peak, l->pool);
     trine_arena_close(&arena);
     trine_tape_close(&tape);
