@@ -16,9 +16,21 @@
 #define CLIP 1.0
 #define MIN_SHARE 0.1 /* of the highest rate, at the end */
 
+/* Weights, gradients and two moments in f32, before they are taken: a system that gives memory it does not have ends whoever uses it. */
+static trine_status check_memory(const trine_size *size, trine_error *err)
+{
+    const double need = 16.0 * (double)size->n_parameters, there = (double)trine_memory_free();
+    if (!(need > there)) return TRINE_OK;
+    return trine_fail(err, TRINE_ERROR_MEMORY, "compare: a model of %lld parameters takes %.1f GiB to train, and %.1f GiB are free",
+                      (long long)size->n_parameters, need / (1 << 30), there / (1 << 30));
+}
+
 trine_status trine_contender_open(trine_contender **out, const trine_size *size, const trine_contender_options *options,
                                   trine_error *err)
 {
+    *out = NULL;
+    const trine_status fits = check_memory(size, err);
+    if (fits) return fits;
     trine_contender *c = *out = calloc(1, sizeof *c);
     json_t *config = NULL;
     if (!c) return trine_fail(err, TRINE_ERROR_MEMORY, "compare: no memory");

@@ -188,6 +188,20 @@ static void training_stops_when_asked(void **state)
     trine_grammar_close(g);
 }
 
+/* Before it is asked for: a system that gives memory it does not have would end somebody. */
+static void what_no_memory_holds_is_refused(void **state)
+{
+    (void)state;
+    trine_size size;
+    trine_contender *c;
+    trine_error err = { 0 };
+    assert_int_equal(trine_size_near(&size, TRINE_DECODER, 30000, 218, 100, NULL), 0);
+    size.n_parameters = (int64_t)1 << 50;
+    assert_int_equal(trine_contender_open(&c, &size, &(trine_contender_options) { 0 }, &err), TRINE_ERROR_MEMORY);
+    assert_null(c);
+    assert_non_null(strstr(err.text, "are free"));
+}
+
 static void memory_may_run_out_anywhere(void **state)
 {
     (void)state;
@@ -219,7 +233,7 @@ int main(void)
         cmocka_unit_test(sizes_meet_their_number),           cmocka_unit_test(an_encoder_decoder_costs_half_a_decoder),
         cmocka_unit_test(examples_are_as_large_as_they_say), cmocka_unit_test(what_is_cut_out_stands_anywhere),
         cmocka_unit_test(training_learns_and_is_repeatable), cmocka_unit_test(training_stops_when_asked),
-        cmocka_unit_test(memory_may_run_out_anywhere),
+        cmocka_unit_test(memory_may_run_out_anywhere),       cmocka_unit_test(what_no_memory_holds_is_refused),
     };
     return cmocka_run_group_tests_name("contender", tests, NULL, NULL);
 }
