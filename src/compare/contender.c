@@ -16,6 +16,15 @@
 #define CLIP 1.0
 #define MIN_SHARE 0.1 /* of the highest rate, at the end */
 
+/* At a width of 64, times sqrt(64 / width): of those tried at 300,000 parameters on 3 million tokens (each twice as high as the one before)
+ * the lowest loss. BERT's norms after the sum bear least: with 0.003 it never learnt to translate. T5 with 0.003 did not learn to
+ * summarise in 24 million tokens of documents. */
+double trine_contender_rate(const trine_size *size)
+{
+    static const double rates[] = { [TRINE_ENCODER] = 0.001, [TRINE_DECODER] = 0.004, [TRINE_ENCODER_DECODER] = 0.002 };
+    return rates[size->paradigm] * sqrt(64.0 / size->d_model);
+}
+
 /* Weights, gradients and two moments in f32, before they are taken: a system that gives memory it does not have ends whoever uses it. */
 static trine_status check_memory(const trine_size *size, trine_error *err)
 {

@@ -56,6 +56,8 @@ typedef struct trine_contender {
     size_t bytes;                  /* that training took: weights, gradients, moments, activations */
 } trine_contender;
 
+/* The highest learning rate for models of this width that learn from millions of tokens. (A ladder's short runs keep to the default.) */
+double trine_contender_rate(const trine_size *size);
 /* A model with new weights. */
 trine_status trine_contender_open(trine_contender **out, const trine_size *size, const trine_contender_options *options,
                                   trine_error *err);

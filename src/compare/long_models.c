@@ -77,12 +77,12 @@ trine_status trine_long_train(trine_contender **out, const trine_grammar *world,
 {
     trine_world_set set = { 0 };
     trine_examples *examples;
-    const trine_contender_options options = { .seed = t->seed,
-                                              .n_threads = t->n_threads,
-                                              .cpu = t->cpu,
-                                              .batch_tokens = BATCH_TOKENS,
-                                              .on_step = t->on_step,
-                                              .user = t->user };
+    trine_contender_options options = { .seed = t->seed,
+                                        .n_threads = t->n_threads,
+                                        .cpu = t->cpu,
+                                        .batch_tokens = BATCH_TOKENS,
+                                        .on_step = t->on_step,
+                                        .user = t->user };
     *out = NULL;
     trine_size shape = { .paradigm = paradigm,
                          .n_layers = paradigm == TRINE_DECODER ? LAYERS : LAYERS / 2, /* of encoder and decoder each */
@@ -91,6 +91,7 @@ trine_status trine_long_train(trine_contender **out, const trine_grammar *world,
                          .vocab = trine_world_vocab(world),
                          .max_tokens = POSITIONS };
     trine_status status = trine_size_fit(&shape, t->n_parameters, err);
+    if (!status) options.learning_rate = trine_contender_rate(&shape);
     if (!status) status = draw_documents(&set, world, t, err);
     if (!status) status = trine_contender_open(out, &shape, &options, err);
     if (!status) status = open_examples(&examples, &set, paradigm, t->seed, err);
