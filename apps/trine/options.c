@@ -203,8 +203,8 @@ const option trine_options[] = {
       .help = "draw this metric; may be given again (default: loss and valid_loss)" },
     { "svg", .argument = "FILE", .kind = OPTION_FILE, .commands = CMD_RUNS, .offset = FIELD(svg),
       .help = "draw the curves into FILE as SVG" },
-    { "record", .argument = "FILE", .kind = OPTION_FILE, .commands = CMD_RUNS | LEARNERS | CMD_COMPARE | CMD_BENCH, .offset = FIELD(record),
-      .help = "the record of experiments (default: $XDG_DATA_HOME/trine/record.db)",
+    { "record", .argument = "FILE", .kind = OPTION_FILE, .commands = CMD_RUNS | LEARNERS | CMD_COMPARE | CMD_BENCH,
+      .offset = FIELD(record), .help = "the record of experiments (default: $XDG_DATA_HOME/trine/record.db)",
       .more = "An SQLite file: tables runs (configuration, seed, version, machine, times, status) and metrics (run, step, name, "
               "value)." },
     { "kind", .argument = "KIND", .kind = OPTION_CHOICE, .choices = CORPUS_KINDS, .fallback = "text", .commands = CMD_CORPUS,
@@ -412,8 +412,8 @@ const option trine_options[] = {
       .help = "go on from the last checkpoint in OUT; bit for bit as if never interrupted" },
     { "metrics", .argument = "FILE", .kind = OPTION_FILE, .group = GROUP_LEARNING, .commands = LEARNERS,
       .offset = FIELD(metrics_file), .help = "metrics of each step as JSON lines (default: OUT/training/metrics.jsonl)" },
-    { "no-record", .kind = OPTION_FLAG, .group = GROUP_LEARNING, .commands = LEARNERS | CMD_COMPARE | CMD_BENCH, .offset = FIELD(no_record),
-      .help = "leave the run out of the record that `trine runs` shows" },
+    { "no-record", .kind = OPTION_FLAG, .group = GROUP_LEARNING, .commands = LEARNERS | CMD_COMPARE | CMD_BENCH,
+      .offset = FIELD(no_record), .help = "leave the run out of the record that `trine runs` shows" },
 
     /* How to write. */
     { "max-tokens", 'n', .alias = "predict", .argument = "N", .kind = OPTION_INT, .group = GROUP_WRITING, .min = 0, .max = 16777216,

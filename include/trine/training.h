@@ -97,7 +97,7 @@ typedef struct trine_train_options {
     float beta1, beta2, epsilon;
     float clip;    /* largest norm of the gradient; -1: no limit */
     float dropout; /* -1: none */
-    float noise; /* masked, span: share of the tokens that are asked for; 0: 0.15 */
+    float noise;   /* masked, span: share of the tokens that are asked for; 0: 0.15 */
     float label_smoothing;
     float ema; /* decay of the average of weights that is measured and saved, 0.999; 0: none */
     bool bf16, recompute;
