@@ -55,8 +55,7 @@ trine_status header_timeout_open(header_timeout **out, int seconds, trine_error 
         free(t);
         *out = NULL;
     }
-    if (err) *err = (trine_error) { .code = TRINE_ERROR_MEMORY, .text = "no memory, or no thread, to watch connections" };
-    return TRINE_ERROR_MEMORY;
+    return say(err, TRINE_ERROR_MEMORY, "no memory, or no thread, to watch connections");
 }
 
 void header_timeout_close(header_timeout *t)

@@ -2,8 +2,8 @@
  * would, GET /runs lists, POST /runs/ID/report gives the page it made.
  *
  * A request chooses among the experiments of a table, and numbers of theirs within bounds: no text, no path and no shell comes from
- * outside. The process sees a terminal of 80 x 24, so that a page shows what a terminal would. Its text is kept whole, to a limit, so that a reader
- * who comes late, or comes back, reads it from the beginning. */
+ * outside. The process sees a terminal of 80 x 24, so that a page shows what a terminal would. Its text is kept whole, to a limit, so
+ * that a reader who comes late, or comes back, reads it from the beginning. */
 #define _XOPEN_SOURCE 700
 #include "started_runs.h"
 
@@ -215,10 +215,7 @@ trine_status runs_open(runs **out, const char *program, trine_error *err)
 {
     const char *where = getenv("TMPDIR");
     runs *r = *out = calloc(1, sizeof *r);
-    if (!r) {
-        if (err) *err = (trine_error) { .code = TRINE_ERROR_MEMORY, .text = "no memory for the list of experiments" };
-        return TRINE_ERROR_MEMORY;
-    }
+    if (!r) return say(err, TRINE_ERROR_MEMORY, "no memory for the list of experiments");
     r->program = program;
     snprintf(r->folder, sizeof r->folder, "%s/trine-runs-XXXXXX", where && strlen(where) < 40 ? where : "/tmp");
     pthread_mutex_init(&r->lock, NULL);

@@ -38,9 +38,7 @@ static void put_piece(run *r, int32_t id, int columns)
     const char *piece = r->tokenizer ? trine_tokenizer_token(r->tokenizer, id) : NULL;
     snprintf(number, sizeof number, "%d", (int)id);
     if (!piece) piece = number;
-    char *shown = text_shown(r, piece, strlen(piece), columns);
-    print_padded(r, shown ? shown : number, columns);
-    free(shown);
+    print_fitted(r, piece, strlen(piece), columns, columns);
 }
 
 /* The first two letters of a piece, over its column. */
@@ -52,9 +50,7 @@ static void put_head(run *r, int32_t id)
     size_t n = 0;
     for (int letters = 0; piece && piece[n]; n++)
         if (((unsigned char)piece[n] & 0xC0) != 0x80 && ++letters > 2) break;
-    char *shown = text_shown(r, piece ? piece : "", n, 2);
-    print_padded(r, shown ? shown : "", 3);
-    free(shown);
+    print_fitted(r, piece ? piece : "", n, 2, 3);
 }
 
 static void put_shade(run *r, double w, int columns)

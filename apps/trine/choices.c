@@ -9,9 +9,8 @@
 static void put_piece(run *r, int32_t id, int columns)
 {
     const char *piece = trine_tokenizer_token(r->tokenizer, id);
-    char *shown = text_shown(r, piece ? piece : "?", strlen(piece ? piece : "?"), columns);
-    print_padded(r, shown ? shown : "?", columns);
-    free(shown);
+    if (!piece) piece = "?";
+    print_fitted(r, piece, strlen(piece), columns, columns);
 }
 
 static void draw_step(run *r, const trine_chosen_token *t)
@@ -42,17 +41,17 @@ static void draw_step(run *r, const trine_chosen_token *t)
 /* Keeps a step for the JSON document. */
 static void keep_step(writing *w, const trine_chosen_token *t)
 {
-    const size_t width = 1 + (size_t)t->n_top;
-    trine_token_chance *grown = realloc(w->steps, ((size_t)w->n_steps + 1) * (1 + (size_t)w->run->args.choices) * sizeof *grown);
+    const int n = w->run->args.choices;
+    const size_t width = 1 + (size_t)n;
+    trine_token_chance *grown = realloc(w->steps, ((size_t)w->n_steps + 1) * width * sizeof *grown);
     if (!grown) {
         w->no_memory = true;
         return;
     }
     w->steps = grown;
-    trine_token_chance *step = grown + (size_t)w->n_steps++ * (1 + (size_t)w->run->args.choices);
+    trine_token_chance *step = grown + (size_t)w->n_steps++ * width;
     step[0] = (trine_token_chance) { t->id, t->log_prob };
-    for (size_t i = 1; i < 1 + (size_t)w->run->args.choices; i++)
-        step[i] = i < width ? t->top[i - 1] : (trine_token_chance) { -1, 0 };
+    for (int i = 0; i < n; i++) step[1 + i] = i < t->n_top ? t->top[i] : (trine_token_chance) { -1, 0 };
 }
 
 void on_choice(void *user, const trine_chosen_token *token)

@@ -30,16 +30,14 @@ static void draw(run *r, const input *in, const trine_labels *labels)
     }
     for (int i = 0; i < labels->n; i++) {
         const char *label = labels->items[i].label;
-        char *shown = text_shown(r, label, strlen(label), 24);
         if (i == 0) print_style(r, STYLE_BOLD);
         puts_out(r, "  ");
-        print_padded(r, shown ? shown : "", 26);
+        print_fitted(r, label, strlen(label), 24, 26);
         print_style(r, STYLE_NONE);
         print_style(r, STYLE_CYAN);
         print_bar(r, labels->items[i].score, 32);
         print_style(r, STYLE_NONE);
         print(r, " %6.4f\n", (double)labels->items[i].score);
-        free(shown);
     }
     flush_output(r);
 }

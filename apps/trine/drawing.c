@@ -95,6 +95,13 @@ void print_padded(run *r, const char *text, int columns)
     for (int n = text_columns(text); n < columns; n++) put(r, " ", 1);
 }
 
+void print_fitted(run *r, const char *text, size_t bytes, int most, int columns)
+{
+    char *shown = text_shown(r, text, bytes, most);
+    print_padded(r, shown ? shown : "", columns);
+    free(shown);
+}
+
 void print_bar(run *r, double share, int columns)
 {
     static const char *const eighths[] = { "", "\u258F", "\u258E", "\u258D", "\u258C", "\u258B", "\u258A", "\u2589" };

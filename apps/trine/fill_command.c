@@ -47,14 +47,12 @@ static void draw(run *r, const trine_fill_result *f)
             char id[24];
             snprintf(id, sizeof id, "%d", (int)c->id);
             const char *token = c->token ? c->token : id;
-            char *shown = text_shown(r, token, strlen(token), 24);
             puts_out(r, "  ");
-            print_padded(r, shown ? shown : id, 26);
+            print_fitted(r, token, strlen(token), 24, 26);
             print_style(r, STYLE_CYAN);
             print_bar(r, c->score, 32);
             print_style(r, STYLE_NONE);
             print(r, " %6.4f\n", (double)c->score);
-            free(shown);
         }
     }
     flush_output(r);

@@ -32,9 +32,7 @@ static void *load_module(run *r)
 {
     static const char *const places[] = { "trine_mpi.so", "../" TRINE_MODULES "/trine_mpi.so" };
     char folder[4096], path[4200];
-    const ssize_t n = readlink("/proc/self/exe", folder, sizeof folder - 1);
-    if (n < 0) return NULL;
-    folder[n] = 0;
+    if (!own_path(folder, sizeof folder)) return NULL;
     char *slash = strrchr(folder, '/');
     if (slash) *slash = 0;
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {

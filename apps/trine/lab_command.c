@@ -43,7 +43,5 @@ int lab_main(run *r)
             "the lesson is not in this build: it is made by npm. `make lab` installs npm where it is missing, builds the page and "
             "the command with it; `trine serve` serves the models without it");
     char self[4096];
-    const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n > 0) self[n] = 0;
-    return serve_models(r, n > 0 ? self : NULL, lab_assets, n_lab_assets, open_page);
+    return serve_models(r, own_path(self, sizeof self) ? self : NULL, lab_assets, n_lab_assets, open_page);
 }

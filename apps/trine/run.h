@@ -67,9 +67,10 @@ bool is_input_failure(trine_status status);
 void progress_begin(run *r, const char *what);
 bool progress_step(void *user, int done, int total);
 /* The same for work of many kinds: what it is at, and the share of its time that is done, 0 to 1; begun by its first call. */
-double seconds_now(void); /* of a clock that only goes forward */
 bool progress_share(run *r, const char *what, double share);
 void progress_end(run *r);
+/* Seconds of a clock that only goes forward. */
+double seconds_now(void);
 
 /* -------------------------------------------------------------------------------------------- shipped_models.c */
 /* The model that ships under the name `given`; NULL: it is a path, or no name. Borrowed. */
@@ -82,6 +83,10 @@ int take_default_model(run *r);
 int serve_shipped_models(run *r);
 /* args.model is neither a path nor a name: says which names there are. */
 int model_not_found(run *r, const trine_error *err);
+
+/* ----------------------------------------------------------------------------------------------------- own_path.c */
+/* The file of this program, in `out`; false where the system does not tell, or it is longer than `size`. */
+bool own_path(char *out, size_t size);
 
 /* ----------------------------------------------------------------------------------------------------- joining.c */
 /* Meets the other processes that mpirun or srun has started, where the command is one that they share. */
@@ -123,6 +128,8 @@ int text_columns(const char *text);
 char *text_shown(const run *r, const char *text, size_t bytes, int columns);
 /* Writes `text` and then spaces up to `columns`. */
 void print_padded(run *r, const char *text, int columns);
+/* The two together: at most `most` columns of the text as it is shown, in `columns`. */
+void print_fitted(run *r, const char *text, size_t bytes, int most, int columns);
 /* A bar of `columns` for a share of 0 to 1. */
 void print_bar(run *r, double share, int columns);
 /* ANSI attributes, or nothing when colors are off. */

@@ -10,6 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Takes why. */
+#define NONE_FOUND                                                                                                                 \
+    "no models that ship were found: %s. `make install` puts them below its prefix; TRINE_MODELS=DIR says where else they are"
+
 /* Reads the list once; a run without it has no models that ship, and `why` says why. */
 static const trine_shipped *shipped_list(run *r)
 {
@@ -94,10 +98,7 @@ int model_not_found(run *r, const trine_error *err)
     for (int i = 0; i < s->n && used < sizeof names; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", s->items[i].name);
     if (s->n) return fail(r, EXIT_DATA, "%s; nor is it the name of a model that ships (%s)", err->text, names);
-    return fail(r, EXIT_DATA,
-                "%s; and no models that ship were found: %s. `make install` puts them below its prefix; TRINE_MODELS=DIR says "
-                "where else they are",
-                err->text, r->shipped_status ? r->shipped_why.text : "the list is empty");
+    return fail(r, EXIT_DATA, "%s; and " NONE_FOUND, err->text, r->shipped_status ? r->shipped_why.text : "the list is empty");
 }
 
 /* ---------------------------------------------------------------------------------------------------- trine models */
@@ -176,11 +177,7 @@ static void draw(run *r, const trine_shipped_model *m, const facts *f)
 int models_main(run *r)
 {
     const trine_shipped *s = shipped_list(r);
-    if (r->shipped_status == TRINE_ERROR_NOT_FOUND)
-        return fail(r, EXIT_DATA,
-                    "no models that ship were found: %s. `make install` puts them below its prefix; TRINE_MODELS=DIR says where "
-                    "else they are",
-                    r->shipped_why.text);
+    if (r->shipped_status == TRINE_ERROR_NOT_FOUND) return fail(r, EXIT_DATA, NONE_FOUND, r->shipped_why.text);
     if (r->shipped_status) return fail_status(r, r->shipped_status, &r->shipped_why);
     if (!r->args.json && s->n) print(r, "%-11s %-8s %9s %10s  %s\n", "name", "family", "weights", "size", "licence");
     for (int i = 0; i < s->n; i++) {

@@ -58,13 +58,12 @@ static void draw(run *r, const input *in, const trine_entities *found)
     if (found->n == 0) puts_out(r, "  no entities\n");
     for (int i = 0; i < found->n; i++) {
         const trine_entity *e = &found->items[i];
-        char *shown = text_shown(r, e->text ? e->text : "", e->text ? strlen(e->text) : 0, 40);
+        const char *text = e->text ? e->text : "";
         char place[64];
         snprintf(place, sizeof place, "%zu-%zu", e->char_start, e->char_end);
         print(r, "  %-8s ", e->group);
-        print_padded(r, shown ? shown : "", 42);
+        print_fitted(r, text, strlen(text), 40, 42);
         print(r, "%-12s %6.4f\n", place, (double)e->score);
-        free(shown);
     }
     flush_output(r);
 }

@@ -45,14 +45,13 @@ static void draw(run *r, const trine_tokenizer *tokenizer, const input *in, cons
     int added = 0;
     for (int i = 0; i < e->n; i++) {
         const char *piece = trine_tokenizer_token(tokenizer, e->ids[i]);
-        char *shown = text_shown(r, piece ? piece : "", piece ? strlen(piece) : 0, 28);
         const char *source = e->sequence[i] == 1 ? r->args.pair : in->text;
         trine_span span = e->spans[i];
         char *from = e->special[i] ? NULL : text_shown(r, source + span.start, span.end - span.start, 24);
         char place[48];
         print(r, "%8d  ", (int)e->ids[i]);
         print_style(r, e->special[i] ? STYLE_DIM : STYLE_BOLD);
-        print_padded(r, shown ? shown : "", 30);
+        print_fitted(r, piece ? piece : "", piece ? strlen(piece) : 0, 28, 30);
         print_style(r, STYLE_NONE);
         if (e->special[i]) {
             puts_out(r, "added\n");
@@ -61,7 +60,6 @@ static void draw(run *r, const trine_tokenizer *tokenizer, const input *in, cons
             snprintf(place, sizeof place, "%s%zu-%zu", e->sequence[i] == 1 ? "pair " : "", span.start, span.end);
             print(r, "%-14s %s\n", place, from ? from : "");
         }
-        free(shown);
         free(from);
     }
     print(r, "%d token%s%s", e->n, e->n == 1 ? "" : "s", added ? ", " : "\n");

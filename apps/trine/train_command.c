@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "json_writer.h"
 
@@ -133,9 +132,7 @@ static int read_sources(run *r, sources *s, int first)
 /* The line of a step: loss, rate and what is left. */
 static void draw_progress(run *r, const trine_train_event *e)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    const double seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    const double seconds = seconds_now();
     if (seconds - r->progress_last < 0.1 && e->step < e->n_steps) return;
     r->progress_last = seconds;
     r->progress_shown = true;

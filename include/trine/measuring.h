@@ -66,9 +66,9 @@ typedef struct trine_eval_options {
     int stride; /* lm: tokens a window moves by, and scores; 0: the window (no overlap); -1: the window, and only its
                                 * second half is scored, as llama.cpp measures */
     int window; /* lm: tokens a window; 0: the session's context */
-    const char
-        *split; /* lm: texts of a plain file, each measured for itself: "file" (one), "lines", "blank" (parted by blank lines), or
-                        * the mark between them; NULL: <|endoftext|> where the file has it, else one */
+    /* lm: texts of a plain file, each measured for itself: "file" (one), "lines", "blank" (parted by blank lines), or the mark between
+     * them; NULL: <|endoftext|> where the file has it, else one. */
+    const char *split;
     const char *text_column, *label_column, *pair_column; /* classify, translate, summarize; NULL: found by the header */
     const char *prefix, *from, *to;
     bool reverse;  /* source and target change places */

@@ -141,8 +141,8 @@ typedef struct trine_train_result {
     bool early; /* stopped by patience */
 } trine_train_result;
 
-/* Trains a new model from nothing, or one that is there on other text. ERROR_CANCELLED when on_step stopped it: a checkpoint is there to resume. ERROR_NUMERIC when the
- * loss is not finite: the text names the step, the batch and the last good checkpoint. */
+/* Trains a new model from nothing, or one that is there on other text. ERROR_CANCELLED when on_step stopped it: a checkpoint is there to
+ * resume. ERROR_NUMERIC when the loss is not finite: the text names the step, the batch and the last good checkpoint. */
 TRINE_API trine_status trine_train(trine_train_result *out, const trine_new_model *model, const trine_train_options *options,
                                    trine_error *err);
 

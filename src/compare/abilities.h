@@ -17,10 +17,10 @@ typedef struct trine_exam {
 trine_status trine_exam_open(trine_exam *out, const trine_grammar *world, uint64_t seed, int n, trine_error *err);
 void trine_exam_close(trine_exam *exam);
 
-/* A list of numbers for each measure, one a text: "fill.right" and "fill.nats" of the token in one blank; "fill.rescored" (decoder and encoder-decoder: the
- * eight likeliest, compared by the likelihood of all that follows); "continue.nats" of a token of a text's second half given
- * those before it; "continue.valid", whether the half that the model draws itself breaks no rule; "translate.exact" and so on for
- * reverse and summarise; "translate.words" places that are right; "summarise.facts"; "classify.right"; "recall.right".
+/* A list of numbers for each measure, one a text: "fill.right" and "fill.nats" of the token in one blank; "fill.rescored" (decoder and
+ * encoder-decoder: the eight likeliest, compared by the likelihood of all that follows); "continue.nats" of a token of a text's second
+ * half given those before it; "continue.valid", whether the half that the model draws itself breaks no rule; "translate.exact" and so on
+ * for reverse and summarise; "translate.words" places that are right; "summarise.facts"; "classify.right"; "recall.right".
  * New memory (json_decref). */
 trine_status trine_exam_take(json_t **out, const trine_exam *exam, trine_model *model, int n_threads, trine_error *err);
 /* The best that anybody can have, under the same names: exact, by the grammar. */

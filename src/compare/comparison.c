@@ -160,7 +160,7 @@ static bool tell(const trine_comparison *c, int which, int s, double done)
 {
     char what[96];
     if (!c->options.on_progress) return true;
-    snprintf(what, sizeof what, "%s, seed %d of %d", trine_words_of((trine_paradigm)(which + 1))->text, s + 1, c->options.n_seeds);
+    snprintf(what, sizeof what, "%s, seed %d of %d", trine_comparison_text(c, which), s + 1, c->options.n_seeds);
     return c->options.on_progress(c->options.user, what, (int)(1000 * done / c->total), 1000);
 }
 
@@ -175,12 +175,12 @@ static char *configuration_of(const trine_comparison *c, int which)
 {
     const trine_comparison_options *o = &c->options;
     const trine_size *z = &c->sizes[which];
-    json_t *j = json_pack(
-        "{s:s,s:s,s:s,s:s*,s:{s:i,s:i,s:i,s:i,s:i,s:I},s:I,s:I,s:f,s:i,s:I,s:i,s:s}", "experiment", "paradigms", "paradigm",
-        trine_words_of((trine_paradigm)(which + 1))->text, "equal", o->equal_compute ? "compute" : "parameters", "data", o->data,
-        "model", "layers", z->n_layers, "width", z->d_model, "heads", z->n_heads, "ff", z->d_ff, "vocab", z->vocab, "parameters",
-        (json_int_t)z->n_parameters, "tokens", (json_int_t)c->n_tokens, "texts", (json_int_t)c->n_texts, "epochs", c->epochs,
-        "exam_texts", o->n_texts, "exam_seed", (json_int_t)c->exam.seed, "threads", o->n_threads, "cpu", o->cpu ? o->cpu : "auto");
+    json_t *j = json_pack("{s:s,s:s,s:s,s:s*,s:{s:i,s:i,s:i,s:i,s:i,s:I},s:I,s:I,s:f,s:i,s:I,s:i,s:s}", "experiment", "paradigms",
+                          "paradigm", trine_comparison_text(c, which), "equal", o->equal_compute ? "compute" : "parameters", "data",
+                          o->data, "model", "layers", z->n_layers, "width", z->d_model, "heads", z->n_heads, "ff", z->d_ff, "vocab",
+                          z->vocab, "parameters", (json_int_t)z->n_parameters, "tokens", (json_int_t)c->n_tokens, "texts",
+                          (json_int_t)c->n_texts, "epochs", c->epochs, "exam_texts", o->n_texts, "exam_seed",
+                          (json_int_t)c->exam.seed, "threads", o->n_threads, "cpu", o->cpu ? o->cpu : "auto");
     char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
     json_decref(j);
     return text;

@@ -30,6 +30,11 @@ typedef struct trine_comparison {
 /* comparison.c: sizes, texts; then each model trained and measured. */
 trine_status trine_comparison_open(trine_comparison *out, const trine_comparison_options *options, trine_error *err);
 void trine_comparison_close(trine_comparison *c);
+/* What its model `which` is called, "encoder-only"; the sizes are settled. */
+static inline const char *trine_comparison_text(const trine_comparison *c, int which)
+{
+    return trine_words_of(c->sizes[which].paradigm)->text;
+}
 trine_status trine_comparison_run(trine_comparison *c, trine_error *err);
 /* comparison_tell.c */
 trine_status trine_comparison_tell(trine_report **out, const trine_comparison *c, trine_error *err);

@@ -96,8 +96,8 @@ static void tell_equal(trine_report *r, const trine_comparison *c)
         const double tokens = c->epochs * (c->work[p].rows + c->work[p].targets);
         char layers[32];
         snprintf(layers, sizeof layers, p == 2 ? "%d + %d" : "%d", z->n_layers, z->n_layers);
-        trine_report_row(r, "%s|%s|%d|%lld|%s|%s|%s", trine_words_of((trine_paradigm)(p + 1))->text, layers, z->d_model,
-                         (long long)z->n_parameters, trine_plot_number(a, tokens, 3), trine_plot_number(b, c->flops[p], 3),
+        trine_report_row(r, "%s|%s|%d|%lld|%s|%s|%s", trine_comparison_text(c, p), layers, z->d_model, (long long)z->n_parameters,
+                         trine_plot_number(a, tokens, 3), trine_plot_number(b, c->flops[p], 3),
                          trine_plot_number(d, c->flops[p] / tokens, 3));
     }
     const double tokens1 = c->epochs * c->work[1].rows, tokens2 = c->epochs * (c->work[2].rows + c->work[2].targets);
@@ -149,7 +149,7 @@ static void tell_verdicts(trine_report *r, const trine_comparison *c)
             snprintf(text + at, cap - at, "%s%.*s", at ? ", " : "", n, m->task);
         else
             snprintf(text + at, cap - at, "%s%.*s (%s)", at ? ", " : "", n, m->task,
-                     alike ? "all the same" : trine_words_of((trine_paradigm)(best + 1))->text);
+                     alike ? "all the same" : trine_comparison_text(c, best));
     }
     if (*told) trine_report_text(r, "Best, and apart from the others: %s.", told);
     if (*untold)
@@ -206,7 +206,7 @@ static void add_curve(trine_report *r, const trine_comparison *c, int which, con
     const int n = trine_findings_count(found, x_key);
     double *x = list_of(found, x_key, n, 1), *y = list_of(found, y_key, n, 1);
     if (x && y)
-        trine_report_series(r, trine_words_of((trine_paradigm)(which + 1))->text, TRINE_MARK_BOTH, n, x, y, NULL, NULL);
+        trine_report_series(r, trine_comparison_text(c, which), TRINE_MARK_BOTH, n, x, y, NULL, NULL);
     else
         trine_report_set_failed(r);
     free(x);
@@ -230,9 +230,8 @@ static void tell_learning(trine_report *r, const trine_comparison *c)
     trine_report_table(r, "Training", "|seconds|tokens a second|GFLOP/s|memory, MiB");
     for (int p = 0; p < TRINE_PARADIGMS; p++) {
         const double seconds = last_of(c, p, "curve.seconds"), tokens = last_of(c, p, "curve.tokens");
-        trine_report_row(r, "%s|%.1f|%s|%s|%.1f", trine_words_of((trine_paradigm)(p + 1))->text, seconds,
-                         trine_plot_number(a, tokens / seconds, 3), trine_plot_number(b, c->flops[p] / seconds / 1e9, 3),
-                         last_of(c, p, "training.bytes") / 1048576);
+        trine_report_row(r, "%s|%.1f|%s|%s|%.1f", trine_comparison_text(c, p), seconds, trine_plot_number(a, tokens / seconds, 3),
+                         trine_plot_number(b, c->flops[p] / seconds / 1e9, 3), last_of(c, p, "training.bytes") / 1048576);
     }
 }
 
@@ -243,9 +242,8 @@ static void tell_costs(trine_report *r, const trine_comparison *c)
     for (int p = 0; p < TRINE_PARADIGMS; p++) {
         const json_t *f = c->found[p][0];
         for (int i = 0; i < trine_findings_count(f, "cost.input"); i++)
-            trine_report_row(r, "%s|%.0f|%.2f|%.3f|%.0f|%.0f", trine_words_of((trine_paradigm)(p + 1))->text,
-                             trine_findings_get(f, "cost.input", i), trine_findings_get(f, "cost.first_ms", i),
-                             trine_findings_get(f, "cost.token_ms", i),
+            trine_report_row(r, "%s|%.0f|%.2f|%.3f|%.0f|%.0f", trine_comparison_text(c, p), trine_findings_get(f, "cost.input", i),
+                             trine_findings_get(f, "cost.first_ms", i), trine_findings_get(f, "cost.token_ms", i),
                              (trine_findings_get(f, "cost.cache_bytes", i) + trine_findings_get(f, "cost.cross_bytes", i)) / 1024,
                              trine_findings_get(f, "cost.arena_bytes", i) / 1024);
     }
@@ -283,13 +281,13 @@ static json_t *paradigm_json(const trine_comparison *c, int p)
     }
     for (int s = 0; s < c->options.n_seeds; s++) json_array_append_new(curves, lists_json(c->found[p][s], "curve."));
     const double seconds = last_of(c, p, "curve.seconds");
-    return json_pack(
-        "{s:s,s:s,s:i,s:i,s:I,s:I,s:f,s:f,s:f,s:f,s:f,s:o,s:o,s:o}", "paradigm", trine_words_of((trine_paradigm)(p + 1))->text,
-        "architecture", trine_words_of(c->sizes[p].paradigm)->architecture, "layers", z->n_layers, "width", z->d_model,
-        "parameters", (json_int_t)z->n_parameters, "embedding_parameters", (json_int_t)z->n_embedding, "training_tokens",
-        c->epochs * (c->work[p].rows + c->work[p].targets), "training_flops", c->flops[p], "training_seconds", seconds,
-        "tokens_per_second", last_of(c, p, "curve.tokens") / seconds, "training_bytes", last_of(c, p, "training.bytes"), "tasks",
-        tasks, "curves", curves, "costs", lists_json(c->found[p][0], "cost."));
+    return json_pack("{s:s,s:s,s:i,s:i,s:I,s:I,s:f,s:f,s:f,s:f,s:f,s:o,s:o,s:o}", "paradigm", trine_comparison_text(c, p),
+                     "architecture", trine_words_of(c->sizes[p].paradigm)->architecture, "layers", z->n_layers, "width", z->d_model,
+                     "parameters", (json_int_t)z->n_parameters, "embedding_parameters", (json_int_t)z->n_embedding,
+                     "training_tokens", c->epochs * (c->work[p].rows + c->work[p].targets), "training_flops", c->flops[p],
+                     "training_seconds", seconds, "tokens_per_second", last_of(c, p, "curve.tokens") / seconds, "training_bytes",
+                     last_of(c, p, "training.bytes"), "tasks", tasks, "curves", curves, "costs",
+                     lists_json(c->found[p][0], "cost."));
 }
 
 static void fill_object(json_t *root, const trine_comparison *c)
@@ -305,9 +303,8 @@ static void fill_object(json_t *root, const trine_comparison *c)
         bool apart;
         const int first = measures[i].within ? -1 : best_paradigm(&apart, c, &measures[i], v);
         if (first >= 0)
-            json_object_set_new(
-                verdicts, measures[i].key,
-                json_pack("{s:s,s:b}", "best", trine_words_of((trine_paradigm)(first + 1))->text, "told_apart", (int)apart));
+            json_object_set_new(verdicts, measures[i].key,
+                                json_pack("{s:s,s:b}", "best", trine_comparison_text(c, first), "told_apart", (int)apart));
     }
     json_object_set_new(root, "experiment", json_string("paradigms"));
     json_object_set_new(root, "equal", json_string(o->equal_compute ? "compute" : "parameters"));

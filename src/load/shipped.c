@@ -2,8 +2,8 @@
  *
  * models.json, in the order of preference:
  *     { "models": [{ "name": "decoder", "model": "decoder/decoder.gguf", "about": "...", "licence": "...", "tasks": ["generate"] }] }
- * with "adapter" where there is one, and paths from its folder. A list beside the weights, not a table in the code: another folder (a distribution's, one's own) is
- * another list, and a model whose file was left away does not exist.
+ * with "adapter" where there is one, and paths from its folder. A list beside the weights, not a table in the code: another folder (a
+ * distribution's, one's own) is another list, and a model whose file was left away does not exist.
  *
  * Where that folder is follows from where the code is: the shared library's file, and the program's. So a build tree, an
  * installation and one that was moved as a whole all find theirs, and two versions do not take each other's. */
@@ -24,6 +24,8 @@
 #define TRINE_MODELS_INSTALLED "/usr/local/share/trine/models"
 #endif
 enum { MOST_MODELS = 1000 };
+
+static trine_status no_memory(trine_error *err) { return trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the list of models"); }
 
 static void clear_model(trine_shipped_model *m)
 {
@@ -70,7 +72,7 @@ static trine_status take_text(char **out, const json_t *entry, const char *key, 
         return trine_fail(err, TRINE_ERROR_FORMAT, "'%s': a model's \"%s\" is no text", list, key);
     }
     *out = strdup(text);
-    return *out ? TRINE_OK : trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the list of models");
+    return *out ? TRINE_OK : no_memory(err);
 }
 
 /* The same for a path from the folder of the list; what leads out of it is refused. */
@@ -87,7 +89,7 @@ static trine_status take_path(char **out, const json_t *entry, const char *key, 
     }
     *out = trine_path_join(place, within);
     free(within);
-    return *out ? TRINE_OK : trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the list of models");
+    return *out ? TRINE_OK : no_memory(err);
 }
 
 static trine_status take_tasks(trine_shipped_model *m, const json_t *entry, const char *list, trine_error *err)
@@ -98,11 +100,11 @@ static trine_status take_tasks(trine_shipped_model *m, const json_t *entry, cons
         return tasks && !json_is_array(tasks) ? trine_fail(err, TRINE_ERROR_FORMAT, "'%s': \"tasks\" is no list", list) : TRINE_OK;
     if (n > MOST_MODELS) return trine_fail(err, TRINE_ERROR_FORMAT, "'%s': a model with %zu tasks", list, n);
     m->tasks = calloc(n, sizeof *m->tasks);
-    if (!m->tasks) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the list of models");
+    if (!m->tasks) return no_memory(err);
     for (size_t i = 0; i < n; i++) {
         const char *task = json_string_value(json_array_get(tasks, i));
         if (!task) return trine_fail(err, TRINE_ERROR_FORMAT, "'%s': a task is no text", list);
-        if (!(m->tasks[i] = strdup(task))) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the list of models");
+        if (!(m->tasks[i] = strdup(task))) return no_memory(err);
         m->n_tasks++;
     }
     return TRINE_OK;
@@ -128,7 +130,7 @@ static trine_status read_list(trine_shipped *s, const json_t *root, const char *
     if (!json_is_array(models) || n > MOST_MODELS)
         return trine_fail(err, TRINE_ERROR_FORMAT, "'%s': expected an object with a list of \"models\"", list);
     s->items = calloc(n + 1, sizeof *s->items);
-    if (!s->items) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the list of models");
+    if (!s->items) return no_memory(err);
     for (size_t i = 0; i < n; i++) {
         trine_shipped_model *m = &s->items[s->n];
         const trine_status status = take_model(m, json_array_get(models, i), s->place, list, err);
@@ -151,8 +153,7 @@ static trine_status open_place(trine_shipped *s, const char *place, trine_error 
     char *list = trine_path_join(place, "models.json");
     json_t *root = NULL;
     s->place = strdup(place);
-    trine_status status = list && s->place ? trine_json_file_read(&root, list, err)
-                                           : trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the list of models");
+    trine_status status = list && s->place ? trine_json_file_read(&root, list, err) : no_memory(err);
     if (!status) status = read_list(s, root, list, err);
     json_decref(root);
     free(list);
@@ -188,9 +189,9 @@ static trine_status look_near(trine_shipped *s, const char *file, trine_error *e
         status = place ? open_place(s, place, err) : TRINE_ERROR_MEMORY;
         free(place);
     }
-    const bool no_memory = !folder || status == TRINE_ERROR_MEMORY;
+    const bool failed = !folder || status == TRINE_ERROR_MEMORY;
     free(folder);
-    return no_memory ? trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the list of models") : status;
+    return failed ? no_memory(err) : status;
 }
 
 trine_status trine_shipped_open(trine_shipped *out, const char *place, trine_error *err)

@@ -46,14 +46,15 @@ static trine_status find_gaps(restoring *r, const trine_tokenizer *t, const char
     bool marked = false, numbered = false;
     for (const char *p = text; *p;) {
         size_t bytes = trine_gap_mark(p);
-        const int number = bytes ? r->n : sentinel_at(p, &bytes);
+        const bool is_mark = bytes > 0;
+        const int number = is_mark ? r->n : sentinel_at(p, &bytes);
         if (number < 0) {
             trine_buffer_putc(&r->source, *p++);
             continue;
         }
         char name[32];
-        marked |= trine_gap_mark(p) > 0;
-        numbered |= !trine_gap_mark(p);
+        marked |= is_mark;
+        numbered |= !is_mark;
         snprintf(name, sizeof name, "<extra_id_%d>", number);
         const int32_t id = trine_tokenizer_id(t, name);
         if (id < 0 || r->n == MOST_GAPS)
