@@ -3,6 +3,7 @@
 
     python tools/make_train_fixtures.py declared    names and shapes that save_pretrained writes, class by class
     python tools/make_train_fixtures.py adamw       steps of torch.optim.AdamW
+    python tools/make_train_fixtures.py muon        steps of torch.optim.Muon
     python tools/make_train_fixtures.py lora        adapters as PEFT saves them, over tests/fixtures/models
 
 Without an argument: all of them. Needs torch, transformers, peft.
@@ -146,6 +147,25 @@ def adamw():
         json.dump(steps, f)
 
 
+def muon():
+    """A wide matrix and a tall one; gradients by a formula that the test has too."""
+    wide, tall = torch.nn.Parameter(torch.empty(6, 20)), torch.nn.Parameter(torch.empty(18, 5))
+    places = torch.arange(210, dtype=torch.float64)
+    start = torch.sin(places * 0.7) * 0.5
+    with torch.no_grad():
+        wide.copy_(start[:120].reshape(6, 20))
+        tall.copy_(start[120:].reshape(18, 5))
+    optimizer = torch.optim.Muon([wide, tall], lr=1e-2, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
+    steps = []
+    for step in range(1, 5):
+        grads = (torch.cos(places * places * 0.3 + step) * 0.01 * step).float()
+        wide.grad, tall.grad = grads[:120].reshape(6, 20).clone(), grads[120:].reshape(18, 5).clone()
+        optimizer.step()
+        steps.append([float(x) for x in torch.cat([wide.detach().flatten(), tall.detach().flatten()])])
+    with open(os.path.join(OUT, "muon.json"), "w") as f:
+        json.dump(steps, f)
+
+
 def lora():
     import peft
     models = os.path.join(os.path.dirname(OUT), "models")
@@ -185,7 +205,7 @@ def lora():
 def main():
     os.makedirs(OUT, exist_ok=True)
     torch.manual_seed(20260715)
-    makers = {"declared": declared, "adamw": adamw, "lora": lora}
+    makers = {"declared": declared, "adamw": adamw, "muon": muon, "lora": lora}
     for name in sys.argv[1:] or makers:
         makers[name]()
 

@@ -140,7 +140,7 @@ typedef struct arguments {
     const char *device;
     float bandwidth, tera_ops;
     bool train, verify;
-    int optimizer, n_ranks;
+    int optimizer, n_ranks; /* optimizer: index into the choices of plan, or of train and finetune */
     bool man; /* help */
     int completion;
 
@@ -175,7 +175,7 @@ typedef struct arguments {
     int steps, batch_texts, batch_tokens, accumulate, seq_len, target_len, warmup, eval_every, save_every, keep, patience, lora;
     float epochs, hold_out, lr, min_lr, weight_decay, beta1, beta2, clip, dropout, noise, label_smoothing, ema, lora_alpha;
     int metric, metric_limit;
-    bool separate, whole_word, bf16, recompute, resume, no_record, shard_optimizer;
+    bool neighbours, separate, whole_word, bf16, recompute, resume, no_record, shard_optimizer;
 
     const char *host, *cors; /* serve */
     bool no_open;            /* lab */

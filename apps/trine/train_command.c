@@ -237,6 +237,7 @@ static trine_train_options options_of(run *r, const sources *s, const trine_trai
         .accumulate = a->accumulate,
         .seq_len = a->seq_len,
         .target_len = a->target_len,
+        .optimizer = a->optimizer ? TRINE_OPTIMIZER_MUON : TRINE_OPTIMIZER_ADAMW,
         .learning_rate = a->lr,
         .min_rate = none_at_zero(GIVEN(a, min_lr), a->min_lr),
         .warmup = GIVEN(a, warmup) && !a->warmup ? -1 : a->warmup,
@@ -334,6 +335,7 @@ static trine_status train(trine_train_result *out, run *r, const trine_train_opt
         .d_ff = a->ff,
         .tokenizer = a->tokenizer,
         .vocab = a->vocab,
+        .neighbours = a->neighbours,
     };
     return trine_train(out, &model, o, err);
 }
@@ -344,7 +346,8 @@ int train_main(run *r)
     const int n = !!a->model + !!a->config + GIVEN(a, arch);
     if (!n) return fail_usage(r, "no model: expected --arch, --config or -m");
     if (n > 1) return fail_usage(r, "of --arch, --config and -m more than one is given: expected one of them");
-    if (a->model && (a->tokenizer || GIVEN(a, vocab) || GIVEN(a, layers) || GIVEN(a, width) || a->heads || a->kv_heads || a->ff))
+    if (a->model && (a->tokenizer || GIVEN(a, vocab) || GIVEN(a, layers) || GIVEN(a, width) || a->heads || a->kv_heads || a->ff ||
+                     a->neighbours))
         return fail_usage(r, "sizes or a tokenizer beside -m: '%s' has its own", a->model);
     const int code = take_shipped_model(r);
     return code ? code : learn(r, 0, train);

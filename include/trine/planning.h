@@ -7,6 +7,7 @@
 #define TRINE_PLANNING_H
 
 #include "trine/inference.h"
+#include "trine/training.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -60,11 +61,6 @@ TRINE_API trine_status trine_planner_largest_batch(int *n_sequences, const trine
                                                    const trine_session_options *options, size_t memory, trine_error *err);
 
 /* ---------------------------------------------------------------------------------------------------------- training */
-
-typedef enum trine_optimizer {
-    TRINE_OPTIMIZER_ADAMW, /* two moments a parameter, in f32 */
-    TRINE_OPTIMIZER_SGD    /* none */
-} trine_optimizer;
 
 typedef struct trine_training_options {
     int n_texts, seq_len; /* of a micro-batch; seq_len 0: the model's, 512 at most; n_texts 0: about 4,096 tokens */

@@ -29,6 +29,14 @@ typedef enum trine_decay {
     TRINE_DECAY_CONSTANT
 } trine_decay;
 
+/* Muon (Jordan et al. 2024; Liu et al. 2025) steps matrices of layers along their orthogonalised momentum, and AdamW all else: it needs
+ * fewer tokens than AdamW alone. */
+typedef enum trine_optimizer {
+    TRINE_OPTIMIZER_ADAMW, /* two moments a parameter, in f32 */
+    TRINE_OPTIMIZER_MUON,
+    TRINE_OPTIMIZER_SGD /* no moments: for a plan */
+} trine_optimizer;
+
 /* A new model, by a few numbers or a config.json; or one that is there. */
 typedef struct trine_new_model {
     const char *from;   /* a model (directory or .gguf) whose pretraining goes on: the rest is its own; NULL: */
@@ -38,6 +46,7 @@ typedef struct trine_new_model {
     const char *
         tokenizer; /* a directory with a tokenizer, or one of its files; NULL: trained on the texts, with `vocab` tokens (0: 8,000) */
     int vocab;
+    bool neighbours; /* bert: the first heads look at the words beside from the beginning, so that masks are filled far sooner */
 } trine_new_model;
 
 /* One source of a mixture. */
@@ -90,6 +99,7 @@ typedef struct trine_train_options {
     int seq_len;      /* most tokens of a text; 0: the model's, 512 at most */
     int target_len;   /* seq2seq: most tokens of a target; 0: seq_len */
 
+    trine_optimizer optimizer;
     float learning_rate, min_rate; /* min_rate: where cosine and linear end */
     int64_t warmup;                /* steps; -1: none */
     trine_decay decay;

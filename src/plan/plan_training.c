@@ -137,7 +137,7 @@ trine_params_options trine_plan_params_options(const trine_training_options *o, 
 {
     return (trine_params_options) { .config = config,
                                     .grads = true,
-                                    .adam = o->optimizer == TRINE_OPTIMIZER_ADAMW,
+                                    .adam = o->optimizer != TRINE_OPTIMIZER_SGD,
                                     .bf16 = o->bf16,
                                     .lora_rank = o->lora_rank,
                                     .n_ranks = o->shard_optimizer ? o->n_ranks : 1,

@@ -29,7 +29,10 @@ static void step_piece(void *job, int piece, int thread)
     const size_t end = least(at + PIECE, j->first + j->n);
     for (int t = trine_params_at(p, at); at < end;) {
         const bool decays = p->tensors[t].decays;
-        while (t + 1 < p->n_tensors && p->tensors[t + 1].decays == decays && p->tensors[t + 1].offset < end) t++;
+        const bool skipped = j->options->no_hidden && p->tensors[t].hidden;
+        while (t + 1 < p->n_tensors && p->tensors[t + 1].offset < end && p->tensors[t + 1].decays == decays &&
+               (j->options->no_hidden && p->tensors[t + 1].hidden) == skipped)
+            t++;
         const size_t to = ++t < p->n_tensors ? least(p->tensors[t].offset, end) : end;
         const trine_adamw_arrays arrays = { .p = p->values + at,
                                             .g = p->grads + at,
@@ -37,7 +40,7 @@ static void step_piece(void *job, int piece, int thread)
                                             .v = p->v + (at - p->state_first),
                                             .bf16 = p->bf16 ? p->bf16 + at : NULL,
                                             .average = j->options->average ? j->options->average + at : NULL };
-        j->kernels->adamw(&arrays, to - at, &j->steps[decays]);
+        if (!skipped) j->kernels->adamw(&arrays, to - at, &j->steps[decays]);
         at = to;
     }
 }

@@ -12,6 +12,7 @@ typedef struct trine_adamw_options {
     double decay;        /* decoupled: p shrinks by rate x decay, where tensors decay; 0: none */
     double grad_scale;   /* the gradient is read times this; 0: 1 */
     uint64_t step;       /* from 1: corrects the moments' bias */
+    bool no_hidden;      /* hidden matrices are left as they are: muon.h steps them */
     bool clear;          /* gradients are zero afterwards */
     float *average;      /* [params->n] a moving average of the values, or NULL */
     double average_rate; /* average += average_rate (value - average) */

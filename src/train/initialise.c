@@ -100,4 +100,6 @@ void trine_initialise(float *values, const trine_param *t, const json_t *config,
     fill_normal(values, t->n, scale_of(t->name, config), trine_random_key(seed, stream_of(t->name)));
     const int64_t pad = padding_row(t->name, config);
     if (pad >= 0 && pad < t->shape[0]) memset(values + pad * t->shape[1], 0, (size_t)t->shape[1] * sizeof *values);
+    const char *how = json_string_value(json_object_get(config, "initializer"));
+    if (how && !strcmp(how, "neighbours")) trine_initialise_neighbours(values, t, config);
 }

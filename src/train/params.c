@@ -86,7 +86,8 @@ static trine_status add_pair(trine_params *p, const char *name, const trine_decl
 }
 
 /* The table, from what the family declared; names are the checkpoint's. */
-static trine_status lay_out(trine_params *p, const trine_checkpoint *c, const trine_source *s, trine_head head, trine_error *err)
+static trine_status lay_out(trine_params *p, const trine_checkpoint *c, const trine_source *s, const trine_model_info *info,
+                            trine_error *err)
 {
     const int n = trine_checkpoint_n_tensors(c);
     p->tensors = calloc(2 * (size_t)n + 1, sizeof *p->tensors);
@@ -95,8 +96,12 @@ static trine_status lay_out(trine_params *p, const trine_checkpoint *c, const tr
     for (int i = 0; !status && i < n; i++) {
         const char *name = trine_checkpoint_tensor(c, i)->name;
         const trine_declaration d = trine_blank_declaration(c, i);
-        const trine_role role = p->lora_rank ? trine_lora_role(p, name, &d, trine_source_find(s, name), head) : TRINE_ROLE_LEARNS;
-        if (role == TRINE_ROLE_LEARNS) status = add(p, "", name, &d, err);
+        const trine_role role =
+            p->lora_rank ? trine_lora_role(p, name, &d, trine_source_find(s, name), info->head) : TRINE_ROLE_LEARNS;
+        if (role == TRINE_ROLE_LEARNS) {
+            status = add(p, "", name, &d, err);
+            p->tensors[p->n_tensors - 1].hidden = d.n_dims == 2 && !d.unused && trine_params_is_linear(info->family, name);
+        }
         if (role == TRINE_ROLE_ADAPTED) status = add_pair(p, name, &d, err);
     }
     return status;
@@ -148,7 +153,7 @@ static trine_status open_parts(trine_params *p, trine_model **model, const trine
     if (!status) status = trine_checkpoint_blank(&blank, p->config, directory, err);
     if (!status) status = trine_family_declare(&info, blank, err);
     if (!status && o->lora_rank) status = trine_lora_settle(p, o, &info, err);
-    if (!status) status = lay_out(p, blank, &source, info.head, err);
+    if (!status) status = lay_out(p, blank, &source, &info, err);
     if (!status) status = take_arrays(p, o, err);
     if (p->hollow && p->lora_rank) trine_checkpoint_set_hollow(blank);
     if (!status && p->lora_rank) status = trine_lora_place(&adapter, p, blank, &source, info.head, path, err);

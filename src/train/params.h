@@ -20,6 +20,7 @@ typedef struct trine_param {
     bool turned;      /* lies as [shape[1], shape[0]]: GPT-2's Conv1D */
     size_t offset, n; /* its floats in the flat arrays */
     bool decays;      /* by weight decay: matrices; not norms, biases, and what the model does not read */
+    bool hidden;      /* a matrix of a layer's attention or feed-forward: what muon.h steps */
     bool is_new;      /* initialised here, not taken from a checkpoint */
 } trine_param;
 
@@ -101,5 +102,7 @@ trine_status trine_params_config(json_t **out, const json_t *config, trine_head 
 
 /* initialise.c: fills one tensor as transformers' _init_weights does for its family. `config` decides the rule. */
 void trine_initialise(float *values, const trine_param *t, const json_t *config, uint64_t seed);
+/* initialise_neighbours.c: then changes BERT's positions and first heads, where config's "initializer" is "neighbours". */
+void trine_initialise_neighbours(float *values, const trine_param *t, const json_t *config);
 
 #endif

@@ -32,6 +32,17 @@ static const struct {
 };
 static const char *const llama_targets[] = { "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj" };
 
+static const char *const *linear_layers(size_t *n, const char *family)
+{
+    for (size_t i = 0; i < sizeof targets_of / sizeof *targets_of; i++) {
+        if (strcmp(targets_of[i].family, family) != 0) continue;
+        for (*n = 0; *n < 8 && targets_of[i].names[*n];) ++*n;
+        return targets_of[i].names;
+    }
+    *n = sizeof llama_targets / sizeof *llama_targets;
+    return llama_targets;
+}
+
 trine_status trine_lora_settle(trine_params *p, const trine_params_options *o, const trine_model_info *info, trine_error *err)
 {
     if (o->lora_rank < 1 || o->lora_rank > 4096)
@@ -40,15 +51,7 @@ trine_status trine_lora_settle(trine_params *p, const trine_params_options *o, c
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "lora: adapters belong to a model's weights, and none are given");
     const char *const *names = o->lora_targets;
     size_t n = (size_t)o->n_lora_targets;
-    if (!n) {
-        names = llama_targets;
-        n = sizeof llama_targets / sizeof *llama_targets;
-        for (size_t i = 0; i < sizeof targets_of / sizeof *targets_of; i++) {
-            if (strcmp(targets_of[i].family, info->family) != 0) continue;
-            names = targets_of[i].names;
-            for (n = 0; n < 8 && names[n];) n++;
-        }
-    }
+    if (!n) names = linear_layers(&n, info->family);
     p->lora_rank = o->lora_rank;
     p->lora_alpha = o->lora_alpha > 0 ? o->lora_alpha : 2 * (float)o->lora_rank;
     p->lora_targets = json_array();
@@ -59,15 +62,26 @@ trine_status trine_lora_settle(trine_params *p, const trine_params_options *o, c
 }
 
 /* "...query.weight" is of target "query": the whole of the module's name, or its end after a dot. */
-static bool is_target(const trine_params *p, const char *name)
+static bool is_weight_of(const char *name, const char *target)
 {
     if (!ends_with(name, ".weight")) return false;
-    const size_t n = strlen(name) - strlen(".weight");
-    for (size_t i = 0; i < json_array_size(p->lora_targets); i++) {
-        const char *target = json_string_value(json_array_get(p->lora_targets, i));
-        const size_t m = strlen(target);
-        if (m <= n && !strncmp(name + n - m, target, m) && (m == n || name[n - m - 1] == '.')) return true;
-    }
+    const size_t n = strlen(name) - strlen(".weight"), m = strlen(target);
+    return m <= n && !strncmp(name + n - m, target, m) && (m == n || name[n - m - 1] == '.');
+}
+
+static bool is_target(const trine_params *p, const char *name)
+{
+    for (size_t i = 0; i < json_array_size(p->lora_targets); i++)
+        if (is_weight_of(name, json_string_value(json_array_get(p->lora_targets, i)))) return true;
+    return false;
+}
+
+bool trine_params_is_linear(const char *family, const char *name)
+{
+    size_t n;
+    const char *const *targets = linear_layers(&n, family);
+    for (size_t i = 0; i < n; i++)
+        if (is_weight_of(name, targets[i])) return true;
     return false;
 }
 

@@ -15,6 +15,8 @@ typedef enum trine_role {
     TRINE_ROLE_ABSENT, /* nobody reads it */
 } trine_role;
 
+/* Whether `name` is the weight of a linear layer of attention or feed-forward. */
+bool trine_params_is_linear(const char *family, const char *name);
 /* What becomes of a tensor of the model; `from` is the source's, or NULL. */
 trine_role trine_lora_role(const trine_params *p, const char *name, const trine_declaration *d, const trine_tensor *from,
                            trine_head head);

@@ -55,6 +55,24 @@ static trine_status train_tokenizer(trine_trainer *t, const trine_new_model *mod
     return status;
 }
 
+/* The configuration says how the first weights are made (initialise_neighbours.c). */
+static trine_status look_at_neighbours(json_t *config, trine_error *err)
+{
+    const char *type = json_string_value(json_object_get(config, "model_type"));
+    if (!type || strcmp(type, "bert") != 0)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: a %s whose heads look at neighbours (--neighbours): expected bert",
+                          type ? type : "model");
+    const json_int_t heads = json_integer_value(json_object_get(config, "num_attention_heads")),
+                     width = json_integer_value(json_object_get(config, "hidden_size"));
+    if (heads < 1 || width < heads || width % heads || width / heads % 2)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT,
+                          "train: %lld heads of a width of %lld: --neighbours expects heads of an even width", (long long)heads,
+                          (long long)width);
+    return json_object_set_new(config, "initializer", json_string("neighbours"))
+               ? trine_fail(err, TRINE_ERROR_MEMORY, "train: no memory")
+               : TRINE_OK;
+}
+
 /* The tokenizer and the configuration of a model from nothing. */
 static trine_status make_config(trine_trainer *t, json_t **config, const trine_new_model *model, const trine_train_options *o,
                                 trine_error *err)
@@ -72,6 +90,7 @@ static trine_status make_config(trine_trainer *t, json_t **config, const trine_n
     if (!status) status = trine_tokenizer_open(&tokenizer, model->tokenizer ? model->tokenizer : t->tokenizer, err);
     if (status) return status;
     status = trine_new_config(config, model, tokenizer, o->seq_len ? o->seq_len : 512, o->dropout, err);
+    if (!status && model->neighbours) status = look_at_neighbours(*config, err);
     trine_tokenizer_close(tokenizer);
     t->save.tokenizer = t->tokenizer;
     return status;

@@ -113,6 +113,11 @@ static trine_status check(const trine_train_options *o, trine_error *err)
     if (o->valid && o->valid->n_paths && o->hold_out > 0)
         return trine_fail(err, TRINE_ERROR_ARGUMENT,
                           "train: there are files to measure on and a share held out: expected one of them");
+    if (o->optimizer != TRINE_OPTIMIZER_ADAMW && o->optimizer != TRINE_OPTIMIZER_MUON)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: the optimizer is %d, expected AdamW or Muon", (int)o->optimizer);
+    if (o->optimizer == TRINE_OPTIMIZER_MUON && (o->lora_rank || o->shard_optimizer))
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: Muon steps whole matrices of layers: it cannot be with %s",
+                          o->lora_rank ? "adapters (--lora)" : "a shared-out optimizer (--shard-optimizer)");
     return TRINE_OK;
 }
 
@@ -201,6 +206,7 @@ trine_status trine_train_configuration(json_t **out, const char *kind, const cha
     fine = more && !json_object_update(c, more);
     json_decref(more);
     if (fine && o->valid && o->valid->n_paths) fine = !json_object_set_new(c, "valid", part_json(o->valid));
+    if (fine && o->optimizer == TRINE_OPTIMIZER_MUON) fine = !json_object_set_new(c, "optimizer", json_string("muon"));
     if (fine && o->noise > 0) fine = !json_object_set_new(c, "noise", json_real((double)o->noise));
     if (fine && trine_n_ranks(o->ranks) > 1) fine = !json_object_set_new(c, "ranks", json_integer(o->ranks->size));
     if (fine && o->metric)

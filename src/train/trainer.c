@@ -16,6 +16,7 @@
 #include "train/adamw.h"
 #include "train/checkpoint_train.h"
 #include "train/data_parallel.h"
+#include "train/muon.h"
 
 /* Micro-batches of one step: those of this rank, and what all ranks' make together. */
 typedef struct gathered {
@@ -36,6 +37,7 @@ typedef struct running {
     double rate;                       /* tokens a second, smoothed */
     int64_t saved;                     /* step of the last good checkpoint; -1: none */
     trine_optimiser_kernels kernels;
+    trine_muon *muon; /* or NULL */
     trine_ranks *ranks;
     trine_data_parallel parallel;
     bool stop, asked_to_stop;
@@ -198,13 +200,15 @@ static trine_status optimise(running *r, double norm, size_t first, size_t n, tr
         .decay = o->weight_decay,
         .grad_scale = clip,
         .step = (uint64_t)r->state.step + 1,
+        .no_hidden = r->muon,
         .clear = true,
         .average = r->average,
         .average_rate = 1 - (double)o->ema,
     };
     trine_adamw_run(p, first, n, &adamw, &r->kernels, r->t->team);
+    if (r->muon) trine_muon_run(r->muon, &adamw);
     const trine_status status = trine_data_parallel_gather(&r->parallel, p->values, err);
-    if (!status && r->parallel.sharded) trine_params_round(p, r->t->team);
+    if (!status && (r->parallel.sharded || r->muon)) trine_params_round(p, r->t->team);
     return status;
 }
 
@@ -508,6 +512,8 @@ static trine_status begin(running *r, trine_error *err)
     trine_status status = TRINE_OK;
     if (!r->rooms || !r->batches || (o->ema > 0 && !r->average)) status = trine_fail(err, TRINE_ERROR_MEMORY, "train: no memory");
     if (!status) status = trine_data_parallel_open(&r->parallel, o->ranks, r->t->params, o->shard_optimizer, err);
+    if (!status && o->optimizer == TRINE_OPTIMIZER_MUON)
+        status = trine_muon_open(&r->muon, r->t->params, &r->t->model->kernels, o->bf16, o->n_threads, r->t->team, err);
     status = trine_ranks_agree(o->ranks, status, err);
     if (!status && o->resume) status = resume(r, err);
     if (!status && trine_is_first(o->ranks)) {
@@ -555,6 +561,7 @@ trine_status trine_trainer_run(trine_train_result *out, trine_trainer *t, trine_
     free(r.rooms);
     free(r.batches);
     free(r.average);
+    trine_muon_close(r.muon);
     trine_data_parallel_close(&r.parallel);
     return status;
 }

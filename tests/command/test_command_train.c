@@ -80,6 +80,11 @@ static void every_architecture_learns(void **state)
     process_result p = run_trine(NULL, "generate", "-m", temp_path("gpt2"), "-q", "-n", "3", "--temp", "0", "the cat");
     assert_status(&p, 0);
     process_result_clear(&p);
+    json_decref(learnt(run_trine(NULL, "train", "--arch", "bert", "--tokenizer", MLM, "--neighbours", "--optimizer", "muon",
+                                 text_path, "--hold-out", "0.2", "--steps", "20", TINY, "-o", temp_path("near"))));
+    assert_error(run_trine(NULL, "train", "--arch", "gpt2", "--tokenizer", LLAMA, "--neighbours", text_path, TINY, "-o",
+                           temp_path("near"), "--overwrite"),
+                 2, "expected bert");
 }
 
 static void pairs_are_learnt_and_mixed(void **state)
@@ -126,6 +131,7 @@ static void a_model_goes_on_with_other_text(void **state)
     process_result_clear(&r);
     assert_error(run_trine(NULL, "train", "-m", first, "--layers", "2", text_path, "-o", bare), 2, "has its own");
     assert_error(run_trine(NULL, "train", "-m", first, "--arch", "llama", text_path, "-o", bare), 2, "more than one");
+    assert_error(run_trine(NULL, "train", "-m", first, "--neighbours", text_path, "-o", bare), 2, "has its own");
     assert_error(run_trine(NULL, "train", "-m", "nowhere", text_path, "-o", bare), 3, "'nowhere': there is no such model");
 }
 

@@ -262,6 +262,25 @@ static void stopped_by_the_caller_it_is_resumed(void **state)
     expect_same_run(temp_path("whole"), temp_path("stopped"));
 }
 
+static void muon_is_resumed_too(void **state)
+{
+    (void)state;
+    trine_train_result r;
+    trine_error err = { 0 };
+    int64_t last = 0;
+    trine_train_options o = usual;
+    o.optimizer = TRINE_OPTIMIZER_MUON;
+    if (run(&r, temp_path("whole"), o, harmless, NULL, NULL, &err)) fail_msg("%s", err.text);
+    assert_int_equal(run(&r, temp_path("stopped"), o, harmless, stop_at_33, &last, &err), TRINE_ERROR_CANCELLED);
+    o.resume = true;
+    o.optimizer = TRINE_OPTIMIZER_ADAMW;
+    assert_int_equal(run(&r, temp_path("stopped"), o, harmless, NULL, NULL, &err), TRINE_ERROR_ARGUMENT);
+    assert_non_null(strstr(err.text, "optimizer"));
+    o.optimizer = TRINE_OPTIMIZER_MUON;
+    if (run(&r, temp_path("stopped"), o, harmless, NULL, NULL, &err)) fail_msg("%s", err.text);
+    expect_same_run(temp_path("whole"), temp_path("stopped"));
+}
+
 static void a_full_disk_loses_nothing(void **state)
 {
     (void)state;
@@ -422,6 +441,15 @@ static void options_out_of_range_are_refused(void **state)
     o = usual;
     o.ema = 1.5f;
     assert_int_equal(run(&r, temp_path("x"), o, harmless, NULL, NULL, &err), TRINE_ERROR_ARGUMENT);
+    o = usual;
+    o.optimizer = TRINE_OPTIMIZER_MUON;
+    o.shard_optimizer = true;
+    assert_int_equal(run(&r, temp_path("x"), o, harmless, NULL, NULL, &err), TRINE_ERROR_ARGUMENT);
+    assert_non_null(strstr(err.text, "--shard-optimizer"));
+    o.shard_optimizer = false;
+    o.lora_rank = 4;
+    assert_int_equal(run(&r, temp_path("x"), o, harmless, NULL, NULL, &err), TRINE_ERROR_ARGUMENT);
+    assert_non_null(strstr(err.text, "--lora"));
     assert_int_equal(temp_count(temp_path("x")), -1); /* before anything is made */
 }
 
@@ -430,6 +458,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(killed_anywhere_it_goes_on_bit_for_bit, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(stopped_by_the_caller_it_is_resumed, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(muon_is_resumed_too, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_full_disk_loses_nothing, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_finite_stops, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(one_directory_has_one_run, temp_set_up, temp_tear_down),
