@@ -235,10 +235,18 @@ static json_t *model(const trine_recipe *r)
                      "end_of_word_suffix", "fuse_unk", false, "byte_fallback", false, "ignore_merges", r->ignore_merges);
 }
 
-static bool add_token(json_t *list, const char *text, bool special)
+static bool add_token(json_t *list, const char *text, bool special, bool lstrip)
 {
-    return add(list, json_pack("{s:s, s:b, s:b, s:b, s:b, s:b}", "content", text, "single_word", false, "lstrip", false, "rstrip",
+    return add(list, json_pack("{s:s, s:b, s:b, s:b, s:b, s:b}", "content", text, "single_word", false, "lstrip", lstrip, "rstrip",
                                false, "normalized", false, "special", special));
+}
+
+/* Where a word's first piece holds the space before it, the mask stands for both, as in RoBERTa and XLM-R: learnt as the token after a
+ * word, it must be that in "her <mask> in" too. */
+static bool takes_space(const trine_recipe *r, int i)
+{
+    const char *mask = trine_recipe_token(r, "mask");
+    return !is_wordpiece(r) && mask && !strcmp(r->specials[i].text, mask);
 }
 
 /* Whether special token i has been there before, in another role. */
@@ -253,12 +261,13 @@ static json_t *added_tokens(const trine_recipe *r)
 {
     json_t *list = json_array();
     bool fine = list != NULL;
-    for (int i = 0; i < r->n_specials && fine; i++) fine = is_repeated(r, i) || add_token(list, r->specials[i].text, true);
-    for (int i = 0; i < r->n_words && fine; i++) fine = add_token(list, r->words[i], false);
+    for (int i = 0; i < r->n_specials && fine; i++)
+        fine = is_repeated(r, i) || add_token(list, r->specials[i].text, true, takes_space(r, i));
+    for (int i = 0; i < r->n_words && fine; i++) fine = add_token(list, r->words[i], false, false);
     for (int i = r->n_sentinels; i-- > 0 && fine;) { /* T5's order: the first has the highest id */
         char text[TRINE_SENTINEL_BYTES];
         trine_recipe_sentinel(text, i);
-        fine = add_token(list, text, true);
+        fine = add_token(list, text, true, false);
     }
     if (fine) return list;
     json_decref(list);

@@ -212,6 +212,13 @@ static void test_special_tokens_as_chosen(void **state)
     assert_int_equal(count_of(t, "a <mask> b<extra_id_7>", 4), 1);
     assert_int_equal(count_of(t, "a <mask> b<extra_id_7>", 792), 1);
     trine_encoding_clear(&e);
+    /* The mask stands for a word with the space before it, and takes that. */
+    e = encode(t, "a <mask> b", NULL);
+    trine_encoding without = encode(t, "a<mask> b", NULL);
+    assert_int_equal(e.n, without.n);
+    assert_memory_equal(e.ids, without.ids, (size_t)e.n * sizeof *e.ids);
+    trine_encoding_clear(&without);
+    trine_encoding_clear(&e);
     trine_tokenizer_close(t);
     size_t n;
     char *config, *map;
