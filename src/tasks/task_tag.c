@@ -22,6 +22,7 @@ static bool is_word_character(const char *text, size_t at, size_t n)
 static bool continues_word(const trine_tokenizer *t, const char *text, size_t n, int32_t id, trine_span span, trine_span before)
 {
     const char *token = trine_tokenizer_token(t, id);
+    if (span.start < before.end) return true; /* bytes of one character, or a blank put before the text and its first piece */
     if (span.start != before.end || span.start >= n) return false;
     if (!strcmp(trine_tokenizer_algorithm(t), "wordpiece")) return token && !strncmp(token, "##", 2) && token[2];
     size_t last = before.end;
@@ -55,8 +56,8 @@ static trine_status read_part(trine_tag_words *words, const trine_session *s, co
     for (int i = 0; i < p->n && !status; i++) {
         trine_span span = p->spans[i];
         if (p->special[i]) continue;
-        while (span.start < span.end && text[span.start] == ' ') span.start++; /* byte-level tokens hold the blank before them */
-        if (span.start == span.end && p->spans[i].start < p->spans[i].end) continue;
+        while (span.start < span.end && text[span.start] == ' ') span.start++; /* a piece may hold the blank before its word */
+        if (span.start == span.end) continue;                                  /* or be that blank alone */
         if (!first && words->n && continues_word(s->model->tokenizer, text, n, p->ids[i], span, before)) {
             words->items[words->n - 1].span.end = span.end;
         } else {

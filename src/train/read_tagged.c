@@ -104,7 +104,8 @@ static trine_status add_tagged(void *user, const trine_tagged *s, const char *pa
     int piece = 0;
     for (int i = 0; i < s->n && !status; i++) {
         const size_t end = start + strlen(s->words[i]);
-        while (piece < e.n && (e.special[piece] || e.spans[piece].start < start)) piece++;
+        /* A piece may hold the space before its word, and begin there. */
+        while (piece < e.n && (e.special[piece] || e.spans[piece].end <= start)) piece++;
         const int label = label_of(f->labels, s, i);
         if (label < 0)
             status = trine_fail(err, TRINE_ERROR_FORMAT, "%s, line %d: the tag '%s' is of no kind that was learnt", path,

@@ -161,6 +161,31 @@ static void every_task_is_learnt(void **state)
 }
 
 /* What the model writes decides, and is measured on files alone. */
+/* Pieces of a unigram vocabulary hold the space before their word: tags are those of the pieces, all the same. */
+static void words_that_begin_with_their_space_are_tagged(void **state)
+{
+    (void)state;
+    process_result p =
+        run_trine(NULL, "tokenizer", "--type", "t5", "--vocab", "40", "--lines", "--sentinels", "0", "--special", "pad=<pad>",
+                  "--special", "unk=<unk>", "--special", "cls=<s>", "--special", "sep=</s>", "--special", "mask=<mask>",
+                  "--template", "<s> $A </s>", "-q", "-o", temp_path("pieces"), text_path);
+    assert_status(&p, 0);
+    process_result_clear(&p);
+    json_decref(learnt(run_trine(NULL, "train", "--arch", "bert", "--tokenizer", temp_path("pieces"), text_path, "--steps", "20",
+                                 TINY, "-o", temp_path("base"))));
+    json_t *r = learnt(run_trine(NULL, "finetune", "tag", "-m", temp_path("base"), tagged, "--valid", tagged, TUNE, "--lr", "0.01",
+                                 "-o", temp_path("t")));
+    assert_true(number_of(r, "f1") > 0.99);
+    json_decref(r);
+    r = only_document(run_trine(NULL, "eval", "--task", "tag", "-m", temp_path("t"), "--json", "-q", tagged));
+    assert_true(number_of(r, "f1") > 0.99);
+    json_decref(r);
+    r = only_document(run_trine(NULL, "tag", "-m", temp_path("t"), "--json", "-q", "a dog ran"));
+    const json_t *entity = json_array_get(array_of(r, "entities"), 0);
+    assert_string_equal(text_of(entity, "text"), "dog");
+    json_decref(r);
+}
+
 static void a_model_that_writes_is_measured_by_what_it_writes(void **state)
 {
     (void)state;
@@ -343,6 +368,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pairs_are_learnt_and_mixed, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_model_goes_on_with_other_text, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(every_task_is_learnt, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(words_that_begin_with_their_space_are_tagged, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_model_that_writes_is_measured_by_what_it_writes, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_gguf_file_is_learnt_from_as_its_directory, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(interrupted_it_says_how_to_go_on, set_up, temp_tear_down),
