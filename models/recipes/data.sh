@@ -1,15 +1,21 @@
 #!/bin/sh
-# data.sh - the texts that the shipped models learn from, as the recipes beside it want them. Needs xz, gzip and awk.
-#   TRINE_DATA  the folders sst2/ tatoeba/ novels/ ... (terms and sources: the model cards)   TRINE_SHIP  where all of it is made
+# data.sh - the texts that the shipped models learn from, as the recipes beside it want them. Needs xz, gzip, awk and jq.
+#   TRINE the command   TRINE_DATA  the folders sst2/ tatoeba/ novels/ ... (terms and sources: the model cards)   TRINE_SHIP  where all of it is made
 # Makes in $TRINE_SHIP/data, once:
 #   novels/ *.txt, novels-held-out.txt      four novels are never learnt from
 #   stories.txt, stories-dev.txt            TinyStories, "<|endoftext|>" between
 #   en-de.tsv en-fr.tsv and -dev            Tatoeba, columns en and de or fr, with a header
 #   sentences.txt                           English sentences of Tatoeba (each once), SST-2 (whole sentences) and WNUT-17
+#   sst2.tsv sst2-dev.tsv sst2-text.tsv     SST-2 with words for labels, and as source and target
+#   entities.conll entities-text.tsv        wikigold, and WNUT-17 with the types that wikigold has too
+#   pairs.tsv pairs-dev.tsv                 English with German or French, for vectors
+#   foreign.txt                             German and French sentences, each once
+#   scitldr.tsv facts.tsv                   abstract and its one sentence; documents of `trine corpus` and their facts
 #   vocabulary.txt                          what the vocabulary is trained on: English, German and French, a line each
 set -eu
 : "${TRINE_DATA:?where the data are}" "${TRINE_SHIP:?where to work}"
 out=$TRINE_SHIP/data
+trine=${TRINE:-$(cd "$(dirname "$0")" && pwd)/../../build/trine}
 [ ! -e "$out/ready" ] || exit 0
 mkdir -p "$out/novels"
 
@@ -48,4 +54,41 @@ conll() { awk 'NF { printf "%s%s", s, $1; s = " "; next } s { print ""; s = "" }
     cat "$out"/novels/*.txt | awk 'NF && ++n % 30 == 0'
     conll "$TRINE_DATA/wikigold/train.conll"
 } >"$out/vocabulary.txt"
+labelled() { awk -F '\t' -v OFS='\t' 'NR == 1 { print "label", "text"; next } { print ($1 == 1 ? "positive" : "negative"), $2 }'; }
+swapped() { awk -F '\t' -v OFS='\t' 'BEGIN { print "source", "target" } NR > 1 { print $2, $1 }'; }
+zcat "$TRINE_DATA/sst2/train.tsv.gz" | labelled >"$out/sst2.tsv"
+labelled <"$TRINE_DATA/sst2/dev.tsv" >"$out/sst2-dev.tsv"
+swapped <"$out/sst2.tsv" >"$out/sst2-text.tsv"
+
+# WNUT-17's person, location, corporation and group are wikigold's PER, LOC and ORG; its products and works are nothing here.
+wnut() {
+    awk 'BEGIN { of["person"] = "PER"; of["location"] = "LOC"; of["corporation"] = of["group"] = "ORG" }
+         NF { kind = of[substr($2, 3)]; print $1 "\t" (kind == "" ? "O" : substr($2, 1, 2) kind); next } { print "" }' "$1"
+}
+# A sentence, and its entities in their order: "PER: Mary; LOC: New York", or "none".
+spelt() {
+    awk -F '\t' 'function close_one() { if (name != "") said = said (said == "" ? "" : "; ") kind ": " name; name = "" }
+        function tell() { close_one(); if (text != "") print text "\t" (said == "" ? "none" : said); text = said = "" }
+        BEGIN { print "source\ttarget" }
+        !NF { tell(); next }
+        { text = text (text == "" ? "" : " ") $1; b = substr($2, 1, 1); k = substr($2, 3)
+          if (b == "O") close_one()
+          else if (b == "I" && name != "" && k == kind) name = name " " $1
+          else { close_one(); kind = k; name = $1 } }
+        END { tell() }'
+}
+{ cat "$TRINE_DATA/wikigold/train.conll"; echo; wnut "$TRINE_DATA/wnut17/train.conll"; } >"$out/entities.conll"
+spelt <"$out/entities.conll" >"$out/entities-text.tsv"
+
+for part in '' -dev; do
+    { printf 'anchor\tpositive\n'; tail -qn +2 "$out/en-de$part.tsv" "$out/en-fr$part.tsv"; } >"$out/pairs$part.tsv"
+done
+tail -qn +2 "$out/en-de.tsv" "$out/en-fr.tsv" | cut -f 2 | awk '!seen[$0]++' >"$out/foreign.txt"
+{
+    printf 'source\ttarget\n'
+    zcat "$TRINE_DATA/scitldr/train.jsonl.gz" |
+        jq -r '[(.source | join(" ")), .target[0]] | map(gsub("\\s+"; " ") | sub("^ "; "") | sub(" $"; "")) | join("\t")'
+} >"$out/scitldr.tsv"
+{ printf 'source\ttarget\n'; "$trine" corpus --kind documents --count 20000 --seed 1; } >"$out/facts.tsv"
+head -c 300000 "$out/novels-held-out.txt" >"$out/novels-valid.txt"
 : >"$out/ready"
