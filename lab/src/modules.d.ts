@@ -1,8 +1,3 @@
-declare module "*.md" {
-    const text: string;
-    export default text;
-}
-
 declare module "katex" {
     interface Options {
         displayMode?: boolean;

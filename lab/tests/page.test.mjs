@@ -131,6 +131,13 @@ test("memory: the cache and the curve are the planner's, and it opens no path", 
     assert.equal(p.contexts[1].kv_bytes, 2 * 32 * 8 * 128 * 2 * 100000);
     assert.equal(await page.locator("[data-demo=fits] .verdict").getAttribute("data-fits"), p.contexts[1].fits ? "yes" : "no");
     assert.ok((await page.locator("[data-demo=fits] .verdict").innerText()).includes(p.longest_context.toLocaleString("en-US")));
+    // The bands and the memory's line stand where the axis says.
+    const ticks = await page.$$eval("[data-demo=fits] svg .axis:nth-of-type(1) .tick", (all) => all.map((t) => [Number(t.textContent), Number(/,([\d.]+)\)/.exec(t.getAttribute("transform"))[1])]));
+    const [low, high] = [ticks[0], ticks[ticks.length - 1]], at = (gib) => low[1] + ((gib - low[0]) / (high[0] - low[0])) * (high[1] - low[1]);
+    const line = await page.locator("[data-demo=fits] svg > line").getAttribute("y1"), band = await page.locator("[data-demo=fits] svg > path").nth(2).getAttribute("d");
+    const shortest = (await ask("/plan", { model: "llama-3-8b", contexts: [1024], cache_type: "f16" })).contexts[0];
+    assert.ok(Math.abs(Number(line) - at(24)) < 1, `the memory's line is at ${line}, not ${at(24)}`);
+    assert.ok(Math.abs(Number(/^M[\d.]+,([\d.]+)/.exec(band)[1]) - at(shortest.total_bytes / 2 ** 30)) < 1, band);
     // Half the key heads, half the cache: by the keyboard.
     await page.locator("[data-demo=growth]").getByLabel("Key heads of query heads").focus();
     await page.keyboard.press("ArrowLeft");

@@ -1,4 +1,6 @@
 // heatmap.ts - a matrix of weights between tokens. A cell is chosen by the mouse or by the arrow keys; the choice is told in words.
+import { max } from "d3-array";
+import { scaleSqrt } from "d3-scale";
 import { el, svg, unique } from "../dom";
 import { say, short } from "../words";
 
@@ -14,6 +16,9 @@ export interface HeatMap {
     color?: string; // a custom property's name
 }
 
+// How much of the color a weight has: what is small is still seen.
+export const strength = (most: number): ((weight: number) => number) => scaleSqrt([0, Math.max(1e-9, most)], [0.05, 1]).clamp(true);
+
 const CELL = 26;
 const clip = (t: string): string => (t.length > 10 ? t.slice(0, 9) + "…" : t);
 
@@ -21,7 +26,7 @@ export function heatmap(o: HeatMap): HTMLElement {
     const left = 12 + 7.2 * Math.max(...o.rows.map((t) => clip(t).length));
     const top = 12 + 5.6 * Math.max(...o.columns.map((t) => clip(t).length));
     const width = left + CELL * o.columns.length + 26, height = top + CELL * o.rows.length + 4;
-    const max = Math.max(1e-9, ...o.values.map((r) => Math.max(...r)));
+    const strong = strength(max(o.values, (r) => max(r)) ?? 0);
     const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, "aria-hidden": "true", class: "heat" });
     const color = o.color ?? "--accent";
     const cells: SVGRectElement[][] = [];
@@ -37,7 +42,7 @@ export function heatmap(o: HeatMap): HTMLElement {
                 const cell = svg("rect", { ...at, class: blocked ? "cell blocked" : "cell", "data-row": i, "data-column": j });
                 if (!blocked) {
                     cell.style.fill = `var(${color})`;
-                    cell.style.fillOpacity = String(0.05 + 0.95 * Math.sqrt(Math.max(0, o.values[i][j]) / max));
+                    cell.style.fillOpacity = String(strong(o.values[i][j]));
                 }
                 picture.append(cell);
                 return cell;

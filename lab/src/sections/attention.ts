@@ -11,8 +11,8 @@ import { formula } from "../text";
 import { say, short } from "../words";
 import type { Section } from "./section";
 import { tiles } from "./tiles";
-import en from "../../text/en/attention.md";
-import zh from "../../text/zh/attention.md";
+import en from "../../text/en/attention.md?raw";
+import zh from "../../text/zh/attention.md?raw";
 
 const SENTENCE = "The animal was too tired to cross the street.";
 

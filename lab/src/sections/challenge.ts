@@ -12,8 +12,8 @@ import * as state from "../state";
 import { inline } from "../text";
 import { bytes, language, percent, say, short, whole, type Word } from "../words";
 import type { Section } from "./section";
-import en from "../../text/en/challenge.md";
-import zh from "../../text/zh/challenge.md";
+import en from "../../text/en/challenge.md?raw";
+import zh from "../../text/zh/challenge.md?raw";
 
 const CONTEXTS = [150, 400, 1000, 4000, 16000, 50000, 100000], CACHES = ["f32", "f16", "bf16", "q8_0", "q4_0"], BUDGETS = [4, 8, 16, 24, 48, 80];
 const WEIGHTS = "q8_0", SUMMARY = 256; // tokens that are to be written

@@ -1,21 +1,24 @@
 // memory.ts - part 5: what a model takes as the text grows. Every number is the planner's, which is the allocator's own count.
+import { max } from "d3-array";
+import { scaleLinear, scaleLog } from "d3-scale";
+import { area, stack, type SeriesPoint } from "d3-shape";
 import { select, slider, type Control } from "../controls";
 import { el, replace, svg } from "../dom";
 import { ask } from "../engine";
 import { fact, facts, live } from "../live";
 import { picture } from "../pictures/picture";
+import { plot } from "../pictures/plot";
 import { GIB as gib, known, type Context, type Plan } from "../plan";
 import { formula } from "../text";
 import { bytes, say, short, whole } from "../words";
 import type { Section } from "./section";
-import en from "../../text/en/memory.md";
-import zh from "../../text/zh/memory.md";
+import en from "../../text/en/memory.md?raw";
+import zh from "../../text/zh/memory.md?raw";
 
 const MODELS = ["llama-3-8b", "llama-3-70b", "llama-3.2-1b", "gpt2", "t5-base", "bert-base-uncased"];
 const LENGTHS = [1024, 2048, 4096, 8192, 16384, 32768, 65536, 100000, 131072];
 // Bytes of a value in the cache: quantised blocks of 32 carry their scale with them.
 const VALUE: Record<string, number> = { f32: 4, f16: 2, bf16: 2, q8_0: 34 / 32, q4_0: 18 / 32 };
-
 
 /* ---- the cache, a token at a time ---- */
 
@@ -75,33 +78,25 @@ function blocks(kept: number, all: number, each: number): SVGSVGElement {
 
 /* ---- what it all takes, against what is there ---- */
 
+// Weights, temporaries, cache, one on the other.
+const LAYERS = [
+    ["weights_bytes", "--soft", 0.35],
+    ["activation_bytes", "--accent", 0.75],
+    ["cache_bytes", "--decoder", 0.75],
+] as const;
+
 function curve(p: Plan, memory: number): SVGSVGElement {
-    const W = 640, H = 300, left = 62, bottom = 40, right = 12, top = 12;
-    const points = p.contexts.filter((c) => !c.impossible);
-    const high = Math.max(memory, ...points.map((c) => c.total_bytes)) * 1.08;
-    const x = (n: number) => left + ((W - left - right) * Math.log2(n / LENGTHS[0])) / Math.log2(LENGTHS[LENGTHS.length - 1] / LENGTHS[0]);
-    const y = (b: number) => H - bottom - ((H - bottom - top) * b) / high;
-    const s = svg("svg", { width: W, height: H, viewBox: `0 0 ${W} ${H}`, "aria-hidden": "true" });
-    // A round step, of which four or so reach the top.
-    const rough = high / gib / 4, ten = 10 ** Math.floor(Math.log10(rough)), step = [1, 2, 5, 10].map((k) => k * ten).find((k) => k >= rough)!;
-    for (let g = 0; g * gib <= high; g += step) s.append(svg("line", { class: "axis", x1: left, x2: W - right, y1: y(g * gib), y2: y(g * gib) }), svg("text", { class: "soft", x: left - 6, y: y(g * gib) + 4, "text-anchor": "end" }, String(Number(g.toPrecision(3)))));
-    s.append(svg("text", { class: "soft", x: 2, y: top + 2 }, "GiB"));
-    for (const n of [1024, 8192, 32768, 100000]) s.append(svg("text", { class: "soft", x: x(n), y: H - bottom + 18, "text-anchor": "middle" }, n === 100000 ? "100k" : `${n / 1024}k`));
-    s.append(svg("text", { class: "soft", x: W - right, y: H - 4, "text-anchor": "end" }, say("tokens_axis")));
-    // Weights, temporaries, cache, one on the other.
-    const layers: [keyof Context, string][] = [
-        ["weights_bytes", "--soft"],
-        ["activation_bytes", "--accent"],
-        ["cache_bytes", "--decoder"],
-    ];
-    const base = points.map(() => 0);
-    for (const [key, color] of layers) {
-        const from = points.map((c, i) => `${x(c.context)},${y(base[i])}`);
-        points.forEach((c, i) => (base[i] += c[key] as number));
-        const to = points.map((c, i) => `${x(c.context)},${y(base[i])}`);
-        s.append(svg("polygon", { points: [...to, ...from.reverse()].join(" "), style: `fill: var(${color}); fill-opacity: ${key === "weights_bytes" ? 0.35 : 0.75}` }));
-    }
-    s.append(svg("line", { x1: left, x2: W - right, y1: y(memory), y2: y(memory), style: "stroke: var(--wrong); stroke-width: 2; stroke-dasharray: 6 4" }), svg("text", { x: left + 8, y: y(memory) - 6, style: "fill: var(--wrong)" }, say("memory_line", { bytes: bytes(memory) })));
+    const points = p.contexts.filter((c) => !c.impossible), high = max([memory, ...points.map((c) => c.total_bytes)])!;
+    const x = scaleLog().domain([LENGTHS[0], LENGTHS[LENGTHS.length - 1]]), y = scaleLinear().domain([0, high / gib]).nice(4);
+    const s = plot(
+        300,
+        { scale: x, name: say("tokens_axis"), ticks: [1024, 8192, 32768, 100000], show: (n) => (n === 100000 ? "100k" : `${n / 1024}k`) },
+        { scale: y, name: "GiB", ticks: y.ticks(4) },
+    );
+    const [left, right] = x.range(), at = y(memory / gib), layers = stack<unknown, Context, keyof Context>().keys(LAYERS.map(([key]) => key)).value((c, key) => c[key] as number)(points);
+    const band = area<SeriesPoint<Context>>((c) => x(c.data.context), (c) => y(c[0] / gib), (c) => y(c[1] / gib));
+    LAYERS.forEach(([, color, opacity], i) => s.append(svg("path", { d: band(layers[i]), style: `fill: var(${color}); fill-opacity: ${opacity}` })));
+    s.append(svg("line", { x1: left, x2: right, y1: at, y2: at, style: "stroke: var(--wrong); stroke-width: 2; stroke-dasharray: 6 4" }), svg("text", { x: left + 8, y: at - 6, style: "fill: var(--wrong)" }, say("memory_line", { bytes: bytes(memory) })));
     return s;
 }
 

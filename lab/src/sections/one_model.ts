@@ -7,8 +7,8 @@ import { bars, shown } from "../pictures/bars";
 import { say } from "../words";
 import { hide, words } from "./masking";
 import type { Section } from "./section";
-import en from "../../text/en/one_model.md";
-import zh from "../../text/zh/one_model.md";
+import en from "../../text/en/one_model.md?raw";
+import zh from "../../text/zh/one_model.md?raw";
 
 const SENTENCE = "The cat is on the table.";
 

@@ -1,5 +1,8 @@
 // pair.ts - part 3, encoder-decoder: a translation grown step by step, the links by which each target token looks at the source, and the
 // beams among which it was chosen. The page keeps the list of beams; every probability in it is the engine's.
+import { cumsum, extent, group, mean } from "d3-array";
+import { hierarchy, tree as layout, type HierarchyPointNode } from "d3-hierarchy";
+import { linkHorizontal, linkVertical } from "d3-shape";
 import { select, slider, textField, type Control } from "../controls";
 import { el, replace, svg } from "../dom";
 import { able, task, trace, type Chance, type Model, type Token, type Trace } from "../engine";
@@ -65,15 +68,16 @@ function direction(l: Live, key: string): Control<"de" | "en"> {
 // Source above, target below, and a line as strong as the weight.
 function links(from: string[], to: string[], weights: number[][], chosen: number, choose: (i: number) => void): SVGSVGElement {
     const widths = (words: string[]) => words.map((w) => 16 + 7.4 * w.length);
-    const places = (w: number[]) => w.map((x, i) => w.slice(0, i).reduce((a, b) => a + b + 6, 4) + x / 2);
+    const places = (w: number[]) => Array.from(cumsum(w, (x) => x + 6), (end, i) => end - 2 - w[i] / 2);
     const [fw, tw] = [widths(from), widths(to)], [fx, tx] = [places(fw), places(tw)];
     const width = Math.max(fx[fx.length - 1] + fw[fw.length - 1] / 2, tx[tx.length - 1] + tw[tw.length - 1] / 2) + 6, top = 34, bottom = 150;
     const s = svg("svg", { width, height: bottom + 40, viewBox: `0 0 ${width} ${bottom + 40}`, "aria-hidden": "true", class: "links" });
+    const link = linkVertical();
     to.forEach((_, i) =>
         from.forEach((__, j) => {
             const on = i === chosen, w = weights[i][j];
             if (w < 0.02) return;
-            s.append(svg("path", { d: `M${tx[i]} ${bottom} C ${tx[i]} ${bottom - 60}, ${fx[j]} ${top + 60}, ${fx[j]} ${top}`, style: `fill: none; stroke: var(${on ? "--pair" : "--soft"}); stroke-width: ${0.6 + 7 * w}; stroke-opacity: ${on ? 0.35 + 0.65 * w : 0.16}` }));
+            s.append(svg("path", { d: link({ source: [fx[j], top], target: [tx[i], bottom] }), style: `fill: none; stroke: var(${on ? "--pair" : "--soft"}); stroke-width: ${0.6 + 7 * w}; stroke-opacity: ${on ? 0.35 + 0.65 * w : 0.16}` }));
         }),
     );
     const word = (text: string, x: number, y: number, w: number, on: boolean) =>
@@ -89,7 +93,7 @@ function links(from: string[], to: string[], weights: number[][], chosen: number
 }
 
 // A layer's heads together: their mean.
-const mean = (heads: number[][][]): number[][] => heads[0].map((row, i) => row.map((_, j) => heads.reduce((s, h) => s + h[i][j], 0) / heads.length));
+const together = (heads: number[][][]): number[][] => heads[0].map((row, i) => row.map((_, j) => mean(heads, (h) => h[i][j])!));
 
 export function cross(place: HTMLElement): void {
     let layer: Control<number> | null = null, chosen = 0;
@@ -104,7 +108,7 @@ export function cross(place: HTMLElement): void {
         const seen = await trace({ model: m.id, text: t.source, decoder_tokens: ids, attention: true, layers: [layer.get()], top: 1 }, signal);
         const a = seen.attention!.find((x) => x.kind === "cross" && x.layer === layer!.get())!;
         // The row of a decoder token says what was looked at while the next one was written.
-        const from = seen.tokens.map(read), written = seen.decoder_tokens!.slice(1).map(read), weights = mean(a.weights).slice(0, written.length);
+        const from = seen.tokens.map(read), written = seen.decoder_tokens!.slice(1).map(read), weights = together(a.weights).slice(0, written.length);
         chosen = Math.min(chosen, written.length - 1);
         const drawn = el("div");
         const draw = (i: number) => {
@@ -130,7 +134,6 @@ interface Beam {
     words: string[];
     log: number; // sum of log probabilities
     parent: Beam | null;
-    depth: number;
     kept: boolean;
     done: boolean;
 }
@@ -138,7 +141,7 @@ interface Beam {
 // Beam search by the book: of all continuations of the beams, the `width` likeliest stay (Sutskever et al. 2014, sec. 3.2).
 async function search(t: Translated, width: number, signal: AbortSignal): Promise<Beam[]> {
     const begun = await trace({ model: t.model.id, text: t.source, top: 1 }, signal);
-    const root: Beam = { ids: begun.decoder_tokens!.map((x: Token) => x.id), words: [], log: 0, parent: null, depth: 0, kept: true, done: false };
+    const root: Beam = { ids: begun.decoder_tokens!.map((x: Token) => x.id), words: [], log: 0, parent: null, kept: true, done: false };
     const all: Beam[] = [root];
     let beams = [root];
     for (let depth = 1; depth < LONGEST && beams.some((b) => !b.done); depth++) {
@@ -150,7 +153,6 @@ async function search(t: Translated, width: number, signal: AbortSignal): Promis
                 words: [...b.words, endOf(c) ? "∎" : read(c)],
                 log: b.log + Math.log(c.probability),
                 parent: b,
-                depth,
                 kept: false,
                 done: endOf(c),
             })),
@@ -164,27 +166,23 @@ async function search(t: Translated, width: number, signal: AbortSignal): Promis
 }
 
 function tree(all: Beam[], best: Beam): SVGSVGElement {
-    const path = new Set<Beam>();
-    for (let b: Beam | null = best; b; b = b.parent) path.add(b);
-    const columns = Math.max(...all.map((b) => b.depth)) + 1, wide = 96, tall = 27;
-    const at = new Map<Beam, number>();
-    let high = 0;
-    for (let d = 0; d < columns; d++) {
-        const row = all.filter((b) => b.depth === d).sort((x, y) => (at.get(x.parent!) ?? 0) - (at.get(y.parent!) ?? 0) || y.log - x.log);
-        row.forEach((b, i) => at.set(b, i));
-        high = Math.max(high, row.length);
-    }
-    const x = (b: Beam) => 8 + b.depth * wide, y = (b: Beam) => 8 + at.get(b)! * tall;
-    const s = svg("svg", { width: columns * wide + 8, height: high * tall + 12, viewBox: `0 0 ${columns * wide + 8} ${high * tall + 12}`, "aria-hidden": "true" });
-    for (const b of all)
-        if (b.parent)
-            s.append(svg("path", { d: `M${x(b.parent) + wide - 18} ${y(b.parent) + 10} C ${x(b.parent) + wide - 4} ${y(b.parent) + 10}, ${x(b) - 14} ${y(b) + 10}, ${x(b)} ${y(b) + 10}`, style: `fill: none; stroke: var(${path.has(b) ? "--pair" : "--line"}); stroke-width: ${path.has(b) ? 2.5 : 1.2}` }));
-    for (const b of all) {
-        const on = path.has(b), word = b.depth ? b.words[b.words.length - 1] : "⟨s⟩";
+    const wide = 96, tall = 27, box = wide - 18, children = group(all, (b) => b.parent);
+    const root = layout<Beam>()
+        .nodeSize([tall, wide])
+        .separation(() => 1)(hierarchy(all[0], (b) => children.get(b)).sort((a, b) => b.data.log - a.data.log));
+    const nodes = root.descendants(), path = new Set(root.find((n) => n.data === best)!.ancestors()), [low, high] = extent(nodes, (n) => n.x) as [number, number];
+    // The layout grows downwards; this tree grows to the right.
+    const x = (n: HierarchyPointNode<Beam>) => 8 + n.y, y = (n: HierarchyPointNode<Beam>) => 8 + n.x - low;
+    const width = (root.height + 1) * wide + 8, height = high - low + tall + 12, link = linkHorizontal();
+    const s = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
+    for (const { source, target } of root.links())
+        s.append(svg("path", { d: link({ source: [x(source) + box, y(source) + 10], target: [x(target), y(target) + 10] }), style: `fill: none; stroke: var(${path.has(target) ? "--pair" : "--line"}); stroke-width: ${path.has(target) ? 2.5 : 1.2}` }));
+    for (const n of nodes) {
+        const on = path.has(n), { words, log, kept } = n.data, word = n.depth ? words[words.length - 1] : "⟨s⟩";
         s.append(
-            svg("rect", { x: x(b), y: y(b), width: wide - 18, height: 21, rx: 4, style: `fill: var(${on ? "--pair" : "--sunken"}); fill-opacity: ${b.kept ? 1 : 0.45}` }),
-            svg("text", { x: x(b) + 5, y: y(b) + 15, style: on ? "fill: var(--on-accent)" : b.kept ? "" : "fill: var(--soft)" }, word.length > 6 ? word.slice(0, 5) + "…" : word),
-            svg("text", { x: x(b) + wide - 22, y: y(b) + 15, "text-anchor": "end", style: `font-size: 10px; ${on ? "fill: var(--on-accent)" : "fill: var(--soft)"}` }, b.depth ? b.log.toFixed(1).replace("-", "−") : ""),
+            svg("rect", { x: x(n), y: y(n), width: box, height: 21, rx: 4, style: `fill: var(${on ? "--pair" : "--sunken"}); fill-opacity: ${kept ? 1 : 0.45}` }),
+            svg("text", { x: x(n) + 5, y: y(n) + 15, style: on ? "fill: var(--on-accent)" : kept ? "" : "fill: var(--soft)" }, word.length > 6 ? word.slice(0, 5) + "…" : word),
+            svg("text", { x: x(n) + box - 4, y: y(n) + 15, "text-anchor": "end", style: `font-size: 10px; ${on ? "fill: var(--on-accent)" : "fill: var(--soft)"}` }, n.depth ? log.toFixed(1).replace("-", "−") : ""),
         );
     }
     return s;

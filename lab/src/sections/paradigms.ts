@@ -4,7 +4,7 @@ import { steps } from "./decoder";
 import { entities, mask, sentiment } from "./encoder";
 import { beams, cross, text_to_text } from "./pair";
 import type { Section } from "./section";
-import en from "../../text/en/paradigms.md";
-import zh from "../../text/zh/paradigms.md";
+import en from "../../text/en/paradigms.md?raw";
+import zh from "../../text/zh/paradigms.md?raw";
 
 export const paradigms: Section = { id: "paradigms", texts: { en, zh }, demos: { mask, sentiment, entities, steps, text_to_text, cross, beams, three_ways } };

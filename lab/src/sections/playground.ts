@@ -4,13 +4,13 @@ import { el, replace, type Child } from "../dom";
 import { ask, models, stream, trace, type Model, type Task } from "../engine";
 import { live, missing } from "../live";
 import { read } from "../pictures/bars";
-import { heatmap } from "../pictures/heatmap";
+import { heatmap, strength } from "../pictures/heatmap";
 import { picture } from "../pictures/picture";
 import { percent, say } from "../words";
 import { found, names, stack, weightsTable } from "./attention";
 import type { Section } from "./section";
-import en from "../../text/en/playground.md";
-import zh from "../../text/zh/playground.md";
+import en from "../../text/en/playground.md?raw";
+import zh from "../../text/zh/playground.md?raw";
 
 /* ---- tasks ---- */
 
@@ -187,10 +187,11 @@ function mini(w: number[][]): HTMLCanvasElement {
     const rows = w.length, columns = w[0].length, size = Math.max(2, Math.min(MINI, Math.floor(84 / columns)));
     const canvas = el("canvas", { width: columns * size, height: rows * size, "aria-hidden": "true" });
     const c = canvas.getContext("2d")!, color = getComputedStyle(document.documentElement).getPropertyValue("--accent").trim();
+    const strong = strength(1);
     c.fillStyle = color;
     w.forEach((r, i) =>
         r.forEach((x, j) => {
-            c.globalAlpha = 0.04 + 0.96 * Math.sqrt(Math.max(0, x));
+            c.globalAlpha = strong(x);
             c.fillRect(j * size, i * size, size - 1, size - 1);
         }),
     );

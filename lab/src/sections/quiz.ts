@@ -7,8 +7,8 @@ import { language, say, type Language } from "../words";
 import type { Section } from "./section";
 import questionsEn from "../../text/en/quiz.json";
 import questionsZh from "../../text/zh/quiz.json";
-import en from "../../text/en/quiz.md";
-import zh from "../../text/zh/quiz.md";
+import en from "../../text/en/quiz.md?raw";
+import zh from "../../text/zh/quiz.md?raw";
 
 interface Question {
     id: string;

@@ -6,8 +6,8 @@ import { experiments, list, type Experiment } from "../runs";
 import { say } from "../words";
 import { pastRuns, report } from "./past";
 import type { Section } from "./section";
-import en from "../../text/en/arch_comparison.md";
-import zh from "../../text/zh/arch_comparison.md";
+import en from "../../text/en/arch_comparison.md?raw";
+import zh from "../../text/zh/arch_comparison.md?raw";
 
 interface RunnerOptions {
     offered: readonly Experiment[];

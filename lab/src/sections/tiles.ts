@@ -1,4 +1,6 @@
 // tiles.ts - the tiled computation, a tile of keys at a time, on real scores; and what both ways move and store.
+import { extent } from "d3-array";
+import { scaleLinear } from "d3-scale";
 import { button, slider, type Control } from "../controls";
 import { el, replace, svg } from "../dom";
 import { trace } from "../engine";
@@ -12,8 +14,7 @@ const TEXT = "The animal was too tired to cross the street, so it lay down in th
 
 // One query's scores as a row of cells, tile after tile.
 function strip(labels: string[], scores: number[], steps: Running[], at: number): SVGSVGElement {
-    const W = 30, top = 70, low = Math.min(...scores), high = Math.max(...scores);
-    const tall = (s: number) => 6 + (44 * (s - low)) / Math.max(1e-9, high - low);
+    const W = 30, top = 70, tall = scaleLinear(extent(scores) as [number, number], [6, 50]);
     const picture = svg("svg", { width: W * scores.length + 8, height: top + 84, viewBox: `0 0 ${W * scores.length + 8} ${top + 84}`, "aria-hidden": "true" });
     steps.forEach((t, i) => {
         picture.append(svg("rect", { x: 2 + W * t.first, y: 4, width: W * (t.last - t.first) - 2, height: top - 2, rx: 4, style: `fill: var(${i === at ? "--accent" : "--sunken"}); fill-opacity: ${i === at ? 0.18 : i < at ? 1 : 0.35}` }));
