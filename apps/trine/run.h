@@ -73,6 +73,8 @@ void progress_end(run *r);
 double seconds_now(void);
 
 /* -------------------------------------------------------------------------------------------- shipped_models.c */
+/* Those that are there, looked for once; an empty list where there are none. */
+const trine_shipped *shipped_list(run *r);
 /* The model that ships under the name `given`; NULL: it is a path, or no name. Borrowed. */
 const trine_shipped_model *shipped_model(run *r, const char *given);
 /* Where args.model is such a name, the model's path takes its place, and its adapter that of args.adapter. */

@@ -131,10 +131,6 @@ int serve_models(run *r, const char *program, const server_asset *files, int n_f
 
 int serve_main(run *r)
 {
-    if (!r->args.models.n && !r->args.rest.n) {
-        const int code = serve_shipped_models(r);
-        if (code) return code;
-        if (!r->args.models.n) return take_default_model(r); /* which says what is missing */
-    }
+    if (!r->args.models.n && !r->args.rest.n && !shipped_list(r)->n) return take_default_model(r); /* which says what is missing */
     return serve_models(r, NULL, assets, (int)(sizeof assets / sizeof assets[0]), NULL);
 }

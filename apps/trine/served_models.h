@@ -8,8 +8,8 @@
 /* Told the address once the server takes requests. */
 typedef void address_fn(run *r, const char *address);
 
-/* Opens the models that the command line names, none is fine, and serves them and `files` until Control-C; `program`: as in
- * server_options. ready may be NULL. */
+/* Opens the models that the command line names, or else those that ship, none is fine, and serves them and `files` until Control-C;
+ * `program`: as in server_options. ready may be NULL. */
 int serve_models(run *r, const char *program, const server_asset *files, int n_files, address_fn *ready);
 
 /* The page that `make lab` built, embedded (cmake/lab_assets.cmake); none where npm was not there. */

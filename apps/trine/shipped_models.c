@@ -15,7 +15,7 @@
     "no models that ship were found: %s. `make install` puts them below its prefix; TRINE_MODELS=DIR says where else they are"
 
 /* Reads the list once; a run without it has no models that ship, and `why` says why. */
-static const trine_shipped *shipped_list(run *r)
+const trine_shipped *shipped_list(run *r)
 {
     if (!r->shipped_read) {
         const char *place = getenv("TRINE_MODELS");
