@@ -3,6 +3,7 @@
 #include "past_runs.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "routes.h"
 
@@ -17,11 +18,18 @@ static void write_about(json_writer *j, const trine_kept_report *r)
     jw_set_text(j, "machine", r->machine);
 }
 
-void write_past_runs(json_writer *j)
+static trine_kept_reports read_list(void)
 {
     trine_record *record;
     trine_kept_reports list = { 0 };
     if (!trine_record_open(&record, NULL, true, NULL)) trine_record_list_reports(&list, record, NULL);
+    trine_record_close(record);
+    return list;
+}
+
+void write_past_runs(json_writer *j)
+{
+    trine_kept_reports list = read_list();
     jw_open(j, '[');
     for (int i = 0; i < list.n; i++) {
         jw_open(j, '{');
@@ -30,7 +38,16 @@ void write_past_runs(json_writer *j)
     }
     jw_close(j, ']');
     trine_kept_reports_clear(&list);
-    trine_record_close(record);
+}
+
+int64_t newest_past_run(const char *experiment)
+{
+    trine_kept_reports list = read_list();
+    int64_t id = 0;
+    for (int i = 0; i < list.n && !id; i++)
+        if (strcmp(list.items[i].experiment, experiment) == 0) id = list.items[i].id;
+    trine_kept_reports_clear(&list);
+    return id;
 }
 
 void answer_past_run(exchange *x)

@@ -6,5 +6,7 @@
 
 /* The reports of the record, the newest first, as an array. A record that is not there, or cannot be read, has none. */
 void write_past_runs(json_writer *j);
+/* The newest of an experiment, as the command calls it; 0: none. */
+int64_t newest_past_run(const char *experiment);
 
 #endif

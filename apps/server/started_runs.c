@@ -1,5 +1,5 @@
 /* started_runs.c - POST /runs starts `trine compare`, POST /runs/ID tells what it wrote so far, POST /runs/ID/stop ends it as Control-C
- * would, GET /runs lists, POST /runs/ID/report gives the page it made.
+ * would, GET /runs lists. What it found is in the record (past_runs.c), by a number that its state tells.
  *
  * A request chooses among the experiments of a table, and numbers of theirs within bounds: no text, no path and no shell comes from
  * outside. The process sees a terminal of 80 x 24, so that a page shows what a terminal would. Its text is kept whole, to a limit, so
@@ -17,14 +17,13 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "past_runs.h"
 #include "routes.h"
 
-enum { MAX_RUNS = 32, MAX_TEXT = 1 << 20, MAX_REPORT = 16 << 20, COLUMNS = 80, ROWS = 24, WAIT_MS = 1000 };
+enum { MAX_RUNS = 32, MAX_TEXT = 1 << 20, COLUMNS = 80, ROWS = 24, WAIT_MS = 1000 };
 
 /* Numbers that a request may set, in place of those that --quick sets. */
 static const struct {
@@ -64,6 +63,7 @@ typedef struct one_run {
     pthread_t reader;
     bool has_reader, over, stopped;
     int exit_status;
+    int64_t report; /* of the record; 0: none */
     double began, ended;
     bytes text;
 } one_run;
@@ -72,7 +72,6 @@ struct runs {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     const char *program;
-    char folder[64]; /* of reports */
     one_run items[MAX_RUNS];
     int n;
 };
@@ -81,11 +80,6 @@ typedef struct reading {
     runs *all;
     one_run *run;
 } reading;
-
-static void report_path(char *out, size_t size, const runs *r, const one_run *one)
-{
-    snprintf(out, size, "%s/%d.html", r->folder, (int)(one - r->items));
-}
 
 /* A thread for each run: copies what it writes, and waits for its end. */
 static void *read_run(void *memory)
@@ -106,12 +100,16 @@ static void *read_run(void *memory)
     }
     int status = 0;
     while (waitpid(one->process, &status, 0) < 0 && errno == EINTR) {}
+    const int exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    /* Only what went well keeps a report, as the last that it does. */
+    const int64_t report = exit_status ? 0 : newest_past_run(one->what->arguments[1]);
     pthread_mutex_lock(&all->lock);
     close(one->terminal);
     one->terminal = -1;
     one->over = true;
     one->ended = engine_clock();
-    one->exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    one->exit_status = exit_status;
+    one->report = report;
     pthread_cond_broadcast(&all->changed);
     pthread_mutex_unlock(&all->lock);
     return NULL;
@@ -135,8 +133,7 @@ static int open_terminal(char *name, size_t size)
 /* Starts the process with the terminal as its streams, in a group of its own. */
 static int start_process(one_run *one, const runs *r, const char *terminal)
 {
-    char report[96];
-    const char *arguments[8 + 2 * N_SETTINGS] = { "trine" };
+    const char *arguments[6 + 2 * N_SETTINGS] = { "trine" };
     int n = 1;
     for (int i = 0; i < 4 && one->what->arguments[i]; i++) arguments[n++] = one->what->arguments[i];
     for (int i = 0; i < N_SETTINGS; i++) {
@@ -144,9 +141,6 @@ static int start_process(one_run *one, const runs *r, const char *terminal)
         arguments[n++] = settings[i].option;
         arguments[n++] = one->set[i];
     }
-    report_path(report, sizeof report, r, one);
-    arguments[n++] = "--report";
-    arguments[n++] = report;
     posix_spawn_file_actions_t files;
     posix_spawnattr_t how;
     sigset_t none, defaults;
@@ -213,14 +207,11 @@ static int start_run(runs *r, const one_run *asked)
 
 trine_status runs_open(runs **out, const char *program, trine_error *err)
 {
-    const char *where = getenv("TMPDIR");
     runs *r = *out = calloc(1, sizeof *r);
     if (!r) return say(err, TRINE_ERROR_MEMORY, "no memory for the list of experiments");
     r->program = program;
-    snprintf(r->folder, sizeof r->folder, "%s/trine-runs-XXXXXX", where && strlen(where) < 40 ? where : "/tmp");
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->changed, NULL);
-    if (!mkdtemp(r->folder)) r->folder[0] = 0; /* then there are no runs, and a request is told so */
     return TRINE_OK;
 }
 
@@ -229,16 +220,12 @@ void runs_close(runs *r)
     if (!r) return;
     for (int i = 0; i < r->n; i++) {
         one_run *one = &r->items[i];
-        char report[96];
         pthread_mutex_lock(&r->lock);
         if (!one->over) kill(-one->process, SIGKILL);
         pthread_mutex_unlock(&r->lock);
         pthread_join(one->reader, NULL);
-        report_path(report, sizeof report, r, one);
-        unlink(report);
         free(one->text.data);
     }
-    if (r->folder[0]) rmdir(r->folder);
     pthread_cond_destroy(&r->changed);
     pthread_mutex_destroy(&r->lock);
     free(r);
@@ -248,14 +235,6 @@ void runs_close(runs *r)
 
 static bool is_running(const runs *r) { return r->n && !r->items[r->n - 1].over; }
 
-static bool has_report(const runs *r, const one_run *one)
-{
-    char path[96];
-    struct stat info;
-    report_path(path, sizeof path, r, one);
-    return one->over && stat(path, &info) == 0 && info.st_size > 0;
-}
-
 static void write_state(json_writer *j, const runs *r, const one_run *one)
 {
     jw_set_int(j, "id", one - r->items);
@@ -263,7 +242,7 @@ static void write_state(json_writer *j, const runs *r, const one_run *one)
     jw_set_text(j, "status", !one->over ? "running" : one->stopped ? "stopped" : "over");
     if (one->over) jw_set_int(j, "exit", one->exit_status);
     jw_set_float(j, "seconds", (float)((one->over ? one->ended : engine_clock()) - one->began));
-    jw_set_bool(j, "report", has_report(r, one));
+    if (one->report) jw_set_int(j, "report", one->report);
 }
 
 void answer_runs(exchange *x)
@@ -330,7 +309,7 @@ void answer_start_run(exchange *x)
     if (!x->failed && !asked.what)
         fail_request(x, 400, "experiment", NULL, "'experiment' must be one of those that GET /runs lists");
     if (!x->failed) read_settings(x, &asked);
-    if (!x->failed && (!r || !r->folder[0])) fail_request(x, 503, NULL, "no_runs", "this server starts no experiments");
+    if (!x->failed && !r) fail_request(x, 503, NULL, "no_runs", "this server starts no experiments");
     if (x->failed) return;
     pthread_mutex_lock(&r->lock);
     const bool busy = is_running(r), full = r->n == MAX_RUNS;
@@ -380,27 +359,6 @@ static void tell_run(exchange *x, runs *r, one_run *one)
     pthread_mutex_unlock(&r->lock);
 }
 
-static void tell_report(exchange *x, const runs *r, const one_run *one)
-{
-    char path[96];
-    bytes page = { 0 };
-    char part[1 << 14];
-    report_path(path, sizeof path, r, one);
-    FILE *f = one->over ? fopen(path, "rb") : NULL;
-    if (!f) {
-        fail_request(x, 404, NULL, "no_report", "run %d has no report", (int)(one - r->items));
-        return;
-    }
-    for (size_t n; page.n < MAX_REPORT && (n = fread(part, 1, sizeof part, f)) > 0;) bytes_put(&page, part, n);
-    fclose(f);
-    json_writer j = answer_begin(x);
-    jw_open(&j, '{');
-    jw_key(&j, "html");
-    jw_text_n(&j, page.data ? page.data : "", page.n);
-    jw_close(&j, '}');
-    free(page.data);
-}
-
 void answer_run(exchange *x)
 {
     runs *r = server_runs(x);
@@ -423,11 +381,9 @@ void answer_run(exchange *x)
         }
         pthread_mutex_unlock(lock);
         tell_run(x, r, one);
-    } else if (strcmp(end, "/report") == 0) {
-        tell_report(x, r, one);
     } else if (*end == 0) {
         tell_run(x, r, one);
     } else {
-        fail_request(x, 404, NULL, "route_not_found", "a run has /stop and /report, not '%.20s'", end);
+        fail_request(x, 404, NULL, "route_not_found", "a run has /stop, not '%.20s'", end);
     }
 }

@@ -8,7 +8,7 @@ typedef struct runs runs;
 
 /* `program`: the path of the command; borrowed. */
 trine_status runs_open(runs **out, const char *program, trine_error *err);
-/* Ends what runs, and forgets all reports. NULL is fine. */
+/* Ends what runs. NULL is fine. */
 void runs_close(runs *r);
 
 #endif

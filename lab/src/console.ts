@@ -3,7 +3,7 @@ import "@xterm/xterm/css/xterm.css";
 import { button } from "./controls";
 import { el } from "./dom";
 import { EngineError, Gone } from "./engine";
-import { follow, reportOf, start, stop, type Experiment, type RunState, type Settings } from "./runs";
+import { follow, open, start, stop, type Experiment, type RunState, type Settings } from "./runs";
 import { say } from "./words";
 
 // xterm.js, loaded when it is first wanted. Screen readers get its text from the live region that xterm keeps.
@@ -68,7 +68,7 @@ export function console_(place: HTMLElement, o: ConsoleOptions): Console {
         try {
             const end = await follow(which, (text) => t.write(text), tell);
             place.dataset.exit = String(end.exit);
-            o.ended(end, end.report ? (await reportOf(which)).html : null);
+            o.ended(end, end.report ? (await open(end.report)).html : null);
         } catch (e) {
             line.textContent = e instanceof Gone ? say("gone_short") : e instanceof Error ? e.message : "";
         }

@@ -12,7 +12,7 @@ export interface RunState {
     status: "running" | "stopped" | "over";
     exit?: number;
     seconds: number;
-    report: boolean;
+    report?: number; // of the record
 }
 
 interface Told extends RunState {
@@ -44,7 +44,6 @@ export interface Listed {
 export const list = (): Promise<Listed> => ask<Listed>("/runs");
 export const start = (experiment: Experiment, settings: Settings): Promise<{ id: number }> => ask("/runs", { experiment, settings });
 export const stop = (id: number): Promise<unknown> => ask(`/runs/${id}/stop`, {});
-export const reportOf = (id: number): Promise<{ html: string }> => ask(`/runs/${id}/report`, {});
 export const open = (id: number): Promise<Opened> => ask<Opened>(`/runs/record/${id}`);
 
 // Follows a run to its end, telling what it writes as it comes.

@@ -75,9 +75,10 @@ export async function open(place, options = {}) {
     return { page, faults, close: () => context.close() };
 }
 
-// Waits for what `is` finds in the page. The page's own policy lets no one evaluate text in it, so the waiting is done from here.
+// Waits for what `is` finds in the page, so long that only what hangs never comes: runs of `compare` give way to all else on a machine. The
+// page's own policy lets no one evaluate text in it, so the waiting is done from here.
 export async function until(page, is, argument, what = "what was waited for") {
-    for (let end = Date.now() + 60000; Date.now() < end; await new Promise((done) => setTimeout(done, 40))) if (await page.evaluate(is, argument)) return;
+    for (let end = Date.now() + 300000; Date.now() < end; await new Promise((done) => setTimeout(done, 40))) if (await page.evaluate(is, argument)) return;
     assert.fail(`${what} did not come`);
 }
 

@@ -163,6 +163,7 @@ test("runs: the real command streams into the terminal, is stopped, and its stat
     await until(page, async () => (await (await fetch("/runs/0", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" })).json()).text.length > 0, null, "something written");
     await demo.getByRole("button", { name: "Stop" }).click();
     await until(page, () => /Stopped after \d+ s, exit status \d+/.test(document.querySelector("[data-demo=arch_comparison] .status").textContent), null, "the end");
+    assert.equal((await ask("/runs")).runs[0].report, undefined, "what was stopped has found nothing");
     assert.deepEqual(await violations(page), []);
     for (const [body, status] of [[{ experiment: "; rm -rf /" }, 400], [{ experiment: 3 }, 400]]) {
         const r = await fetch(address + "/runs", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
@@ -259,7 +260,8 @@ test("challenge, step 1: predicted, run, graded by what was measured, the lost f
     await run.focus();
     await page.keyboard.press("Enter");
     await until(page, () => document.querySelector("[data-demo=bottleneck]").dataset.graded === "yes", null, "the grade");
-    const { record } = await ask("/runs"), newest = record.find((r) => r.experiment === "long-document");
+    const { runs, record } = await ask("/runs"), newest = record.find((r) => r.experiment === "long-document");
+    assert.equal(runs[runs.length - 1].report, newest.id);
     const d = JSON.parse(/id="numbers">(.*?)<\/script>/s.exec((await ask(`/runs/record/${newest.id}`)).html)[1]);
     const mine = d.decoder.cache_types.q8_0, f32 = ["decoder", "encoder-decoder"].map((m) => d[m].lengths[1]);
     // The grade is arithmetic on the measured numbers.
