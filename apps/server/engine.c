@@ -484,7 +484,7 @@ trine_status engine_open(engine **out, const server_options *o, trine_error *err
     trine_status status = TRINE_OK;
     e->models = calloc((size_t)o->n_models + 1, sizeof *e->models); /* a lesson may be served without any */
     if (!e->models) status = say(err, TRINE_ERROR_MEMORY, "no memory for the models");
-    for (int i = 0; i < o->n_models && !status; i++) {
+    for (int i = 0; e->models && i < o->n_models && !status; i++) {
         served *s = &e->models[e->n_models++];
         s->name = o->models[i].name;
         s->model = o->models[i].model;

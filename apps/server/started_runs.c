@@ -306,10 +306,16 @@ void answer_start_run(exchange *x)
     one_run asked = { 0 };
     for (int i = 0; name && i < N_EXPERIMENTS; i++)
         if (strcmp(experiments[i].name, name) == 0) asked.what = &experiments[i];
-    if (!x->failed && !asked.what)
+    if (x->failed) return;
+    if (!r) {
+        fail_request(x, 503, NULL, "no_runs", "this server starts no experiments");
+        return;
+    }
+    if (!asked.what) {
         fail_request(x, 400, "experiment", NULL, "'experiment' must be one of those that GET /runs lists");
-    if (!x->failed) read_settings(x, &asked);
-    if (!x->failed && !r) fail_request(x, 503, NULL, "no_runs", "this server starts no experiments");
+        return;
+    }
+    read_settings(x, &asked);
     if (x->failed) return;
     pthread_mutex_lock(&r->lock);
     const bool busy = is_running(r), full = r->n == MAX_RUNS;

@@ -45,7 +45,10 @@ static int open_one(run *r, server_model *models, int i, const char *given)
     trine_error err = { 0 };
     const char *path;
     char *name = model_name(given, &path);
-    if (!name) return fail_memory(r);
+    if (!name) {
+        fail_memory(r);
+        return EXIT_MEMORY;
+    }
     models[i].name = name;
     for (int k = 0; k < i; k++)
         if (strcmp(models[k].name, name) == 0)
