@@ -15,7 +15,7 @@ import { quiz } from "./sections/quiz";
 import type { Section } from "./sections/section";
 import * as state from "./state";
 import { lesson } from "./text";
-import { language, refreshLanguage, say, whole, type Language } from "./words";
+import { about, language, refreshLanguage, say, type Language } from "./words";
 
 const sections: Section[] = [oneModel, attention, paradigms, dominance, memory, archComparison, quiz, challenge, playground];
 
@@ -42,7 +42,7 @@ function address(id: string): string {
 async function engineLine(node: HTMLElement): Promise<void> {
     try {
         const [health, list] = await Promise.all([ask<{ version: string }>("/health"), models()]);
-        node.textContent = say("engine", { version: health.version, n: list.length, parameters: whole(list.reduce((s, m) => s + m.parameters, 0) / 1e6) });
+        node.textContent = say("engine", { version: health.version, n: list.length, parameters: about(list.reduce((s, m) => s + m.parameters, 0)) });
     } catch {
         node.textContent = "";
     }

@@ -37,6 +37,10 @@ export const short = (x: number): string => {
     return text.replace("-", "−");
 };
 export const whole = (x: number): string => x.toLocaleString(now === "zh" ? "zh-CN" : "en-US", { maximumFractionDigits: 0 });
+// So many things, as people say it: 11.7M, 1170万.
+export const about = (x: number): string => x.toLocaleString(now === "zh" ? "zh-CN" : "en-US", { notation: "compact", maximumSignificantDigits: 3 });
+// Names one after the other.
+export const listed = (names: string[]): string => names.join(now === "zh" ? "、" : ", ");
 export function bytes(x: number): string {
     const units = ["B", "KiB", "MiB", "GiB", "TiB"];
     let i = 0;

@@ -14,6 +14,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const models = ["demo-t5=" + join(tree, "models/demo-t5"), "tiny-bert=" + join(fixtures, "bert-mlm"), "tiny-labels=" + join(fixtures, "bert-labels"), "tiny-tags=" + join(fixtures, "bert-tags"), "tiny-llama=" + join(fixtures, "llama-chat")];
 export const sections = [...readFileSync(join(top, "src/main.ts"), "utf8").match(/const sections: Section\[\] = \[(.*?)\]/s)[1].matchAll(/\w+/g)].map((m) => m[0].replace(/[A-Z]/g, (c) => "_" + c.toLowerCase()));
 let engine, browser;
+const PATIENCE = 300000; // ms: only what hangs takes so long, also on a machine that trains meanwhile
 export let address; // of the page
 export const home = mkdtempSync(join(tmpdir(), "lab-")); // the record of experiments goes there
 
@@ -65,6 +66,7 @@ export const startAgain = async () => (engine = await start(Number(new URL(addre
 // A page that fails the test for anything it should not do.
 export async function open(place, options = {}) {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: "en-US", reducedMotion: "reduce", ...options });
+    context.setDefaultTimeout(PATIENCE);
     const page = await context.newPage(), faults = [];
     page.on("response", async (r) => r.status() >= 400 && faults.push(`${r.status()} ${r.url()} ${r.request().postData()}: ${await r.text().catch(() => "")}`));
     page.on("console", (m) => ["error", "warning"].includes(m.type()) && !m.text().startsWith("Failed to load resource") && faults.push(m.text())); // that is told above, by what was asked
@@ -75,10 +77,9 @@ export async function open(place, options = {}) {
     return { page, faults, close: () => context.close() };
 }
 
-// Waits for what `is` finds in the page, so long that only what hangs never comes: runs of `compare` give way to all else on a machine. The
-// page's own policy lets no one evaluate text in it, so the waiting is done from here.
+// Waits for what `is` finds in the page. The page's own policy lets no one evaluate text in it, so the waiting is done from here.
 export async function until(page, is, argument, what = "what was waited for") {
-    for (let end = Date.now() + 300000; Date.now() < end; await new Promise((done) => setTimeout(done, 40))) if (await page.evaluate(is, argument)) return;
+    for (let end = Date.now() + PATIENCE; Date.now() < end; await new Promise((done) => setTimeout(done, 40))) if (await page.evaluate(is, argument)) return;
     assert.fail(`${what} did not come`);
 }
 

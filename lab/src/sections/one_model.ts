@@ -4,7 +4,7 @@ import { el, replace } from "../dom";
 import { able, models, of, stream, task, type Model } from "../engine";
 import { live, missing } from "../live";
 import { bars, shown } from "../pictures/bars";
-import { say } from "../words";
+import { about, listed, say } from "../words";
 import { hide, words } from "./masking";
 import type { Section } from "./section";
 import en from "../../text/en/one_model.md?raw";
@@ -45,11 +45,11 @@ async function encode(text: string, signal: AbortSignal, into: HTMLElement): Pro
         replace(into, el("p", {}, say("encoder_fills", { model: filler.id })), el("p", { class: "answer" }, masked), bars(choices.map((c) => ({ label: shown(c.token_str), value: c.score })), "--encoder"));
         return;
     }
-    const [reader] = await able("feature-extraction");
+    const readers = await able("feature-extraction"), encoder = readers.find((m) => m.paradigm === "encoder-only");
+    const reader = encoder ?? readers.find((m) => m.paradigm === "encoder-decoder");
     if (!reader) return replace(into, missing("encoder-only"));
-    const encoders = (await able("feature-extraction")).filter((m) => m.paradigm === "encoder-only");
-    await compare(encoders[0] ?? reader, text, signal, into);
-    if (!encoders.length) into.append(el("p", { class: "small" }, say("encoder_half", { model: reader.id })));
+    await compare(reader, text, signal, into);
+    if (!encoder) into.append(el("p", { class: "small" }, say("encoder_half", { model: reader.id })));
 }
 
 interface Chunk {
@@ -106,9 +106,9 @@ function loaded(place: HTMLElement): void {
                                 {},
                                 el("th", { scope: "row" }, m.id),
                                 el("td", {}, say(m.paradigm)),
-                                el("td", {}, `${(m.parameters / 1e6).toFixed(1)} M`),
+                                el("td", {}, about(m.parameters)),
                                 el("td", {}, m.paradigm === "encoder-decoder" ? `${m.layers} + ${m.decoder_layers}` : m.layers),
-                                el("td", {}, m.tasks.map((t) => say(t)).join(", ")),
+                                el("td", {}, listed(m.tasks.map((t) => say(t)))),
                             ),
                         ),
                     ),

@@ -204,7 +204,7 @@ function explorer(place: HTMLElement): void {
     const model = () => all.find((m) => m.id === which.get()) ?? all[0];
     const l = live(place, async (signal, output) => {
         if (!all.length) return replace(output, missing("decoder-only"));
-        const m = model(), cross = kind.get() === "cross", pair = m.paradigm === "encoder-decoder";
+        const m = model(), cross = kind.get() === "cross", causal = m.paradigm === "decoder-only" || kind.get() === "decoder", pair = m.paradigm === "encoder-decoder";
         const t = await trace({ model: m.id, text: text.get(), ...(pair ? { decoder_text: target.get() } : {}), attention: true, layers: [layer.get()], top: 1 }, signal);
         const a = found(t, cross ? "cross" : kind.get() === "decoder" ? "self" : stack(m), layer.get());
         const rows = names(cross || kind.get() === "decoder" ? t.decoder_tokens! : t.tokens), columns = names(kind.get() === "decoder" ? t.decoder_tokens! : t.tokens);
@@ -212,7 +212,7 @@ function explorer(place: HTMLElement): void {
         const one = el("div");
         const draw = () => {
             const title = say("weights_title", { model: m.id, layer: layer.get() + 1, head: chosen + 1 });
-            replace(one, picture(title, heatmap({ name: title, rows, columns, values: a.weights[chosen] }), () => weightsTable(rows, columns, a.weights[chosen])));
+            replace(one, picture(title, heatmap({ name: title, rows, columns, values: a.weights[chosen], blocked: causal ? (q, k) => k > q : undefined }), () => weightsTable(rows, columns, a.weights[chosen])));
             grid.querySelectorAll("button").forEach((b, i) => b.setAttribute("aria-pressed", i === chosen ? "true" : "false"));
         };
         const grid = el(
