@@ -516,7 +516,7 @@ void engine_close(engine *e)
 {
     if (!e) return;
     engine_stop(e);
-    for (int i = 0; i < e->n_models; i++) {
+    for (int i = 0; e->models && i < e->n_models; i++) {
         trine_generator_close(e->models[i].generator);
         trine_session_close(e->models[i].session);
         free(e->models[i].running);

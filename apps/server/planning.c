@@ -152,7 +152,7 @@ void answer_plan(exchange *x)
     const int n = read_contexts(x, contexts);
     if (!name && !x->failed)
         fail_request(x, 400, "model", NULL, "'model' must be a name that GET /plan lists, or a model's of this server");
-    const char *model = x->failed ? NULL : planned_model(x, name);
+    const char *model = name && !x->failed ? planned_model(x, name) : NULL;
     if (!model) return;
     trine_planner *planner;
     trine_error err = { 0 };
