@@ -59,7 +59,7 @@ say translate -q --from en --to de --beam 4 "$sentence"
 "$trine" fill -q -m translator "A [MASK]." >/dev/null 2>&1 && say fill -q -m translator "Mary was [MASK] her friends in [MASK]."
 
 screen "The masks: what a token may look at" "A row looks at columns; what the mask hides, or comes later, is empty."
-if has encoder; then say trace -q -m encoder --draw 3,1 "$sentence"; fi
+if has encoder; then say trace -q -m encoder --draw 0,1 "$sentence"; fi
 say trace -q -m decoder --draw 3,1 "$sentence"
 show trace -q -m translator --draw 2,1 "translate English to German: $sentence"
 said=$("$trine" trace -q -m translator --draw 2,1 "translate English to German: $sentence") || exit 1

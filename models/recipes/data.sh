@@ -7,6 +7,7 @@
 #   en-de.tsv en-fr.tsv and -dev            Tatoeba, columns en and de or fr, with a header
 #   sentences.txt                           English sentences of Tatoeba (each once), SST-2 (whole sentences) and WNUT-17
 #   sst2.tsv sst2-dev.tsv sst2-text.tsv     SST-2 with words for labels, and as source and target
+#   sst2-sentences.txt sst2-dev-text.txt    its texts alone, of six words and more
 #   entities.conll entities-text.tsv        wikigold, and WNUT-17 with the types that wikigold has too
 #   pairs.tsv pairs-dev.tsv                 English with German or French, for vectors
 #   foreign.txt                             German and French sentences, each once
@@ -59,6 +60,8 @@ swapped() { awk -F '\t' -v OFS='\t' 'BEGIN { print "source", "target" } NR > 1 {
 zcat "$TRINE_DATA/sst2/train.tsv.gz" | labelled >"$out/sst2.tsv"
 labelled <"$TRINE_DATA/sst2/dev.tsv" >"$out/sst2-dev.tsv"
 swapped <"$out/sst2.tsv" >"$out/sst2-text.tsv"
+tail -n +2 "$out/sst2.tsv" | cut -f 2 | awk 'split($0, words, " ") >= 6 && !seen[$0]++' >"$out/sst2-sentences.txt"
+tail -n +2 "$out/sst2-dev.tsv" | cut -f 2 >"$out/sst2-dev-text.txt"
 
 # WNUT-17's person, location, corporation and group are wikigold's PER, LOC and ORG; its products and works are nothing here.
 wnut() {

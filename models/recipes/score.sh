@@ -48,7 +48,7 @@ score_sentiment() {
 }
 
 score_entities() {
-    said=$(evaluate -m entities --task tag "$TRINE_DATA/wikigold/dev.conll")
+    said=$(evaluate -m entities --task tag --chunk "$TRINE_DATA/wikigold/dev.conll")
     tell entities "wikigold dev, F1 of entities" "$(echo "$said" | field f1)  precision $(echo "$said" | field precision), recall $(echo "$said" | field recall)"
 }
 

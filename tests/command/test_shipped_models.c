@@ -16,8 +16,25 @@ static void every_model_is_whole_and_small(void **state)
         all += number_of(doc, "bytes");
         json_decref(doc);
     }
-    assert_true(n >= 2 && all <= 45.0 * 1024 * 1024);
+    assert_true(n >= 5 && all <= 45.0 * 1024 * 1024);
     process_result_clear(&r);
+}
+
+static void expect_said(process_result r, const char *said)
+{
+    assert_status(&r, 0);
+    assert_contains(r.out, said);
+    process_result_clear(&r);
+}
+
+static void the_encoder_fills_judges_and_finds(void **state)
+{
+    (void)state;
+    expect_said(run_trine(NULL, "fill", "-q", "--top", "3", "Mary was happy to see her [MASK] in London."), "friends");
+    expect_said(run_trine(NULL, "fill", "-q", "--top", "2", "I have never <mask> such a beautiful girl."), "seen");
+    expect_said(run_trine(NULL, "classify", "-q", "--top", "1", "The film was a waste of time."), "negative");
+    expect_said(run_trine(NULL, "classify", "-q", "--top", "1", "A warm and funny story, beautifully told."), "positive");
+    expect_said(run_trine(NULL, "tag", "-q", "Mary was happy to see her friends in London."), "[London LOC]");
 }
 
 static void the_decoder_tells_stories(void **state)
@@ -43,6 +60,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_model_is_whole_and_small),
+        cmocka_unit_test(the_encoder_fills_judges_and_finds),
         cmocka_unit_test(the_decoder_tells_stories),
         cmocka_unit_test(the_translator_translates),
     };
