@@ -12,8 +12,6 @@
 enum { LAYERS = 2, SHIFTS = 4 };
 static const int shifts[SHIFTS] = { -1, 1, -2, 2 };
 
-static int whole(const json_t *config, const char *key) { return (int)json_integer_value(json_object_get(config, key)); }
-
 /* The frequency of pair i of the places' `width` sinusoids, in radians a place. */
 static double frequency(int i, int width) { return pow(10000, -2.0 * i / width); }
 
@@ -52,14 +50,14 @@ static int first_layer(const char *name)
 
 void trine_initialise_neighbours(float *values, const trine_param *t, const json_t *config)
 {
-    const int width = whole(config, "hidden_size"), n_heads = whole(config, "num_attention_heads"), size = width / n_heads;
+    const int width = (int)t->shape[1], n_heads = (int)json_integer_value(json_object_get(config, "num_attention_heads"));
     const double range = json_number_value(json_object_get(config, "initializer_range"));
     const bool query = strstr(t->name, "self.query.weight"), key = strstr(t->name, "self.key.weight");
     if (strstr(t->name, "token_type_embeddings")) memset(values, 0, t->n * sizeof *values);
     /* Twice as large as words: places are then two thirds of what a head reads, and words a third. */
     if (strstr(t->name, "position_embeddings")) sinusoids(values, (int)t->shape[0], width, 2 * (range > 0 ? range : 0.02));
-    if ((!query && !key) || first_layer(t->name) < 0) return;
-    const int stride = n_heads > 2 ? n_heads / 2 : 1;
+    if ((!query && !key) || first_layer(t->name) < 0 || n_heads < 1) return;
+    const int size = width / n_heads, stride = n_heads > 2 ? n_heads / 2 : 1;
     for (int head = 0; head < n_heads && head < SHIFTS; head++)
         look(values + (size_t)head * (size_t)size * (size_t)width, width, size, stride, query ? shifts[head] : 0);
 }

@@ -99,11 +99,32 @@ static void the_rest_is_as_ever(void **state)
     trine_params_close(b);
 }
 
+/* The word in a configuration of another family, or one that leaves its heads to the default, is no harm. */
+static void other_configurations_are_left_alone(void **state)
+{
+    (void)state;
+    json_t *gpt2 =
+        json_pack("{s:[s],s:s,s:i,s:i,s:i,s:i,s:i,s:s}", "architectures", "GPT2LMHeadModel", "model_type", "gpt2", "vocab_size", 50,
+                  "n_embd", 32, "n_layer", 2, "n_head", 2, "n_positions", 40, "initializer", "neighbours");
+    json_t *bert = json_pack("{s:[s],s:s,s:i,s:i,s:i,s:i,s:i,s:s}", "architectures", "BertForMaskedLM", "model_type", "bert",
+                             "vocab_size", 50, "hidden_size", 48, "num_hidden_layers", 1, "intermediate_size", 64,
+                             "max_position_embeddings", 40, "initializer", "neighbours");
+    json_t *const configs[] = { gpt2, bert };
+    for (int i = 0; i < 2; i++) {
+        trine_model *model;
+        trine_params *p = open_params(&model, &(trine_params_options) { .config = configs[i], .seed = 3 });
+        trine_model_close(model);
+        trine_params_close(p);
+        json_decref(configs[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(heads_look_at_their_places),
         cmocka_unit_test(the_rest_is_as_ever),
+        cmocka_unit_test(other_configurations_are_left_alone),
     };
     return cmocka_run_group_tests_name("initialise_neighbours", tests, NULL, NULL);
 }
