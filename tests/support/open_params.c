@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 /* cmocka wants these before it */
 #include <cmocka.h>
 
@@ -28,4 +30,26 @@ runner_output run_seven(const trine_model *m)
     trine_error err;
     check_ok(runner_run(&out, m, &text, 1, &options, &err), &err);
     return out;
+}
+
+trine_params *bare_params(const trine_param *tensors, int n, bool bf16)
+{
+    trine_params *p = calloc(1, sizeof *p);
+    p->n_tensors = n;
+    p->tensors = calloc((size_t)n, sizeof *p->tensors);
+    for (int i = 0; i < n; i++) {
+        trine_param *t = &p->tensors[i];
+        *t = tensors[i];
+        t->name = strdup("tensor");
+        t->offset = p->n;
+        t->n = (size_t)t->shape[0] * (size_t)(t->n_dims > 1 ? t->shape[1] : 1);
+        p->n += (t->n + 15) / 16 * 16;
+    }
+    p->state_n = p->n;
+    p->values = calloc(p->n, sizeof(float));
+    p->grads = calloc(p->n, sizeof(float));
+    p->m = calloc(p->n, sizeof(float));
+    p->v = calloc(p->n, sizeof(float));
+    if (bf16) p->bf16 = calloc(p->n, sizeof(uint16_t));
+    return p;
 }

@@ -11,26 +11,17 @@
 #include <jansson.h>
 
 #include "support/alloc.h"
+#include "support/open_params.h"
 #include "support/random.h"
 #include "train/adamw.h"
 
-/* Parameters by hand: tensors of these sizes, every other one decays. */
+/* Tensors of these sizes, every other one decays. */
 static trine_params *make(const size_t *sizes, int n_tensors, bool bf16)
 {
-    trine_params *p = calloc(1, sizeof *p);
-    p->n_tensors = n_tensors;
-    p->tensors = calloc((size_t)n_tensors, sizeof *p->tensors);
-    for (int i = 0; i < n_tensors; i++) {
-        p->tensors[i] = (trine_param) { .name = strdup("tensor"), .offset = p->n, .n = sizes[i], .decays = i % 2 == 0 };
-        p->n += (sizes[i] + 15) / 16 * 16;
-    }
-    p->values = calloc(p->n, sizeof(float));
-    p->grads = calloc(p->n, sizeof(float));
-    p->state_n = p->n;
-    p->m = calloc(p->n, sizeof(float));
-    p->v = calloc(p->n, sizeof(float));
-    if (bf16) p->bf16 = calloc(p->n, sizeof(uint16_t));
-    return p;
+    trine_param tensors[8] = { 0 };
+    for (int i = 0; i < n_tensors; i++)
+        tensors[i] = (trine_param) { .n_dims = 1, .shape = { (int64_t)sizes[i], 1 }, .decays = i % 2 == 0 };
+    return bare_params(tensors, n_tensors, bf16);
 }
 
 static void steps_are_pytorchs(void **state)

@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "support/alloc.h"
+#include "support/open_params.h"
 #include "support/random.h"
 #include "train/muon.h"
 
@@ -20,26 +21,10 @@ typedef struct matrix {
 
 static trine_params *make(const matrix *m, int n, bool bf16)
 {
-    trine_params *p = calloc(1, sizeof *p);
-    p->n_tensors = n;
-    p->tensors = calloc((size_t)n, sizeof *p->tensors);
-    for (int i = 0; i < n; i++) {
-        p->tensors[i] = (trine_param) { .name = strdup("tensor"),
-                                        .n_dims = 2,
-                                        .shape = { m[i].rows, m[i].cols },
-                                        .offset = p->n,
-                                        .n = (size_t)m[i].rows * (size_t)m[i].cols,
-                                        .decays = true,
-                                        .hidden = m[i].hidden };
-        p->n += (p->tensors[i].n + 15) / 16 * 16;
-    }
-    p->state_n = p->n;
-    p->values = calloc(p->n, sizeof(float));
-    p->grads = calloc(p->n, sizeof(float));
-    p->m = calloc(p->n, sizeof(float));
-    p->v = calloc(p->n, sizeof(float));
-    if (bf16) p->bf16 = calloc(p->n, sizeof(uint16_t));
-    return p;
+    trine_param tensors[4] = { 0 };
+    for (int i = 0; i < n; i++)
+        tensors[i] = (trine_param) { .n_dims = 2, .shape = { m[i].rows, m[i].cols }, .decays = true, .hidden = m[i].hidden };
+    return bare_params(tensors, n, bf16);
 }
 
 static void step(trine_params *p, trine_cpu level, int n_threads, const trine_adamw_options *o)
