@@ -1,14 +1,17 @@
 """learn_peer.py - PyTorch learns what `trine train` learnt: from the same first weights, the same batches in the same order, by the same
-schedule; its losses beside those in trine's metrics.
+schedule and optimiser; its losses beside those in trine's metrics.
 
-    python learn_peer.py FIRST METRICS.jsonl lm|seq2seq TRAIN VALID [--tokens N] [--length N] [--seed N] [--steps N] [--bf16] ...
+    python learn_peer.py FIRST METRICS.jsonl lm|masked|seq2seq TRAIN VALID [--tokens N] [--length N] [--seed N] [--steps N] [--bf16] ...
 
-FIRST is a model that trine saved before it learnt anything (--steps 1 --lr 1e-11). lm: text, documents parted by
-<|endoftext|>. seq2seq: source TAB target with a header. At each step at which trine measured, a line: both losses and their difference."""
+FIRST is a model that trine saved before it learnt anything (--steps 1 --lr 1e-11). TRAIN is a file or a mixture (.json, as --mix
+takes it: all parts of one objective). lm, masked: text, documents parted by <|endoftext|>, or a "text" a line (.jsonl), which are not
+kept apart. seq2seq: two columns with a header. At each step at which trine measured, a line: both losses and their difference."""
 import argparse
+import glob
 import gzip
 import json
 import math
+import os
 import time
 
 import torch
@@ -16,23 +19,59 @@ import transformers as tf
 
 import order
 
+PART = 4 << 20  # bytes of a long document that are tokenised at a time
+
 
 def read(path):
-    return (gzip.open if path.endswith(".gz") else open)(path, "rt", encoding="utf-8").read()
+    return (gzip.open if path.endswith(".gz") else open)(path, "rt", encoding="utf-8", newline="").read()
 
 
-def text_of(path, tokenizer):
-    """The tokens of all documents, the end token after each."""
+def documents_of(path):
+    for file in sorted(glob.glob(path + "/*")) if os.path.isdir(path) else [path]:
+        if file.endswith(".jsonl"):
+            yield from (json.loads(line)["text"] for line in read(file).splitlines())
+        else:
+            yield from (d for d in read(file).split("<|endoftext|>") if d.strip(" \t\r\n"))
+
+
+def text_of(paths, tokenizer, before, after):
+    """The tokens of all documents, with what goes around each."""
     ids = []
-    for document in read(path).split("<|endoftext|>"):
-        if document.strip(" \t\r\n"):
-            ids += tokenizer.encode(document, add_special_tokens=False).ids + [tokenizer.token_to_id("<|endoftext|>")]
+    for document in (d for path in paths for d in documents_of(path)):
+        ids += before
+        rest = document.encode()
+        while rest:
+            end = rest.rfind(b"\n", 0, PART) + 1 if len(rest) > PART else len(rest)
+            ids += tokenizer.encode(rest[:end].decode(), add_special_tokens=False).ids
+            rest = rest[end:]
+        ids += after
     return ids
 
 
-def pairs_of(path, tokenizer):
-    lines = [line.split("\t") for line in read(path).splitlines()[1:]]
-    return [(tokenizer.encode(s).ids, tokenizer.encode(t).ids) for s, t in lines]
+def pairs_of(path, tokenizer, o, part):
+    rows = [line.split("\t") for line in read(path).splitlines()]
+    source, target = (rows[0].index(part[k]) if k in part else i for i, k in enumerate(("source", "target")))
+    whole = lambda text, most: (lambda ids: ids if len(ids) <= most else ids[: most - 1] + ids[-1:])(tokenizer.encode(text).ids)
+    return [(whole(part.get("prefix", "") + r[source], o.length), whole(r[target], o.target_length or o.length)) for r in rows[1:]]
+
+
+def part_of(part, tokenizer, o):
+    """What order.packed wants of a source: weight, examples, size, make."""
+    paths, weight = part["data"], part.get("weight", 1)
+    if o.task == "seq2seq":
+        pairs = [p for path in paths for p in pairs_of(path, tokenizer, o, part)]
+        return weight, lambda epoch: pairs, lambda p: len(p[0]) + len(p[1]), lambda p, epoch, k: p
+    if o.task == "lm":
+        ids = text_of(paths, tokenizer, o.before, o.after)
+        return weight, lambda epoch: order.windows(ids, o.length, 1, o.seed, epoch), lambda w: len(w) - 1, lambda w, epoch, k: w
+    ids, special = text_of(paths, tokenizer, [], []), {i for i, t in tokenizer.get_added_tokens_decoder().items() if t.special}
+    cls, _, sep = tokenizer.encode("<mask>").ids
+
+    def hide(window, epoch, k):
+        shown, asked = order.masked(window, tokenizer.token_to_id("<mask>"), special, tokenizer.get_vocab_size(), o.noise, o.seed, epoch, k)
+        return [cls] + shown + [sep], [(at + 1, token) for at, token in asked]
+
+    return weight, lambda epoch: order.windows(ids, o.length - 2, 0, o.seed, epoch), lambda w: len(w) + 2, hide
 
 
 def padded(rows, value):
@@ -42,8 +81,14 @@ def padded(rows, value):
 
 def inputs(batch, o):
     if o.task == "lm":
-        x = padded([w[:-1] for w in batch], 0)
-        return {"input_ids": x}, padded([w[1:] for w in batch], -100)
+        return {"input_ids": padded([w[:-1] for w in batch], 0)}, padded([w[1:] for w in batch], -100)
+    if o.task == "masked":
+        shown = padded([s for s, _ in batch], -1)
+        target = torch.full_like(shown, -100)
+        for row, (_, asked) in enumerate(batch):
+            for at, token in asked:
+                target[row, at] = token
+        return {"input_ids": shown.clamp(min=0), "attention_mask": (shown >= 0).long()}, target
     source, target = padded([s for s, _ in batch], -1), padded([t for _, t in batch], -100)
     start = torch.zeros(len(batch), 1, dtype=torch.long)
     shifted = torch.cat([start, target[:, :-1].clamp(min=0)], 1)
@@ -61,15 +106,28 @@ def loss_of(model, batch, o, smoothing):
 def rate_at(step, o):
     if step < o.warmup:
         return o.lr * (step + 1) / (o.warmup + 1)
-    share = 0.5 * (1 + math.cos(math.pi * (step - o.warmup) / (o.total - o.warmup)))
+    t = (step - o.warmup) / (o.total - o.warmup)
+    share = 1 - t if o.linear else 0.5 * (1 + math.cos(math.pi * t))
     return o.min_lr + share * (o.lr - o.min_lr)
 
 
+def optimisers_of(model, o):
+    """Muon, where asked for, has the matrices of the layers; AdamW all the rest, without decay what is no matrix."""
+    hidden = [q for name, q in model.named_parameters() if o.muon and q.dim() == 2 and (".layer." in name or ".layers." in name or ".block." in name)
+              and "relative_attention_bias" not in name]
+    rest = [q for q in model.parameters() if not any(q is h for h in hidden)]
+    groups = [{"params": [q for q in rest if q.dim() > 1], "weight_decay": o.decay}, {"params": [q for q in rest if q.dim() == 1], "weight_decay": 0.0}]
+    made = [torch.optim.AdamW(groups, lr=o.lr, betas=(0.9, o.beta2), fused=True)]
+    if hidden:
+        made.append(torch.optim.Muon(hidden, lr=o.lr, weight_decay=o.decay, adjust_lr_fn="match_rms_adamw"))
+    return made
+
+
 @torch.no_grad()
-def measure(model, valid, size, o):
+def measure(model, valid, o):
     model.eval()
     total = n = 0
-    for batch in order.packed(lambda epoch: valid, size, o.tokens):
+    for batch in order.packed([valid], o.tokens, o.seed, shuffle=False):
         loss, count = loss_of(model, batch, o, 0)
         total, n = total + loss.item() * count, n + count
     model.train()
@@ -81,14 +139,18 @@ def main():
     p.add_argument("first"), p.add_argument("metrics"), p.add_argument("task"), p.add_argument("train"), p.add_argument("valid")
     p.add_argument("--tokens", type=int, default=4096)
     p.add_argument("--length", type=int, default=512)
+    p.add_argument("--target-length", type=int)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--steps", type=int, help="stop early; the schedule stays that of the whole run")
     p.add_argument("--lr", type=float, default=1e-3)
     p.add_argument("--min-lr", type=float)
     p.add_argument("--warmup", type=int)
+    p.add_argument("--linear", action="store_true", help="the rate falls in a line, not by a cosine")
+    p.add_argument("--muon", action="store_true")
     p.add_argument("--beta2", type=float, default=0.95)
     p.add_argument("--decay", type=float, default=0.1)
     p.add_argument("--smoothing", type=float, default=0)
+    p.add_argument("--noise", type=float, default=0.15)
     p.add_argument("--bf16", action="store_true")
     p.add_argument("--save", help="where the model goes")
     o = p.parse_args()
@@ -101,33 +163,29 @@ def main():
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(o.first + "/tokenizer.json")
-    kind = tf.AutoModelForCausalLM if o.task == "lm" else tf.AutoModelForSeq2SeqLM
+    kind = {"lm": tf.AutoModelForCausalLM, "masked": tf.AutoModelForMaskedLM, "seq2seq": tf.AutoModelForSeq2SeqLM}[o.task]
     model = kind.from_pretrained(o.first, dtype=torch.float32).train()
-    if o.task == "lm":
-        ids, held = text_of(o.train, tokenizer), text_of(o.valid, tokenizer)
-        valid, size = order.windows(held, o.length, o.seed, 0), lambda w: len(w) - 1
-        batches = order.packed(lambda epoch: order.windows(ids, o.length, o.seed, epoch), size, o.tokens, o.seed)
-    else:
-        pairs, valid = pairs_of(o.train, tokenizer), pairs_of(o.valid, tokenizer)
-        size = lambda pair: len(pair[0]) + len(pair[1])
-        batches = order.packed(lambda epoch: pairs, size, o.tokens, o.seed)
-    matrices = [q for q in model.parameters() if q.dim() > 1]
-    others = [q for q in model.parameters() if q.dim() == 1]
-    optimiser = torch.optim.AdamW([{"params": matrices, "weight_decay": o.decay}, {"params": others, "weight_decay": 0.0}], lr=o.lr,
-                                  betas=(0.9, o.beta2), fused=True)
+    end, begin = model.config.eos_token_id, getattr(model.config, "bos_token_id", None)
+    o.before, o.after = [t for t in tokenizer.encode("a").ids[:1] if t == begin != end], [end]
+    train = json.load(open(o.train)) if o.train.endswith(".json") else [{"data": [o.train]}]
+    valid = part_of({"data": [o.valid]}, tokenizer, o)
+    batches = order.packed([part_of(part, tokenizer, o) for part in train], o.tokens, o.seed)
+    optimisers = optimisers_of(model, o)
     began, worst = time.time(), 0.0
     print(f"{'step':>6} {'trine':>9} {'PyTorch':>9} {'apart':>8}   validation: trine, PyTorch, apart", flush=True)
     for step in range(o.steps or o.total):
-        for group in optimiser.param_groups:
-            group["lr"] = rate_at(step, o)
+        for optimiser in optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate_at(step, o)
         loss, _ = loss_of(model, next(batches), o, o.smoothing)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        optimiser.zero_grad()
+        for optimiser in optimisers:
+            optimiser.step()
+            optimiser.zero_grad()
         r = theirs[step + 1]
         if "valid_loss" in r:
-            ours = measure(model, valid, size, o)
+            ours = measure(model, valid, o)
             worst = max(worst, abs(ours - r["valid_loss"]))
             print(f"{step + 1:6} {r['loss']:9.5f} {loss.item():9.5f} {loss.item() - r['loss']:8.5f}   "
                   f"{r['valid_loss']:9.5f} {ours:9.5f} {ours - r['valid_loss']:8.5f}", flush=True)
