@@ -242,11 +242,12 @@ static bool add_token(json_t *list, const char *text, bool special, bool lstrip)
 }
 
 /* Where a word's first piece holds the space before it, the mask stands for both, as in RoBERTa and XLM-R: learnt as the token after a
- * word, it must be that in "her <mask> in" too. */
-static bool takes_space(const trine_recipe *r, int i)
+ * word, it must be that in "her <mask> in" too. So must the sentinel of a gap. */
+static bool holds_space(const trine_recipe *r) { return !is_wordpiece(r); }
+static bool is_mask(const trine_recipe *r, int i)
 {
     const char *mask = trine_recipe_token(r, "mask");
-    return !is_wordpiece(r) && mask && !strcmp(r->specials[i].text, mask);
+    return mask && !strcmp(r->specials[i].text, mask);
 }
 
 /* Whether special token i has been there before, in another role. */
@@ -262,12 +263,12 @@ static json_t *added_tokens(const trine_recipe *r)
     json_t *list = json_array();
     bool fine = list != NULL;
     for (int i = 0; i < r->n_specials && fine; i++)
-        fine = is_repeated(r, i) || add_token(list, r->specials[i].text, true, takes_space(r, i));
+        fine = is_repeated(r, i) || add_token(list, r->specials[i].text, true, is_mask(r, i) && holds_space(r));
     for (int i = 0; i < r->n_words && fine; i++) fine = add_token(list, r->words[i], false, false);
     for (int i = r->n_sentinels; i-- > 0 && fine;) { /* T5's order: the first has the highest id */
         char text[TRINE_SENTINEL_BYTES];
         trine_recipe_sentinel(text, i);
-        fine = add_token(list, text, true, false);
+        fine = add_token(list, text, true, holds_space(r));
     }
     if (fine) return list;
     json_decref(list);

@@ -1,7 +1,10 @@
 /* objective_span.c - span corruption (Raffel et al. 2020, sec. 3.1.4 and 3.3.4): spans of 3 tokens on average, 15% of all, are each
  * replaced by a sentinel; the target says what stood there, each span after its sentinel. The arithmetic is that of the T5 code's
- * random_spans_noise_mask and random_spans_helper: a sequence begins with text that stays, and both kinds are cut at places drawn
- * uniformly. Sentinels are used in the order <extra_id_0>, <extra_id_1>..., which T5's vocabulary has from its end downwards. */
+ * random_spans_noise_mask and random_spans_helper: both kinds of stretches are cut at places drawn uniformly, and the whole is turned by
+ * a number of tokens that is drawn (its random_roll), or the one span of a sentence would always be its end, and no model would learn
+ * what is missing in a middle. Of a text so short that it has one or two spans the number of tokens is drawn too, about the same mean,
+ * or its length would tell it. Sentinels are used in the order <extra_id_0>, <extra_id_1>..., which T5's vocabulary has from its end
+ * downwards. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -32,69 +35,97 @@ int trine_span_length(int seq_len, double share, double mean)
     }
 }
 
-/* The plan, with no more spans than there are sentinels. */
-static void plan(int *noise, int *spans, int *inputs, int *targets, const trine_text_objective *t, int n)
+/* The plan of example i, with no more spans than there are sentinels; the first of its draws is made. */
+static void plan(int *noise, int *spans, int *inputs, int *targets, trine_draws *d, const trine_text_objective *t, uint64_t epoch,
+                 int64_t i, int n)
 {
     trine_span_plan(noise, spans, inputs, targets, n, t->o.share, t->o.span);
-    const int over = *spans - t->o.tokens.n_sentinels;
-    if (over <= 0) return;
-    *spans -= over;
-    *inputs -= over;
-    *targets -= over;
+    *d = trine_draws_for(t->base.seed, TRINE_DRAW_NOISE, epoch, (uint64_t)i);
+    if (*spans > t->o.tokens.n_sentinels) *spans = t->o.tokens.n_sentinels;
+    if (*spans <= 2) {
+        const int least = n + *spans + 1 - t->o.seq_len; /* else the input would be too long */
+        int drawn = 1 + (int)trine_draw_below(d, (uint64_t)(2 * *noise - 1));
+        if (drawn > n - *spans) drawn = n - *spans;
+        if (drawn < *spans) drawn = *spans;
+        *noise = drawn < least ? least : drawn;
+    }
+    *inputs = n - *noise + *spans + 1;
+    *targets = *noise + *spans + 1;
 }
 
 trine_example_size trine_span_example_size(const trine_examples *e, uint64_t epoch, int64_t i)
 {
     const trine_text_objective *t = (const trine_text_objective *)e;
+    trine_draws d;
     size_t start;
     int noise, spans, inputs, targets;
-    plan(&noise, &spans, &inputs, &targets, t, trine_windows_get(&start, &t->windows, epoch, i));
+    plan(&noise, &spans, &inputs, &targets, &d, t, epoch, i, trine_windows_get(&start, &t->windows, epoch, i));
     return (trine_example_size) { .rows = inputs, .targets = targets, .outs = targets };
 }
 
-/* n things in k parts of 1 or more: the k - 1 places where one ends, marked in cuts[n - 1], each choice as likely. */
-static void draw_cuts(uint8_t *cuts, int n, int k, trine_draws *d)
+/* Writes stretches of 0 and of 1 in turn, k of each, that are n_text and n_noise long together: of each kind every choice of lengths is
+ * as likely (selection sampling, Knuth, vol. 2, 3.4.2, algorithm S, of the places where one ends). */
+static void draw_stretches(uint8_t *noise, int n_text, int n_noise, int k, trine_draws *d)
 {
-    for (int at = 0, left = k - 1; at < n - 1; at++) { /* selection sampling (Knuth, vol. 2, 3.4.2, algorithm S) */
-        cuts[at] = (int64_t)trine_draw_below(d, (uint64_t)(n - 1 - at)) < left;
-        left -= cuts[at];
+    int left[2] = { n_text, n_noise }, ends[2] = { k - 1, k - 1 };
+    for (int kind = 0; left[0] + left[1] > 0;) {
+        if (left[kind]) {
+            *noise++ = (uint8_t)kind;
+            left[kind]--;
+        }
+        /* the last stretch of a kind ends with it; another at this place with the probability that is left */
+        const bool over = !left[kind] || (int)trine_draw_below(d, (uint64_t)left[kind]) < ends[kind];
+        if (over && left[kind]) ends[kind]--;
+        if (over) kind = !kind;
     }
+}
+
+/* By how much to turn them: to any place but the inside of a span, which would become two. */
+static int draw_turn(const uint8_t *noise, int n, trine_draws *d)
+{
+    int places = 0, turn = 0;
+    for (int i = 0; i < n; i++) places += !(noise[i] && noise[(i + n - 1) % n]);
+    if (!places) return 0;
+    for (int left = (int)trine_draw_below(d, (uint64_t)places);; turn++)
+        if (!(noise[turn] && noise[(turn + n - 1) % n]) && left-- == 0) return turn;
 }
 
 void trine_span_example_make(trine_batch_room *room, const trine_examples *e, uint64_t epoch, int64_t i)
 {
     const trine_text_objective *t = (const trine_text_objective *)e;
+    trine_draws d;
     size_t start;
     int n_noise, n_spans, inputs, targets;
     const int n = trine_windows_get(&start, &t->windows, epoch, i);
     const int32_t *ids = t->corpus.ids + start;
-    plan(&n_noise, &n_spans, &inputs, &targets, t, n);
+    plan(&n_noise, &n_spans, &inputs, &targets, &d, t, epoch, i, n);
     int32_t *target = malloc((size_t)targets * sizeof *target);
-    uint8_t *cuts = calloc(2, (size_t)n + 1);
+    uint8_t *noise = calloc((size_t)n, 1);
     trine_batch_add_text(room, NULL, NULL, 0, 0);
-    if (!target || !cuts) room->failed = true;
+    if (!target || !noise) room->failed = true;
     if (room->failed) {
         free(target);
-        free(cuts);
+        free(noise);
         return;
     }
-    trine_draws d = trine_draws_for(t->base.seed, TRINE_DRAW_NOISE, epoch, (uint64_t)i);
-    uint8_t *noise_cuts = cuts, *text_cuts = cuts + n + 1;
-    draw_cuts(noise_cuts, n_noise, n_spans, &d);
-    draw_cuts(text_cuts, n - n_noise, n_spans, &d);
-    int at = 0, n_target = 0, noise_at = 0, text_at = 0;
-    for (int span = 0; span < n_spans; span++) {
-        if (text_at < n - n_noise) do
-                trine_batch_add_row(room, ids[at++]);
-            while (text_at++ < n - n_noise - 1 && !text_cuts[text_at - 1]);
-        trine_batch_add_row(room, t->sentinels[span]);
-        target[n_target++] = t->sentinels[span];
-        do target[n_target++] = ids[at++];
-        while (noise_at++ < n_noise - 1 && !noise_cuts[noise_at - 1]);
+    draw_stretches(noise, n - n_noise, n_noise, n_spans, &d);
+    const int turn = draw_turn(noise, n, &d);
+    int n_target = 0;
+    for (int at = 0, span = 0, before = 0; at < n; at++) {
+        const int hidden = noise[(at + turn) % n];
+        if (hidden && !before) {
+            trine_batch_add_row(room, t->sentinels[span]);
+            target[n_target++] = t->sentinels[span++];
+        }
+        if (hidden)
+            target[n_target++] = ids[at];
+        else
+            trine_batch_add_row(room, ids[at]);
+        before = hidden;
     }
     trine_batch_add_row(room, t->o.tokens.eos);
     target[n_target++] = t->o.tokens.eos;
     trine_batch_add_target(room, t->o.tokens.decoder_start, target, n_target);
     free(target);
-    free(cuts);
+    free(noise);
 }

@@ -342,6 +342,37 @@ static void short_texts_are_spans_too(void **state)
     trine_examples_close(e);
 }
 
+/* A sentence has one span: it is missing anywhere, as often here as there, and its length does not follow from the sentence's. */
+static void a_short_text_misses_any_part(void **state)
+{
+    (void)state;
+    enum { TEXTS = 4000, LENGTH = 12 };
+    trine_objective_options o = options_of(TRINE_OBJECTIVE_SPAN);
+    o.separate = true;
+    int *lengths = malloc(TEXTS * sizeof *lengths), hidden[LENGTH] = { 0 }, of_length[4] = { 0 };
+    for (int i = 0; i < TEXTS; i++) lengths[i] = LENGTH;
+    trine_examples *e = opened(corpus_of(lengths, TEXTS), &o);
+    trine_batch_room room = { 0 };
+    for (int64_t i = 0; i < TEXTS; i++) {
+        const trine_train_batch b = make(&room, e, 0, i);
+        int32_t text[LENGTH];
+        assert_int_equal(reassemble(text, &b), LENGTH);
+        const int n = b.n_out - 2; /* but the sentinel and the end */
+        int at = 0;
+        while (b.ids[at] < VOCAB - SENTINELS) at++;
+        assert_true(n >= 1 && n <= 3);
+        of_length[n]++;
+        for (int k = 0; k < n; k++) hidden[at + k]++;
+    }
+    for (int n = 1; n <= 3; n++) assert_true(fabs(of_length[n] / (double)TEXTS - 1 / 3.0) < 0.04); /* five standard deviations */
+    /* Two of twelve on average; at the edges a span of two or three has fewer places. */
+    for (int k = 0; k < LENGTH; k++) assert_in_range(hidden[k], TEXTS / 15, TEXTS / 4);
+    for (int k = 2; k < LENGTH - 2; k++) assert_true(fabs(hidden[k] / (double)TEXTS - 0.19) < 0.04);
+    trine_batch_clear(&room);
+    trine_examples_close(e);
+    free(lengths);
+}
+
 static void objectives_need_their_kind_of_model(void **state)
 {
     (void)state;
@@ -405,6 +436,7 @@ int main(void)
         cmocka_unit_test(prefixes_are_drawn_evenly),
         cmocka_unit_test(spans_are_those_of_t5),
         cmocka_unit_test(short_texts_are_spans_too),
+        cmocka_unit_test(a_short_text_misses_any_part),
         cmocka_unit_test(objectives_need_their_kind_of_model),
         cmocka_unit_test(memory_may_run_out_anywhere),
     };
