@@ -182,11 +182,19 @@ void trine_checkpoint_close(trine_checkpoint *c)
 
 trine_status trine_checkpoint_configure(trine_checkpoint *c, const json_t *config, const char *path, trine_error *err)
 {
-    if (c->gguf)
-        return trine_fail(err, TRINE_ERROR_UNSUPPORTED,
-                          "'%s': an adapter with a head of its own needs a directory: convert it first", path);
-    json_t *copy = trine_json_copy(config);
-    if (!copy) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to open '%s'", path);
+    /* What a GGUF file says of its body stays: its tensors are as it tells, which the other configuration does not know. */
+    static const char *const of_heads[] = { "architectures", "id2label", "label2id", "num_labels", "problem_type" };
+    json_t *copy = trine_json_copy(c->gguf ? c->config : config);
+    bool made = copy != NULL;
+    for (size_t i = 0; c->gguf && made && i < sizeof of_heads / sizeof *of_heads; i++) {
+        const json_t *value = json_object_get(config, of_heads[i]);
+        json_object_del(copy, of_heads[i]);
+        if (value) made = !json_object_set_new(copy, of_heads[i], trine_json_copy(value));
+    }
+    if (!made) {
+        json_decref(copy);
+        return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to open '%s'", path);
+    }
     json_decref(c->config);
     c->config = copy;
     return TRINE_OK;

@@ -41,8 +41,8 @@ trine_status trine_checkpoint_open(trine_checkpoint **out, const char *path, tri
 void trine_checkpoint_close(trine_checkpoint *c);
 const char *trine_checkpoint_container(const trine_checkpoint *c); /* "safetensors", "gguf" or "blank" */
 const json_t *trine_checkpoint_config(const trine_checkpoint *c);  /* borrowed */
-/* Another configuration in place of a directory's: the same model with another head. ERROR_UNSUPPORTED for GGUF, whose own says how its
- * tensors lie. */
+/* Another configuration in place of its own: the same model with another head. Of GGUF, whose own says how its tensors lie, what tells of
+ * the head alone. */
 trine_status trine_checkpoint_configure(trine_checkpoint *c, const json_t *config, const char *path, trine_error *err);
 /* NULL when there is no such tensor. */
 const trine_tensor *trine_checkpoint_find(const trine_checkpoint *c, const char *name);

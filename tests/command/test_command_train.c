@@ -155,12 +155,23 @@ static void every_task_is_learnt(void **state)
                          temp_path("a")));
     assert_true(number_of(r, "trained") < number_of(r, "parameters"));
     json_decref(r);
+    /* The adapter, whose head is its own, beside the directory and beside a GGUF file of the same weights. */
+    process_result p = run_trine(NULL, "convert", "-q", "-m", MLM, "-o", temp_path("base.gguf"));
+    assert_status(&p, 0);
+    process_result_clear(&p);
+    const char *const bases[] = { MLM, temp_path("base.gguf") };
+    for (int i = 0; i < 2; i++) {
+        r = only_document(run_trine(NULL, "classify", "-m", bases[i], "--adapter", temp_path("a"), "--json", "-q", "the cat sat"));
+        const json_t *best = json_array_get(array_of(r, "labels"), 0);
+        assert_string_equal(text_of(best, "label"), "yes");
+        assert_true(number_of(best, "score") > 0.9);
+        json_decref(r);
+    }
     r = only_document(run_trine(NULL, "embed", "-m", temp_path("e"), "--json", "-q", "the cat"));
     assert_true(json_array_size(array_of(r, "embedding")) > 0);
     json_decref(r);
 }
 
-/* What the model writes decides, and is measured on files alone. */
 /* Pieces of a unigram vocabulary hold the space before their word: tags are those of the pieces, all the same. */
 static void words_that_begin_with_their_space_are_tagged(void **state)
 {
@@ -186,6 +197,7 @@ static void words_that_begin_with_their_space_are_tagged(void **state)
     json_decref(r);
 }
 
+/* What the model writes decides, and is measured on files alone. */
 static void a_model_that_writes_is_measured_by_what_it_writes(void **state)
 {
     (void)state;
