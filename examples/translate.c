@@ -1,7 +1,7 @@
 /* translate.c - encoder-decoder: a source is read whole, and the target is written by the likeliest of four beams
  * (Raffel et al. 2020: the task is named in the text itself, "translate English to German: ...").
  *
- *     translate MODEL FROM TO TEXT [...]            translate models/demo-t5 en de "The weather is nice today."
+ *     translate MODEL FROM TO TEXT [...]            translate models/translator/translator.gguf en de "The weather is nice today."
  */
 #include <stdio.h>
 

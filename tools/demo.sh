@@ -35,31 +35,29 @@ say_some() { # LINES COMMAND...: the first lines of what it prints; kept first, 
     printf '%s\n' "$said" | head -n "$lines"
 }
 
-names=" $("$trine" models --json | sed 's/.*"name":"\([^"]*\)".*/\1/' | tr '\n' ' ')"
-has() { case $names in *" $1 "*) ;; *) false ;; esac; } # a model that ships here
-
 echo "trine: one engine, three paradigms. Attention is softmax(QK'/sqrt d)V; a"
 echo "paradigm is a mask and what was learnt with it. All of it runs on this machine."
 
 screen "What ships" "Small ones, for looking at; docs/models/shipped.md has what they can do."
 say models
 
-if has encoder || has sentiment || has entities; then
-    screen "Encoder: every token sees every token" "BERT's kind reads a text whole: it fills gaps, judges, finds who and where."
-    if has encoder; then say fill -q --top 4 "Mary was happy to see her [MASK] in London."; fi
-    if has sentiment; then say classify -q "$sentence"; fi
-    if has entities; then say tag -q "$sentence"; fi
-fi
+screen "Encoder: every token sees every token" "BERT's kind reads a text whole: it fills gaps, judges, finds, compares."
+say fill -q --top 4 "Mary was happy to see her [MASK] in London."
+say classify -q "$sentence"
+say tag -q "$sentence"
+say embed -q --similarity "$sentence" "Marie était heureuse de revoir ses amis." "The dog ran into the garden."
 
 screen "Decoder: a token sees the past only" "Llama's kind writes on: at each step a choice among the likeliest tokens."
 say generate -q --choices 4 --temp 0 -n 14 "Mary was happy to see her friends in"
 
 screen "Encoder-decoder: one text becomes another" "T5's kind reads a source whole and writes a target that looks back at it."
 say translate -q --from en --to de --beam 4 "$sentence"
-"$trine" fill -q -m translator "A [MASK]." >/dev/null 2>&1 && say fill -q -m translator "Mary was [MASK] her friends in [MASK]."
+say translate -q --from en --to fr --beam 4 "$sentence"
+say fill -q -m translator "[MASK] was happy to see her friends in London."
+say generate -q -m translator --temp 0 "sst2 sentence: $sentence"
 
 screen "The masks: what a token may look at" "A row looks at columns; what the mask hides, or comes later, is empty."
-if has encoder; then say trace -q -m encoder --draw 0,1 "$sentence"; fi
+say trace -q -m encoder --draw 0,1 "$sentence"
 say trace -q -m decoder --draw 3,1 "$sentence"
 show trace -q -m translator --draw 2,1 "translate English to German: $sentence"
 said=$("$trine" trace -q -m translator --draw 2,1 "translate English to German: $sentence") || exit 1

@@ -12,15 +12,15 @@ export class Missing extends Error {
 }
 
 const hints: Record<Task | Paradigm, string> = {
-    "fill-mask": "trine lab -m bert-base-uncased",
-    "text-classification": "trine lab -m distilbert-base-uncased-finetuned-sst-2-english",
-    "token-classification": "trine lab -m bert-base-NER",
+    "fill-mask": "trine lab -m encoder",
+    "text-classification": "trine lab -m sentiment",
+    "token-classification": "trine lab -m entities",
     translation: "trine lab -m translator",
-    summarization: "trine lab -m flan-t5-small",
-    "text-generation": "trine lab -m SmolLM2-135M-Instruct.gguf",
-    "feature-extraction": "trine lab -m all-MiniLM-L6-v2",
-    "encoder-only": "trine lab -m bert-base-uncased",
-    "decoder-only": "trine lab -m gpt2",
+    summarization: "trine lab -m translator",
+    "text-generation": "trine lab -m decoder",
+    "feature-extraction": "trine lab -m embedder",
+    "encoder-only": "trine lab -m encoder",
+    "decoder-only": "trine lab -m decoder",
     "encoder-decoder": "trine lab -m translator",
 };
 

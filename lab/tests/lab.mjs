@@ -11,7 +11,7 @@ import { top } from "./load.mjs";
 
 const tree = join(top, ".."), fixtures = join(tree, "tests/fixtures/command");
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const models = ["demo-t5=" + join(tree, "models/demo-t5"), "tiny-bert=" + join(fixtures, "bert-mlm"), "tiny-labels=" + join(fixtures, "bert-labels"), "tiny-tags=" + join(fixtures, "bert-tags"), "tiny-llama=" + join(fixtures, "llama-chat")];
+const models = ["translator=" + join(tree, "models/translator/translator.gguf"), "tiny-bert=" + join(fixtures, "bert-mlm"), "tiny-labels=" + join(fixtures, "bert-labels"), "tiny-tags=" + join(fixtures, "bert-tags"), "tiny-llama=" + join(fixtures, "llama-chat")];
 export const sections = [...readFileSync(join(top, "src/main.ts"), "utf8").match(/const sections: Section\[\] = \[(.*?)\]/s)[1].matchAll(/\w+/g)].map((m) => m[0].replace(/[A-Z]/g, (c) => "_" + c.toLowerCase()));
 let engine, browser;
 const PATIENCE = 300000; // ms: only what hangs takes so long, also on a machine that trains meanwhile

@@ -115,7 +115,7 @@ test("paradigms: a word hidden, a token taken, a sentence translated", async () 
     const each = 2 * m.layers * m.kv_heads * m.d_head * 2;
     assert.match(await steps.locator(".fact dd").nth(1).innerText(), new RegExp(`^${before_ + 1} × ${each < 1024 ? each : ""}`));
     // The page's tree and the engine's own beam search.
-    const [said] = await ask("/tasks/translation", { model: "demo-t5", inputs: "I have no time today.", parameters: { src_lang: "en", tgt_lang: "de", num_beams: 3 } });
+    const [said] = await ask("/tasks/translation", { model: "translator", inputs: "I have no time today.", parameters: { src_lang: "en", tgt_lang: "de", num_beams: 3 } });
     assert.equal(await page.locator("[data-demo=beams] .fact dd").nth(1).innerText(), said.translation_text);
     const best = await page.locator("[data-demo=beams] .fact dd").first().innerText();
     assert.ok(best.startsWith(said.translation_text), `${best} is not ${said.translation_text}`);
@@ -143,7 +143,7 @@ test("memory: the cache and the curve are the planner's, and it opens no path", 
     await page.locator("[data-demo=growth]").getByLabel("Key heads of query heads").focus();
     await page.keyboard.press("ArrowLeft");
     assert.equal(await dd("growth", 0), "64.0 KiB");
-    for (const model of ["/etc/passwd", "../models/demo-t5", ""]) {
+    for (const model of ["/etc/passwd", "../models/translator", ""]) {
         const r = await fetch(address + "/plan", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ model }) });
         assert.equal(r.status, 404);
         assert.equal((await r.json()).error.code, "model_not_found");

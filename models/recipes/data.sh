@@ -4,11 +4,12 @@
 # Makes in $TRINE_SHIP/data, once:
 #   novels/ *.txt, novels-held-out.txt      four novels are never learnt from
 #   stories.txt, stories-dev.txt            TinyStories, "<|endoftext|>" between
-#   en-de.tsv en-fr.tsv and -dev            Tatoeba, columns en and de or fr, with a header
+#   en-de.tsv en-fr.tsv and -dev            Tatoeba, columns en and de or fr, with a header; de-en-dev.tsv as source and target
 #   sentences.txt                           English sentences of Tatoeba (each once), SST-2 (whole sentences) and WNUT-17
-#   sst2.tsv sst2-dev.tsv sst2-text.tsv     SST-2 with words for labels, and as source and target
-#   sst2-sentences.txt sst2-dev-text.txt    its texts alone, of six words and more
-#   entities.conll entities-text.tsv        wikigold, and WNUT-17 with the types that wikigold has too
+#   sst2.tsv sst2-text.tsv and -dev         SST-2 with words for labels, and as source and target
+#   sst2-sentences.txt sst2-dev-text.txt    its texts alone, of six words and more; wikigold-sentences.txt
+#   *sentences.jsonl                        these, each a document
+#   entities.conll entities-text.tsv        wikigold, and WNUT-17 with the types that wikigold has too; entities-text-dev.tsv
 #   pairs.tsv pairs-dev.tsv                 English with German or French, for vectors
 #   foreign.txt                             German and French sentences, each once
 #   scitldr.tsv facts.tsv                   abstract and its one sentence; documents of `trine corpus` and their facts
@@ -60,8 +61,12 @@ swapped() { awk -F '\t' -v OFS='\t' 'BEGIN { print "source", "target" } NR > 1 {
 zcat "$TRINE_DATA/sst2/train.tsv.gz" | labelled >"$out/sst2.tsv"
 labelled <"$TRINE_DATA/sst2/dev.tsv" >"$out/sst2-dev.tsv"
 swapped <"$out/sst2.tsv" >"$out/sst2-text.tsv"
+swapped <"$out/sst2-dev.tsv" >"$out/sst2-text-dev.tsv"
 tail -n +2 "$out/sst2.tsv" | cut -f 2 | awk 'split($0, words, " ") >= 6 && !seen[$0]++' >"$out/sst2-sentences.txt"
 tail -n +2 "$out/sst2-dev.tsv" | cut -f 2 >"$out/sst2-dev-text.txt"
+conll "$TRINE_DATA/wikigold/train.conll" >"$out/wikigold-sentences.txt"
+# Each a document of its own, for --separate.
+for name in sentences sst2-sentences wikigold-sentences; do jq -cR '{ text: . }' "$out/$name.txt" >"$out/$name.jsonl"; done
 
 # WNUT-17's person, location, corporation and group are wikigold's PER, LOC and ORG; its products and works are nothing here.
 wnut() {
@@ -82,6 +87,7 @@ spelt() {
 }
 { cat "$TRINE_DATA/wikigold/train.conll"; echo; wnut "$TRINE_DATA/wnut17/train.conll"; } >"$out/entities.conll"
 spelt <"$out/entities.conll" >"$out/entities-text.tsv"
+spelt <"$TRINE_DATA/wikigold/dev.conll" >"$out/entities-text-dev.tsv"
 
 for part in '' -dev; do
     { printf 'anchor\tpositive\n'; tail -qn +2 "$out/en-de$part.tsv" "$out/en-fr$part.tsv"; } >"$out/pairs$part.tsv"
@@ -93,5 +99,6 @@ tail -qn +2 "$out/en-de.tsv" "$out/en-fr.tsv" | cut -f 2 | awk '!seen[$0]++' >"$
         jq -r '[(.source | join(" ")), .target[0]] | map(gsub("\\s+"; " ") | sub("^ "; "") | sub(" $"; "")) | join("\t")'
 } >"$out/scitldr.tsv"
 { printf 'source\ttarget\n'; "$trine" corpus --kind documents --count 20000 --seed 1; } >"$out/facts.tsv"
+awk -F '\t' 'BEGIN { print "source\ttarget" } NR > 1 { print "translate German to English: " $2 "\t" $1 }' "$out/en-de-dev.tsv" >"$out/de-en-dev.tsv"
 head -c 300000 "$out/novels-held-out.txt" >"$out/novels-valid.txt"
 : >"$out/ready"

@@ -9,6 +9,6 @@ set -eu
 
 step train decoder1 --arch llama --layers 8 --width 256 --ff 704 --heads 4 --kv-heads 2 --tokenizer vocabulary/llama --mix mix-decoder.json \
     --valid data/stories-valid.txt --seq-len 512 --batch-tokens 8192 --steps 2000 --lr 2e-3 --eval-every 250
-step train decoder2 -m runs/decoder1 --mix mix-stories.json --valid data/stories-valid.txt --separate --seq-len 512 --batch-tokens 4096 \
+step train decoder -m runs/decoder1 --mix mix-stories.json --valid data/stories-valid.txt --separate --seq-len 512 --batch-tokens 4096 \
     --steps 1400 --lr 8e-4 --min-lr 0 --decay linear --dropout 0.1 --eval-every 140
-ship decoder decoder2
+ship decoder

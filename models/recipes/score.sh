@@ -1,6 +1,6 @@
 #!/bin/sh
 # score.sh MODEL... - the quality that docs/models/shipped.md tells of the models that ship, measured anew: encoder sentiment entities
-# decoder translator, or all of them. On development parts that no model learnt from.
+# embedder decoder translator, or all of them. On development parts that no model learnt from.
 #   TRINE the command   TRINE_DATA the folders sst2/ tatoeba/ ... as data.sh has them   TRINE_SHIP where data.sh worked
 # A line each: model, what, figure, and for shares of n examples the 95% interval (Wilson 1927).
 set -eu
@@ -10,7 +10,7 @@ trine=${TRINE:-$here/../../build/trine}
 data=$TRINE_SHIP/data
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-[ $# -gt 0 ] || set -- encoder sentiment entities decoder translator
+[ $# -gt 0 ] || set -- encoder sentiment entities embedder decoder translator
 
 field() { sed -n "s/.*\"$1\":\([-0-9.e+]*\).*/\1/p"; }
 tell() { printf '%-11s %-34s %s\n' "$1" "$2" "$3"; }
@@ -25,21 +25,20 @@ score_encoder() {
     grep -v '^ *$' "$data/novels-held-out.txt" | head -c 400000 >"$work/novels.txt"
     said=$(evaluate -m encoder --task mlm --seed 1 "$work/novels.txt")
     share encoder "masked tokens found, novels" "$(echo "$said" | field accuracy)" "$(echo "$said" | field tokens)"
-    # Each of 1,000 English sentences of the development part looks for its translation among the 1,000, by cosine.
-    for to in de fr; do
-        tail -n +2 "$data/en-$to-dev.tsv" | head -n 1000 | cut -f 1 >"$work/en"
-        tail -n +2 "$data/en-$to-dev.tsv" | head -n 1000 | cut -f 2 >"$work/$to"
-        for side in en $to; do "$trine" embed -q -m encoder --lines --json -f "$work/$side" >"$work/$side.jsonl"; done
-        share encoder "translation nearest of 1,000, en-$to" "$(nearest "$work/en.jsonl" "$work/$to.jsonl")" 1000
-    done
 }
-# nearest A B: share of the lines of A to whose vector that of the same line of B is the nearest by cosine
-nearest() {
-    sed 's/.*\[//; s/\].*//; s/,/ /g' "$1" >"$work/a"
-    sed 's/.*\[//; s/\].*//; s/,/ /g' "$2" >"$work/b"
-    awk 'NR == FNR { s = 0; for (i = 1; i <= NF; i++) s += $i * $i; s = sqrt(s); for (i = 1; i <= NF; i++) b[FNR, i] = $i / s; n = FNR; next }
-         { best = -1e9; for (k = 1; k <= n; k++) { s = 0; for (i = 1; i <= NF; i++) s += $i * b[k, i]; if (s > best) { best = s; at = k } } hit += at == FNR }
-         END { print hit / FNR }' "$work/b" "$work/a"
+
+score_embedder() {
+    # Each of 1,000 English sentences of the development part looks for its translation among the 1,000, by cosine. Tatoeba has several
+    # translations of many sentences, each right: a sentence takes part once.
+    for to in de fr; do
+        tail -n +2 "$data/en-$to-dev.tsv" | awk -F '\t' '!english[$1]++ && !other[$2]++ && n++ < 1000' >"$work/apart"
+        n=$(wc -l <"$work/apart")
+        { cut -f 1 "$work/apart"; cut -f 2 "$work/apart"; } >"$work/both"
+        share embedder "translation nearest, en to $to" "$("$trine" embed -q -m embedder --similarity --lines --json -f "$work/both" |
+            awk -v RS='],' -v n="$n" 'NR <= n { sub(/^.*\[/, ""); split($0, like, ","); best = -2
+                for (k = n + 1; k <= 2 * n; k++) if (like[k] > best) { best = like[k]; at = k }
+                hit += at == n + NR } END { print hit / n }')" "$n"
+    done
 }
 
 score_sentiment() {
@@ -72,12 +71,26 @@ score_translator() {
         tell translator "tatoeba dev, $2 to $3, beam 4" "BLEU $(echo "$said" | field bleu)  chrF $(echo "$said" | field chrf)  n $(echo "$said" | field examples) ($other)"
     done
     facts "$work/facts"
+    # Judgements and entities as text; of entities the kind and the whole name must be right.
+    written "sst2 sentence: " "$data/sst2-text-dev.tsv" >"$work/judged"
+    share translator "SST-2 dev as text, accuracy" "$(awk -F '\t' '$1 == $2 { n++ } END { print n / NR }' "$work/judged")" 872
+    written "entities: " "$data/entities-text-dev.tsv" >"$work/named"
+    tell translator "wikigold dev as text, F1" "$(awk -F '\t' '
+        function names(text, of,   n, i, part) { n = split(text, part, / *; */); for (i = 1; i <= n; i++) if (part[i] != "none") of[part[i]]++ }
+        { split("", a); split("", b); names($1, a); names($2, b)
+          for (k in a) asked += a[k]; for (k in b) said += b[k]; for (k in a) hit += a[k] < b[k] ? a[k] : b[k] }
+        END { printf "%.4f  precision %.3f, recall %.3f", 2 * hit / (asked + said), hit / said, hit / asked }' "$work/named")"
+}
+# written PREFIX FILE: the target and what the model writes of the source, a line each
+written() {
+    tail -n +2 "$2" | cut -f 1 | sed "s/^/$1/" | "$trine" generate -q -m translator --temp 0 --lines --json | jq -r .text >"$work/text"
+    tail -n +2 "$2" | cut -f 2 | paste - "$work/text"
 }
 # The built-in corpus: of documents that no model learnt from (their numbers begin at a million) the share of the planted facts
 # that the summary has word for word.
 facts() {
     "$trine" corpus --kind documents --first 1000000 --count 200 >"$1.tsv"
-    cut -f 1 "$1.tsv" | "$trine" generate -q -m translator --lines --json | sed 's/.*"text":"\([^"]*\)".*/\1/' >"$1.said"
+    cut -f 1 "$1.tsv" | "$trine" generate -q -m translator --temp 0 --lines --json | jq -r .text >"$1.said"
     cut -f 2 "$1.tsv" | paste - "$1.said" | awk -F '\t' '{ n = split($1, fact, / *; */); for (i = 1; i <= n; i++) if (fact[i] != "") { all++; found += index(" " $2, fact[i]) > 0 } }
         END { print found / all, all }' >"$1.share"
     share translator "planted facts recalled" "$(cut -d ' ' -f 1 "$1.share")" "$(cut -d ' ' -f 2 "$1.share")"
@@ -85,7 +98,7 @@ facts() {
 
 for model in "$@"; do
     case $model in
-    encoder | sentiment | entities | decoder | translator) "score_$model" ;;
-    *) echo "score.sh: $model is none of encoder sentiment entities decoder translator" >&2; exit 2 ;;
+    encoder | sentiment | entities | embedder | decoder | translator) "score_$model" ;;
+    *) echo "score.sh: $model is none of encoder sentiment entities embedder decoder translator" >&2; exit 2 ;;
     esac
 done

@@ -13,7 +13,7 @@ static void every_model_is_whole_and_small(void **state)
         json_t *doc = document(&r, n);
         assert_true(number_of(doc, "bytes") <= 12.0 * 1024 * 1024);
         assert_true(strlen(text_of(doc, "licence")) > 0);
-        all += number_of(doc, "bytes");
+        if (!json_object_get(doc, "adapter")) all += number_of(doc, "bytes"); /* an adapter's figure has its trunk's in it */
         json_decref(doc);
     }
     assert_true(n >= 5 && all <= 45.0 * 1024 * 1024);
@@ -46,23 +46,43 @@ static void the_decoder_tells_stories(void **state)
     process_result_clear(&r);
 }
 
-static void the_translator_translates(void **state)
+static void the_embedder_brings_translations_together(void **state)
 {
     (void)state;
-    process_result r =
-        run_trine(NULL, "translate", "-q", "--from", "de", "--to", "en", "--beam", "4", "Ich habe heute keine Zeit.");
-    assert_status(&r, 0);
-    assert_contains(r.out, "time");
-    process_result_clear(&r);
+    process_result r = run_trine(NULL, "embed", "-q", "--similarity", "--json", "The weather is nice today.",
+                                 "Il fait beau aujourd'hui.", "Das Wetter ist heute schön.", "I have lost my key.");
+    json_t *doc = only_document(r);
+    const json_t *first = json_array_get(array_of(doc, "similarity"), 0);
+    const double other = json_number_value(json_array_get(first, 3));
+    for (size_t i = 1; i <= 2; i++) assert_true(json_number_value(json_array_get(first, i)) > other + 0.3);
+    json_decref(doc);
+}
+
+static void the_translator_turns_text_into_text(void **state)
+{
+    (void)state;
+#define TRANSLATE(from, to) "translate", "-q", "--from", from, "--to", to, "--beam", "4"
+    expect_said(run_trine(NULL, TRANSLATE("de", "en"), "Ich habe heute keine Zeit."), "time");
+    expect_said(run_trine(NULL, TRANSLATE("en", "de"), "I have no time today."), "Zeit");
+    expect_said(run_trine(NULL, TRANSLATE("fr", "en"), "Où est la gare ?"), "station");
+    expect_said(run_trine(NULL, TRANSLATE("en", "fr"), "Where is the station?"), "gare");
+    expect_said(
+        run_trine(NULL, "generate", "-q", "-m", "translator", "--temp", "0", "sst2 sentence: The film was a waste of time."),
+        "negative");
+    expect_said(
+        run_trine(NULL, "summarize", "-q",
+                  "it is a rainy day . note mara hid the hat in the market . the singer sees the candle . mara paints a horse . "
+                  "note oskar hid the drum in the river . the teacher likes the apple ."),
+        "mara hat market ; oskar drum river");
+    expect_said(run_trine(NULL, "fill", "-q", "-m", "translator", "He drank a cup of [MASK]."), "coffee");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_model_is_whole_and_small),
-        cmocka_unit_test(the_encoder_fills_judges_and_finds),
-        cmocka_unit_test(the_decoder_tells_stories),
-        cmocka_unit_test(the_translator_translates),
+        cmocka_unit_test(every_model_is_whole_and_small),      cmocka_unit_test(the_encoder_fills_judges_and_finds),
+        cmocka_unit_test(the_decoder_tells_stories),           cmocka_unit_test(the_embedder_brings_translations_together),
+        cmocka_unit_test(the_translator_turns_text_into_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,8 +12,8 @@ check embed "$("$2/example_embed" "$models/bert-embed" "$a" "$b" "$c" | awk '{ p
         awk -F '[][,]+' '{ printf "%.4f %.4f ", $3, $4 }')"
 check generate "$("$2/example_generate" "$models/llama-chat" "hello" 2>/dev/null)" \
     "$("$trine" generate -q -m "$models/llama-chat" --chat --temp 0 -n 64 "hello")"
-check translate "$("$2/example_translate" "$1/models/demo-t5" de en "Wo ist der Bahnhof?" "Ich habe Hunger.")" \
-    "$(printf 'Wo ist der Bahnhof?\nIch habe Hunger.\n' | "$trine" translate -q -m "$1/models/demo-t5" --from de --to en --beam 4 --lines)"
+check translate "$("$2/example_translate" "$1/models/translator/translator.gguf" de en "Wo ist der Bahnhof?" "Ich habe Hunger.")" \
+    "$(printf 'Wo ist der Bahnhof?\nIch habe Hunger.\n' | "$trine" translate -q -m "$1/models/translator/translator.gguf" --from de --to en --beam 4 --lines)"
 
 # Wrong use and a model that is not there end with a status and a line, no crash.
 ends() { # STATUS EXAMPLE ARGUMENT...

@@ -31,7 +31,7 @@ unknown=$(find "$work/moved/share/trine/models" -name '*.sh' -o -name '*.py')
 mv "$work/moved" "$prefix"
 
 # What a program prints when it is built from the installed files must be what the installed command prints.
-model=$source/models/demo-t5 text="The weather is nice today."
+model=$source/models/translator/translator.gguf text="The weather is nice today."
 expected=$("$prefix/bin/trine" translate -q -m "$model" --from en --to de --beam 4 "$text")
 [ -n "$expected" ] || { echo "the installed command translates nothing"; exit 1; }
 check() { [ "$2" = "$expected" ] || { echo "$1: the example says \"$2\", the command \"$expected\""; exit 1; }; }
