@@ -21,7 +21,8 @@ step finetune sentiment classify -m runs/films data/sst2.tsv --valid data/sst2-d
 seed=1
 step finetune entities tag -m runs/encoder "$TRINE_DATA/wikigold/train.conll" --valid "$TRINE_DATA/wikigold/dev.conll" --epochs 20 \
     --batch 16 --lora 32 --lr 1.5e-3 --dropout 0.2 --ema 0.99 --seq-len 128 --eval-every 150 -t 1
-for model in encoder sentiment; do ship $model; done
+ship encoder
+ship sentiment --type q5_0
 # An adapter beside the encoder: what it changes, its head and labels; the tokenizer is the encoder's.
 mkdir -p entities
 cp runs/entities/adapter_model.safetensors runs/entities/config.json entities
