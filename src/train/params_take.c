@@ -35,8 +35,10 @@ trine_status trine_source_open(trine_source *s, const trine_params_options *o, t
     const char *const name = o->stored ? "the model" : o->checkpoint;
     trine_status status = o->stored ? TRINE_OK : trine_checkpoint_open(&s->checkpoint, o->checkpoint, err);
     if (!status && trine_checkpoint_gguf(s->checkpoint))
-        status = trine_fail(err, TRINE_ERROR_UNSUPPORTED,
-                            "'%s' is a GGUF file: to train it, or to merge an adapter, make a directory of it first (trine convert --type f32)", name);
+        status = trine_fail(
+            err, TRINE_ERROR_UNSUPPORTED,
+            "'%s' is a GGUF file: to train it, or to merge an adapter, make a directory of it first (trine convert --type f32)",
+            name);
     if (!status) {
         status = trine_family_declare(&s->info, s->checkpoint, err);
         if (status) status = trine_fail_in(err, status, "'%s'", name);
