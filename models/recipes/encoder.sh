@@ -18,9 +18,9 @@ step train films -m runs/encoder --mix mix-films.json --valid data/sst2-dev-text
 seed=3
 step finetune sentiment classify -m runs/films data/sst2.tsv --valid data/sst2-dev.tsv --epochs 2 --batch 32 --lr 2e-4 --dropout 0.15 \
     --weight-decay 0.3 --ema 0.999 --seq-len 128 --eval-every 300 -t 1
-seed=1
-step finetune entities tag -m runs/encoder "$TRINE_DATA/wikigold/train.conll" --valid "$TRINE_DATA/wikigold/dev.conll" --epochs 20 \
-    --batch 16 --lora 32 --lr 1.5e-3 --dropout 0.2 --ema 0.99 --seq-len 128 --eval-every 150 -t 1
+seed=2
+step finetune entities tag -m runs/encoder "$TRINE_DATA/wikigold/train.conll" --valid "$TRINE_DATA/wikigold/dev.conll" --epochs 26 \
+    --batch 16 --lora 32 --lr 1e-3 --dropout 0.1 --ema 0.99 --seq-len 128 --eval-every 150 -t 1
 ship encoder
 ship sentiment --type q5_0
 # An adapter beside the encoder: what it changes, its head and labels; the tokenizer is the encoder's.
