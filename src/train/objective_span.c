@@ -41,7 +41,6 @@ static void plan(int *noise, int *spans, int *inputs, int *targets, trine_draws 
 {
     trine_span_plan(noise, spans, inputs, targets, n, t->o.share, t->o.span);
     *d = trine_draws_for(t->base.seed, TRINE_DRAW_NOISE, epoch, (uint64_t)i);
-    if (*spans > t->o.tokens.n_sentinels) *spans = t->o.tokens.n_sentinels;
     if (*spans <= 2) {
         const int least = n + *spans + 1 - t->o.seq_len; /* else the input would be too long */
         int drawn = 1 + (int)trine_draw_below(d, (uint64_t)(2 * *noise - 1));
@@ -49,6 +48,7 @@ static void plan(int *noise, int *spans, int *inputs, int *targets, trine_draws 
         if (drawn < *spans) drawn = *spans;
         *noise = drawn < least ? least : drawn;
     }
+    if (*spans > t->o.tokens.n_sentinels) *spans = t->o.tokens.n_sentinels; /* a long text's are as many tokens in fewer spans */
     *inputs = n - *noise + *spans + 1;
     *targets = *noise + *spans + 1;
 }
