@@ -50,6 +50,7 @@ trine_linear_path trine_linear_few(const trine_linear_job *job);     /* W stream
 trine_linear_path trine_linear_panels(const trine_linear_job *job);  /* W becomes panels of f32 */
 trine_linear_path trine_linear_strips(const trine_linear_job *job);  /* f32 of up to TRINE_LINEAR_STRIP_ROWS, W as it lies */
 trine_linear_path trine_linear_integer(const trine_linear_job *job); /* x and a quantised W become bytes */
+trine_linear_path trine_linear_levels(const trine_linear_job *job);  /* the same by W's own levels, without integer dot products */
 trine_linear_path trine_linear_bf16(const trine_linear_job *job);    /* x is rounded to bf16 and meets W in bf16 */
 
 void trine_linear_into(trine_pass *p, trine_mat y, trine_mat x, const trine_weight *w);

@@ -6,6 +6,7 @@ void trine_kernels_init(trine_kernels *k, trine_cpu level)
     *k = (trine_kernels) { .level = level };
     trine_kernels_ref(k);
     trine_kv_kernels_init(k->kv, level);
+    trine_level_kernels_init(&k->levels, level);
     trine_pair_kernels_init(&k->pair, level);
 #if defined(__x86_64__)
     if (level < TRINE_CPU_AVX2) return;
@@ -31,5 +32,6 @@ void trine_kernels_exact(trine_kernels *k)
     }
     k->bf16_round = NULL;
     k->bf16_gemm = NULL;
+    k->levels = (trine_level_kernels) { .gemm = NULL };
     k->pair = (trine_pair_kernels) { .gemm = NULL };
 }

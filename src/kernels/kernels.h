@@ -10,6 +10,7 @@
 #include "base/cpu.h"
 #include "kernels/grad_kernels.h"
 #include "kernels/kv_kernels.h"
+#include "kernels/level_kernels.h"
 #include "kernels/pair_kernels.h"
 #include "quant/quant.h"
 
@@ -211,6 +212,7 @@ typedef struct trine_kernels {
     trine_rope_angles_fn *rope_angles;
     trine_rope_turn_fn *rope_half, *rope_interleaved;
     trine_kv_kernels kv[TRINE_DTYPE_COUNT];
+    trine_level_kernels levels;
     trine_pair_kernels pair;
     trine_grad_kernels grad;
 } trine_kernels;

@@ -102,11 +102,12 @@ static void linear_body(trine_pass *p, void *user)
     keep(p, t, trine_linear(p, input(p, t), t->w));
 }
 
-/* Steps of W's bytes on the integer path, [rows][groups]: the reference's. NULL when this product does not take it. */
-static float *byte_steps(const weights *m, int n_rows)
+/* Steps of W's bytes on the integer path, [rows][groups]: the reference's. NULL when this product does not take it: for few rows, and where
+ * W's own levels are multiplied. */
+static float *byte_steps(const weights *m, int n_rows, const trine_kernels *kernels)
 {
     const trine_dtype_info *type = trine_dtype_get(m->w.type);
-    if (type->block == 1 || n_rows < trine_linear_integer_rows(m->w.type)) return NULL;
+    if (type->block == 1 || n_rows < trine_linear_integer_rows(m->w.type) || kernels->levels.pack[m->w.type]) return NULL;
     trine_kernels ref;
     trine_kernels_init(&ref, TRINE_CPU_SCALAR);
     const size_t n = (size_t)m->w.cols, row_bytes = n / (size_t)type->block * (size_t)type->block_bytes;
@@ -133,13 +134,23 @@ static double error_of_bytes(const float *x, const float *w, size_t n, float w_s
     return error;
 }
 
-/* The same where W is taken as it is, and x in blocks of 32: few rows of a quantised W. */
-static double error_of_x8(const float *x, const float *w, size_t n)
+/* The same where W is taken as it is, or to within `half` of a step, and x in blocks of 32. */
+static double error_of_x8(const float *x, const float *w, size_t n, double half)
 {
     double most = 0, error = 0;
     for (size_t k = 0; k < n; k++) most = fmax(most, fabs((double)x[k]));
-    for (size_t k = 0; k < n; k++) error += 0.50001 * most / 127 * fabs((double)w[k]);
+    for (size_t k = 0; k < n; k++)
+        error += 0.50001 * most / 127 * (fabs((double)w[k]) + half) + 1.00001 * half * fabs((double)x[k]);
     return error;
+}
+
+/* Half a step of the block of Q8_0 that begins at column k of row j, where its last bit is not multiplied; else 0. */
+static double half_step(const weights *m, int j, int k, int n_rows, const trine_kernels *kernels)
+{
+    uint16_t d;
+    if (m->w.type != TRINE_Q8_0 || n_rows < trine_linear_integer_rows(m->w.type) || !kernels->levels.pack[m->w.type]) return 0;
+    memcpy(&d, (const unsigned char *)m->w.data + ((size_t)j * (size_t)m->w.cols + (size_t)k) / 32 * 34, sizeof d);
+    return 0.5 * fabs((double)trine_f16_to_f32(d));
 }
 
 /* |y - exact| is within rounding of the sum of magnitudes, and of what bytes lose. */
@@ -148,7 +159,7 @@ static void check_linear(const weights *m, const product *t, trine_cpu level)
     trine_kernels kernels;
     trine_kernels_init(&kernels, level);
     const bool rounds = m->w.type == TRINE_BF16 && kernels.bf16_gemm && t->n_rows >= TRINE_LINEAR_BF16_ROWS; /* x to bf16 */
-    float *steps = byte_steps(m, t->n_rows);
+    float *steps = byte_steps(m, t->n_rows, &kernels);
     const int cols = t->cols, groups = (cols + TRINE_INT8_GROUP - 1) / TRINE_INT8_GROUP;
     for (int i = 0; i < t->n_rows; i++)
         for (int j = 0; j < m->w.rows; j++) {
@@ -163,7 +174,8 @@ static void check_linear(const weights *m, const product *t, trine_cpu level)
                 const int k = g * TRINE_INT8_GROUP, n = cols - k < TRINE_INT8_GROUP ? cols - k : TRINE_INT8_GROUP;
                 error += error_of_bytes(x + k, w + k, (size_t)n, steps[(size_t)j * (size_t)groups + (size_t)g]);
             }
-            for (int k = 0; m->w.type > TRINE_BF16 && !steps && k < cols; k += 32) error += error_of_x8(x + k, w + k, 32);
+            for (int k = 0; m->w.type > TRINE_BF16 && !steps && k < cols; k += 32)
+                error += error_of_x8(x + k, w + k, 32, half_step(m, j, k, t->n_rows, &kernels));
             const double got = (double)t->y[(size_t)i * (size_t)m->w.rows + (size_t)j];
             if (!(fabs(got - exact) <= 16 * 0x1p-24 * size + error + 1e-30))
                 fail_msg("%s [%d, %d] x %d rows: y[%d][%d] is %.9g, expected %.9g", trine_dtype_name(m->w.type), m->w.rows, cols,

@@ -10,31 +10,7 @@
 #ifndef TRINE_KERNELS_INT8_GEMM_X86_H
 #define TRINE_KERNELS_INT8_GEMM_X86_H
 
-#include "kernels/kernels.h"
-
-#define TRINE_UNROLL _Pragma("GCC unroll 16")
-#define TRINE_INLINE static inline __attribute__((always_inline))
-
-TRINE_INLINE vi four_bytes(const int8_t *p)
-{
-    int v;
-    memcpy(&v, p, sizeof v);
-    return vi_set(v);
-}
-
-/* Of n columns, or none, those from `first` on that a vector has. */
-TRINE_INLINE vf load_cols(const float *p, int first, int n)
-{
-    return n >= first + LANES ? vf_load(p + first) : n > first ? vf_load_n(p + first, (size_t)(n - first)) : vf_zero();
-}
-
-TRINE_INLINE void store_cols(float *p, vf v, int first, int n)
-{
-    if (n >= first + LANES)
-        vf_store(p + first, v);
-    else if (n > first)
-        vf_store_n(p + first, v, (size_t)(n - first));
-}
+#include "kernels/x86/byte_tile_x86.h"
 
 TRINE_INLINE void int8_tile(float *y, size_t y_stride, const trine_int8_rows *x, int row, int rows, const trine_int8_panel *panel,
                             int n_cols, size_t depth, const float *bias, bool add)

@@ -1,8 +1,7 @@
 /* int8_pack_x86.h - template: rows of x and panels of W as bytes (ref/int8_ref.c defines both). Include it after a vector_*.h.
  *
- * A vector holds 16 bytes of several rows of W, rows r, r + 4, r + 8 ... in its 128-bit parts. Four such vectors (r = 0..3) are then
- * transposed within their parts, and each result is one line of a panel: four columns of LANES rows in a row. What is done to a row
- * is looked up by its place in the part, so factors and offsets of LANES rows lie in one vector, four and four in each part.
+ * What is done to a row is looked up by its place in the 128-bit part where it lies (block_parts_x86.h), so factors and offsets of
+ * LANES rows lie in one vector, four and four in each part.
  *
  * 16 levels of 4 bits are a table of 16 bytes, made once for 32 columns; more levels go through the product one by one. */
 #ifndef TRINE_KERNELS_INT8_PACK_X86_H
@@ -10,33 +9,12 @@
 
 #include <math.h>
 
-#include "base/size.h"
-#include "kernels/kernels.h"
+#include "kernels/x86/block_parts_x86.h"
 
-#define TRINE_UNROLL _Pragma("GCC unroll 16")
-#define TRINE_INLINE static inline __attribute__((always_inline))
-
-enum { SLICE = 512, PART = 32, GROUP_PARTS = TRINE_INT8_GROUP / PART }; /* columns done at a time: scales first, then bytes */
+enum { SLICE = 512, GROUP_PARTS = TRINE_INT8_GROUP / PART }; /* columns done at a time: scales first, then bytes */
 
 /* Sixteen bytes that repeat 16-bit number n of a part; n from 0: factors, from 4: offsets. */
 TRINE_INLINE vi every(int n) { return vi_set16((2 * n + 1) << 8 | 2 * n); }
-
-/* v[r] holds 16 bytes of rows r, r + 4, ...: afterwards v[q] holds bytes 4q .. 4q + 3 of rows 0, 1, 2 ... */
-TRINE_INLINE void transpose_4(vi v[4])
-{
-    const vi a = vi_low32(v[0], v[1]), b = vi_high32(v[0], v[1]), c = vi_low32(v[2], v[3]), d = vi_high32(v[2], v[3]);
-    v[0] = vi_low64(a, c);
-    v[1] = vi_high64(a, c);
-    v[2] = vi_low64(b, d);
-    v[3] = vi_high64(b, d);
-}
-
-/* 16 columns become four lines of a panel. */
-TRINE_INLINE void put_lines(unsigned char *panel, size_t line, vi v[4])
-{
-    transpose_4(v);
-    TRINE_UNROLL for (size_t q = 0; q < 4; q++) vi_store_bytes(panel + q * line, v[q]);
-}
 
 /* ---- scales ---- */
 
@@ -50,66 +28,14 @@ TRINE_INLINE vf reach(vf e, vf c, trine_dtype type)
     return vf_max(vf_max(low, high), vf_abs(vf_mul(e, vf_set(127))));
 }
 
-/* The first four bytes of block b in LANES rows. */
-TRINE_INLINE vi block_heads(const unsigned char *const *rows, size_t at)
+/* Levels fill a byte, with its sign: v = step (level - zero). Of w = d level + m these are e and c in w = e v + c. */
+TRINE_INLINE void fill_bytes(vf *e, vf *c, vf d, vf m, trine_dtype type)
 {
-    uint32_t heads[LANES];
-    TRINE_UNROLL for (int i = 0; i < LANES; i++) memcpy(&heads[i], rows[i] + at, sizeof heads[i]);
-    return vi_load_bytes(heads);
-}
-
-/* e and c of the parts of a block of 32, LANES rows. */
-TRINE_INLINE void scales_32(vf *e, vf *c, vi heads, trine_dtype type)
-{
-    const float step = type == TRINE_Q8_0 ? 1 : type == TRINE_Q4_0 || type == TRINE_Q4_1 ? 16 : 8;
-    const vf d = vf_from_low_f16(heads);
+    const bool nibbles = type == TRINE_Q4_0 || type == TRINE_Q4_1 || type == TRINE_Q4_K;
+    const bool centred = type == TRINE_Q8_0 || type == TRINE_Q4_0 || type == TRINE_Q5_0 || type == TRINE_Q6_K;
+    const float step = type == TRINE_Q8_0 ? 1 : type == TRINE_Q6_K ? 4 : nibbles ? 16 : 8;
     *e = vf_mul(d, vf_set(1 / step));
-    *c = vf_zero();
-    if (type == TRINE_Q4_1) *c = vf_add(vf_mul(d, vf_set(8)), vf_from_low_f16(vi_shift_right(heads, 16)));
-    if (type == TRINE_Q5_1) *c = vf_add(vf_mul(d, vf_set(16)), vf_from_low_f16(vi_shift_right(heads, 16)));
-}
-
-/* The same of the eight parts of a q4_k or q5_k block: its first 16 bytes are d, dmin and all scales and mins. Transposed, they
- * are four vectors of 32 bits of LANES rows, and each operation on their bits serves four parts. */
-TRINE_INLINE void scales_k(vf e[8], vf c[8], const unsigned char *const *rows, size_t at, trine_dtype type)
-{
-    vi v[4];
-    TRINE_UNROLL for (int r = 0; r < 4; r++) v[r] = vi_load_rows(rows + r, at);
-    transpose_4(v);
-    const vi head = v[0], s0 = v[1], s1 = v[2], s2 = v[3];
-    const vi six = vi_set(0x3F3F3F3F), four = vi_set(0x0F0F0F0F), two = vi_set(0x30303030);
-    const vi scale[2] = { vi_and(s0, six), vi_or(vi_and(s2, four), vi_and(vi_shift_right(s0, 2), two)) };
-    const vi min[2] = { vi_and(s1, six), vi_or(vi_and(vi_shift_right(s2, 4), four), vi_and(vi_shift_right(s1, 2), two)) };
-    const vf d = vf_from_low_f16(head), dmin = vf_from_low_f16(vi_shift_right(head, 16));
-    TRINE_UNROLL for (int p = 0; p < 8; p++)
-    {
-        const vi byte = vi_set(0xFF);
-        const vf ds = vf_mul(d, vf_from_vi(vi_and(vi_shift_right(scale[p / 4], p % 4 * 8), byte)));
-        const vf m = vf_mul(dmin, vf_from_vi(vi_and(vi_shift_right(min[p / 4], p % 4 * 8), byte)));
-        e[p] = vf_mul(ds, vf_set(type == TRINE_Q5_K ? 1.0f / 8 : 1.0f / 16));
-        c[p] = vf_sub(vf_mul(ds, vf_set(type == TRINE_Q5_K ? 16 : 8)), m);
-    }
-}
-
-/* The sixteen halves of parts of a q6_k block; c is 0. */
-TRINE_INLINE void scales_q6(vf e[16], const unsigned char *const *rows, size_t at)
-{
-    uint32_t d[LANES];
-    vi v[4];
-    TRINE_UNROLL for (int r = 0; r < 4; r++) v[r] = vi_load_rows(rows + r, at + 192);
-    transpose_4(v);
-    TRINE_UNROLL for (int i = 0; i < LANES; i++)
-    {
-        uint16_t h;
-        memcpy(&h, rows[i] + at + 208, sizeof h);
-        d[i] = h;
-    }
-    const vf quarter = vf_mul(vf_from_low_f16(vi_load_bytes(d)), vf_set(1.0f / 4));
-    TRINE_UNROLL for (int q = 0; q < 4; q++) TRINE_UNROLL for (int p = 0; p < 4; p++)
-    {
-        const vi s = vi_shift_right_signed(vi_shift_left(v[q], 24 - 8 * p), 24);
-        e[4 * q + p] = vf_mul(quarter, vf_from_vi(s));
-    }
+    *c = centred ? vf_zero() : vf_add(vf_mul(d, vf_set(nibbles ? 8 : 16)), m);
 }
 
 /* The scale of a group and, for n of its parts (halves of parts in q6_k), factors and offsets as vi_look_up8(.., every(..)) wants them. */
@@ -137,7 +63,11 @@ TRINE_INLINE void make_scales(vi *factors, float *scale, size_t width, const uns
         for (size_t k = 0; k < n; k += TRINE_INT8_GROUP, scale += width, factors += GROUP_PARTS) {
             const int parts = (int)((n - k < TRINE_INT8_GROUP ? n - k : TRINE_INT8_GROUP) / PART);
             vf e[GROUP_PARTS], c[GROUP_PARTS];
-            for (int p = 0; p < parts; p++) scales_32(&e[p], &c[p], block_heads(rows, (k / PART + (size_t)p) * block_bytes), type);
+            for (int p = 0; p < parts; p++) {
+                vf d, m;
+                part_of_32(&d, &m, block_heads(rows, (k / PART + (size_t)p) * block_bytes), type);
+                fill_bytes(&e[p], &c[p], d, m, type);
+            }
             put_scales(factors, scale, e, c, parts, added, type);
         }
         return;
@@ -146,13 +76,12 @@ TRINE_INLINE void make_scales(vi *factors, float *scale, size_t width, const uns
     for (size_t k = 0; k < n; k += block, scale += GROUPS * width) {
         const size_t at = k / block * block_bytes;
         const int parts = type == TRINE_Q6_K ? 2 * GROUP_PARTS : GROUP_PARTS;
-        vf e[16], c[16];
-        if (type == TRINE_Q6_K) {
-            scales_q6(e, rows, at);
-            for (int p = 0; p < 16; p++) c[p] = vf_zero();
-        } else {
-            scales_k(e, c, rows, at, type);
-        }
+        vf d[16], m[16], e[16], c[16];
+        if (type == TRINE_Q6_K)
+            halves_of_q6(d, rows, at);
+        else
+            parts_of_k(d, m, rows, at);
+        TRINE_UNROLL for (int p = 0; p < GROUPS * parts; p++) fill_bytes(&e[p], &c[p], d[p], type == TRINE_Q6_K ? d[p] : m[p], type);
         for (int g = 0; g < GROUPS; g++, factors += parts)
             put_scales(factors, scale + (size_t)g * width, e + g * parts, c + g * parts, parts, added, type);
     }
@@ -178,9 +107,6 @@ TRINE_INLINE vi make_table(vi factors, int r)
     const vi high = vi_add16(vi_mul16(vi_load_parts(levels + 8), factor), start);
     return vi_narrow16(vi_right16_signed(low, 8), vi_right16_signed(high, 8));
 }
-
-TRINE_INLINE vi low_nibbles(vi v) { return vi_and(v, vi_set8(15)); }
-TRINE_INLINE vi high_nibbles(vi v) { return vi_and(vi_right16(v, 4), vi_set8(15)); }
 
 /* Four vectors of levels become four lines. */
 TRINE_INLINE void put_levels(unsigned char *panel, size_t line, vi v[4], vi factors)
@@ -293,13 +219,12 @@ TRINE_INLINE void pack_panel(trine_int8_panel *panel, const unsigned char *w, si
     const size_t line = 4 * WIDTH;
     vi factors[SLICE / 16];
     for (int j = 0; j < n_w; j += LANES) {
-        const unsigned char *rows[LANES]; /* a row that is not there is the last again: nobody reads what it becomes */
-        for (int i = 0; i < LANES; i++) rows[i] = w + (size_t)trine_min_int(j + i, n_w - 1) * w_stride;
+        const unsigned char *rows[LANES];
+        rows_from(rows, w, w_stride, j, n_w);
         for (size_t k = 0; k < n; k += SLICE) {
             const size_t take = n - k < SLICE ? n - k : SLICE, bytes = take / block * block_bytes;
             unsigned char *to = panel->bytes + k / 4 * line + 4 * (size_t)j;
-            for (int i = 0; i < LANES; i++) /* short pieces of many rows are no stream that the hardware follows */
-                for (size_t at = 0; at < bytes; at += 64) _mm_prefetch((const char *)rows[i] + LANES * w_stride + at, _MM_HINT_T0);
+            ask_for_rows(rows, w_stride, bytes);
             make_scales(factors, panel->scale + k / TRINE_INT8_GROUP * WIDTH + j, WIDTH, rows, take, offset, type, block,
                         block_bytes);
             const vi *f = factors;
