@@ -87,7 +87,8 @@ static void multiply(const trine_linear_job *job, float *panel, int first, int n
 static trine_byte_panels panels_of(const trine_linear_job *job)
 {
     const size_t depth = (size_t)trine_min_int(TRINE_BYTE_DEPTH, job->w->cols);
-    return (trine_byte_panels) { TRINE_LEVEL_COLS, (depth / sizeof(float) + 2 * depth / part_of(job)) * TRINE_LEVEL_COLS, pack, multiply };
+    return (trine_byte_panels) { TRINE_LEVEL_COLS, (depth / sizeof(float) + 2 * depth / part_of(job)) * TRINE_LEVEL_COLS, pack,
+                                 multiply };
 }
 
 static size_t scratch_floats(const trine_linear_job *job)

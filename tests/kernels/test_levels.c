@@ -152,10 +152,10 @@ static void check_same(const rows_of_w *w, const packed *got, const packed *expe
             const size_t part = k / (size_t)trine_level_part(w->type);
             if (level_at(got, k, j) != level_at(expected, k, j) || float_at(&got->d, part, j) != float_at(&expected->d, part, j) ||
                 float_at(&got->m, part, j) != float_at(&expected->m, part, j))
-                fail_msg("%s at %s, row %d column %zu: level %d, d %.9g, m %.9g; expected %d, %.9g, %.9g", trine_dtype_name(w->type),
-                         trine_cpu_name((trine_cpu)level), j, k, level_at(got, k, j), (double)float_at(&got->d, part, j),
-                         (double)float_at(&got->m, part, j), level_at(expected, k, j), (double)float_at(&expected->d, part, j),
-                         (double)float_at(&expected->m, part, j));
+                fail_msg("%s at %s, row %d column %zu: level %d, d %.9g, m %.9g; expected %d, %.9g, %.9g",
+                         trine_dtype_name(w->type), trine_cpu_name((trine_cpu)level), j, k, level_at(got, k, j),
+                         (double)float_at(&got->d, part, j), (double)float_at(&got->m, part, j), level_at(expected, k, j),
+                         (double)float_at(&expected->d, part, j), (double)float_at(&expected->m, part, j));
         }
 }
 
@@ -196,8 +196,10 @@ static rows_of_x make_x(random_state *r, trine_dtype type, int n_rows, size_t n,
 {
     const size_t part = (size_t)trine_level_part(type), stride = n + (size_t)random_int(r, 0, 40);
     const size_t scales = n / BLOCK + (size_t)random_int(r, 0, 2), sums = n / part + (size_t)random_int(r, 0, 2);
-    rows_of_x x = { take((size_t)n_rows * stride), take((size_t)n_rows * scales * sizeof(float)),
-                    take((size_t)n_rows * sums * sizeof(float)), { NULL } };
+    rows_of_x x = { take((size_t)n_rows * stride),
+                    take((size_t)n_rows * scales * sizeof(float)),
+                    take((size_t)n_rows * sums * sizeof(float)),
+                    { NULL } };
     for (size_t i = 0; i < (size_t)n_rows; i++) {
         for (size_t b = 0; b < n / BLOCK; b++) x.scale[i * scales + b] = fill < 256 ? 1 : fabsf(random_normal(r)) + 0.01f;
         for (size_t p = 0; p < n / part; p++) {
@@ -241,8 +243,10 @@ static void run_product(random_state *r, const trine_level_kernels *k, const row
             double exact = start == 1 ? (double)bias[j] : start == 2 ? (double)before[at] : 0, size = fabs(exact);
             for (size_t q = 0; q < n / part; q++) {
                 int whole = 0;
-                for (size_t e = q * part; e < (q + 1) * part; e++) whole += x.bytes[(size_t)i * x.rows.stride + e] * level_at(&p, e, j);
-                const double a = (double)float_at(&p.d, q, j) * (double)x.scale[(size_t)i * x.rows.scales + q * part / BLOCK] * whole;
+                for (size_t e = q * part; e < (q + 1) * part; e++)
+                    whole += x.bytes[(size_t)i * x.rows.stride + e] * level_at(&p, e, j);
+                const double a =
+                    (double)float_at(&p.d, q, j) * (double)x.scale[(size_t)i * x.rows.scales + q * part / BLOCK] * whole;
                 const double b = (double)float_at(&p.m, q, j) * (double)x.sum[(size_t)i * x.rows.sums + q];
                 exact += a + b;
                 size += fabs(a) + fabs(b);

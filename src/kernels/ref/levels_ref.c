@@ -91,7 +91,8 @@ static void gemm(float *y, size_t y_stride, const trine_level_rows *x, int n_row
                 const size_t at = p * TRINE_LEVEL_COLS + (size_t)j;
                 int whole = 0;
                 for (size_t k = p * part; k < (p + 1) * part; k++)
-                    whole += x->bytes[(size_t)i * x->stride + k] * panel->bytes[k / 4 * 4 * TRINE_LEVEL_COLS + 4 * (size_t)j + k % 4];
+                    whole +=
+                        x->bytes[(size_t)i * x->stride + k] * panel->bytes[k / 4 * 4 * TRINE_LEVEL_COLS + 4 * (size_t)j + k % 4];
                 sum += (double)panel->d[at] * (double)x->scale[(size_t)i * x->scales + p * part / TRINE_LEVEL_BLOCK] * whole +
                        (double)panel->m[at] * (double)x->sum[(size_t)i * x->sums + p];
             }

@@ -81,7 +81,8 @@ TRINE_INLINE void make_scales(vi *factors, float *scale, size_t width, const uns
             halves_of_q6(d, rows, at);
         else
             parts_of_k(d, m, rows, at);
-        TRINE_UNROLL for (int p = 0; p < GROUPS * parts; p++) fill_bytes(&e[p], &c[p], d[p], type == TRINE_Q6_K ? d[p] : m[p], type);
+        TRINE_UNROLL for (int p = 0; p < GROUPS * parts; p++)
+            fill_bytes(&e[p], &c[p], d[p], type == TRINE_Q6_K ? d[p] : m[p], type);
         for (int g = 0; g < GROUPS; g++, factors += parts)
             put_scales(factors, scale + (size_t)g * width, e + g * parts, c + g * parts, parts, added, type);
     }

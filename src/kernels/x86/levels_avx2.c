@@ -15,7 +15,8 @@ enum {
 #define IN_ORDER(v) __asm__("" : "+x"(v))
 
 /* `lines` lines of the panel by the same of x: products in pairs, added in 16 bits; these in pairs, added to `whole` or the `first` there. */
-TRINE_INLINE void run_of_lines(vi whole[LEVEL_ROWS][2], const uint8_t *b, const int8_t *a, size_t stride, int rows, int lines, bool first)
+TRINE_INLINE void run_of_lines(vi whole[LEVEL_ROWS][2], const uint8_t *b, const int8_t *a, size_t stride, int rows, int lines,
+                               bool first)
 {
     const vi ones = vi_set16(1);
     vi sums[LEVEL_ROWS][2];
@@ -43,8 +44,8 @@ TRINE_INLINE void run_of_lines(vi whole[LEVEL_ROWS][2], const uint8_t *b, const 
 
 /* Levels of `bits` bits by bytes of x: as many lines as 16 bits hold the sums of, 8 x 2 x 15 x 127, 4 x 2 x 31 x 127, 2 x 2 x 63 x 127
  * and 2 x 127 x 127. */
-TRINE_INLINE void level_tile(float *y, size_t y_stride, const trine_level_rows *x, int row, int rows, const trine_level_panel *panel,
-                             int bits, int n_cols, size_t depth, const float *bias, bool add)
+TRINE_INLINE void level_tile(float *y, size_t y_stride, const trine_level_rows *x, int row, int rows,
+                             const trine_level_panel *panel, int bits, int n_cols, size_t depth, const float *bias, bool add)
 {
     const size_t stride = x->stride, part = bits == 6 ? 16 : TRINE_LEVEL_BLOCK;
     const int lines = bits == 4 ? 8 : bits == 5 ? 4 : bits == 6 ? 2 : 1;
@@ -88,8 +89,8 @@ LEVEL_TILES(4)
 LEVEL_TILES(5)
 LEVEL_TILES(6)
 LEVEL_TILES(7)
-typedef void level_tile_fn(float *y, size_t y_stride, const trine_level_rows *x, int row, const trine_level_panel *panel, int n_cols,
-                           size_t depth, const float *bias, bool add);
+typedef void level_tile_fn(float *y, size_t y_stride, const trine_level_rows *x, int row, const trine_level_panel *panel,
+                           int n_cols, size_t depth, const float *bias, bool add);
 
 static void gemm_levels(float *y, size_t y_stride, const trine_level_rows *x, int n_rows, const trine_level_panel *panel,
                         trine_dtype type, int n_cols, size_t depth, const float *bias, bool add)
@@ -103,8 +104,8 @@ static void gemm_levels(float *y, size_t y_stride, const trine_level_rows *x, in
     const bool five = type == TRINE_Q5_0 || type == TRINE_Q5_1 || type == TRINE_Q5_K;
     level_tile_fn *const *of_rows = tiles[type == TRINE_Q8_0 ? 3 : type == TRINE_Q6_K ? 2 : five];
     for (int row = 0; row < n_rows; row += LEVEL_ROWS)
-        of_rows[(n_rows - row < LEVEL_ROWS ? n_rows - row : LEVEL_ROWS) - 1](y + (size_t)row * y_stride, y_stride, x, row, panel, n_cols,
-                                                                             depth, bias, add);
+        of_rows[(n_rows - row < LEVEL_ROWS ? n_rows - row : LEVEL_ROWS) - 1](y + (size_t)row * y_stride, y_stride, x, row, panel,
+                                                                             n_cols, depth, bias, add);
 }
 
 void trine_level_kernels_avx2(trine_level_kernels *k)
