@@ -19,7 +19,7 @@ static trine_linear_path choose(const trine_linear_job *job)
 {
     const bool bf16 = job->w->type == TRINE_BF16 && job->kernels->bf16_gemm;
     const bool streams = job->kernels->dot_tile[job->w->type] || job->kernels->dot_x8[job->w->type];
-    if (job->x.rows >= trine_linear_integer_rows(job->w->type)) {
+    if (job->x.rows >= trine_linear_integer_rows(job->kernels, job->w->type)) {
         if (job->kernels->levels.pack[job->w->type]) return trine_linear_levels(job);
         if (job->kernels->pack_panel[job->w->type]) return trine_linear_integer(job);
     }
@@ -52,7 +52,7 @@ typedef struct products {
 static void measure(product *it)
 {
     const int last[] = { INT_MAX, TRINE_LINEAR_STRIP_ROWS, FEW_ROWS, TRINE_LINEAR_BF16_ROWS - 1,
-                         trine_linear_integer_rows(it->job.w->type) - 1 }; /* rows at which a path ends */
+                         trine_linear_integer_rows(it->job.kernels, it->job.w->type) - 1 }; /* rows at which a path ends */
     for (size_t i = 0; i < sizeof last / sizeof *last; i++) {
         trine_linear_job fewer = it->job;
         fewer.x.rows = trine_min_int(it->job.x.rows, last[i]);

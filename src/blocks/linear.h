@@ -20,9 +20,13 @@ enum {
     TRINE_LINEAR_STRIP_ROWS = 256, /* up to here laying W in f32 out costs more than turning y does: by measurement */
     TRINE_LINEAR_BF16_ROWS = 7,    /* from this many rows of x on it becomes bf16 where W is and the processor multiplies it */
 };
-/* And from this many on a quantised W becomes panels of bytes; before, rows of W meet x as they lie, four rows of x at a time, and
- * those of Q8_0 have nothing to unpack. */
-static inline int trine_linear_integer_rows(trine_dtype type) { return type == TRINE_Q8_0 ? 24 : 12; }
+/* And from this many on a quantised W becomes panels of bytes, by measurement; before, rows of W meet x as they lie, four rows of x at a
+ * time, and those of Q8_0 have nothing to unpack. */
+static inline int trine_linear_integer_rows(const trine_kernels *kernels, trine_dtype type)
+{
+    const bool levels = kernels->levels.pack[type] != NULL;
+    return type == TRINE_Q8_0 ? (levels ? 8 : 24) : levels ? 6 : 12;
+}
 
 typedef struct trine_linear_path {
     int unit;    /* rows of W that are computed together: pieces are cut in multiples of it */

@@ -107,7 +107,7 @@ static void linear_body(trine_pass *p, void *user)
 static float *byte_steps(const weights *m, int n_rows, const trine_kernels *kernels)
 {
     const trine_dtype_info *type = trine_dtype_get(m->w.type);
-    if (type->block == 1 || n_rows < trine_linear_integer_rows(m->w.type) || kernels->levels.pack[m->w.type]) return NULL;
+    if (type->block == 1 || n_rows < trine_linear_integer_rows(kernels, m->w.type) || kernels->levels.pack[m->w.type]) return NULL;
     trine_kernels ref;
     trine_kernels_init(&ref, TRINE_CPU_SCALAR);
     const size_t n = (size_t)m->w.cols, row_bytes = n / (size_t)type->block * (size_t)type->block_bytes;
@@ -148,7 +148,8 @@ static double error_of_x8(const float *x, const float *w, size_t n, double half)
 static double half_step(const weights *m, int j, int k, int n_rows, const trine_kernels *kernels)
 {
     uint16_t d;
-    if (m->w.type != TRINE_Q8_0 || n_rows < trine_linear_integer_rows(m->w.type) || !kernels->levels.pack[m->w.type]) return 0;
+    if (m->w.type != TRINE_Q8_0 || n_rows < trine_linear_integer_rows(kernels, m->w.type) || !kernels->levels.pack[m->w.type])
+        return 0;
     memcpy(&d, (const unsigned char *)m->w.data + ((size_t)j * (size_t)m->w.cols + (size_t)k) / 32 * 34, sizeof d);
     return 0.5 * fabs((double)trine_f16_to_f32(d));
 }
