@@ -1,7 +1,9 @@
-"""report.py - records of run.py become docs/RESULTS.md and docs/results.svg: every figure in them is from a record, none by hand."""
+"""report.py [MACHINE] - records of run.py become docs/RESULTS.md and docs/results.svg: every figure in them is from a record, none by hand.
+Of another kind of machine, as "avx2", docs/RESULTS-avx2.md and docs/results-avx2.svg; what is told below the tables is notes.md, notes-avx2.md."""
 import glob
 import json
 import os
+import sys
 
 from cases import all_cases
 from paths import RECORDS, ROOT
@@ -181,6 +183,7 @@ def svg(records):
 
 
 def main():
+    end = f"-{sys.argv[1]}" if len(sys.argv) > 1 else ""
     order = {c["name"]: i for i, c in enumerate(all_cases())}
     records = [json.load(open(p)) for p in glob.glob(os.path.join(RECORDS, "*.json"))]
     records.sort(key=lambda r: (order.get(r["name"], len(order)), r["name"]))
@@ -190,7 +193,7 @@ def main():
     f = max((r["facts"] for r in native), key=lambda x: x["date"])
     commits = ", ".join(sorted({r["facts"]["commit"] for r in native + avx2}))
     checks = [ok for r in native for _, _, ok in verdicts(r, native) if ok is not None]
-    out = ["# Results", "",
+    out = ["# Results" + (f": {sys.argv[1]}" if end else ""), "",
            "Written by bench/report.py from the records of bench/run.py; `make bench` repeats it. Random weights of standard shapes, the same",
            "files and threads for each engine, everything loaded and warm; each side ran in turn with the others and its best run counts.",
            "Ratios carry over to another day and machine better than rates do.", "",
@@ -198,7 +201,7 @@ def main():
            f"{f['memory_bytes'] / 2 ** 30:.0f} GiB).",
            "Peers: " + ", ".join(f"{k} {v}" for k, v in f["versions"].items()) + ".", "",
            f"{sum(checks)} of the {len(checks)} targets that could be measured are reached. [QUALITY.md](QUALITY.md) has what training reaches.",
-           "", "![trine beside its peers](results.svg)", ""]
+           "", f"![trine beside its peers](results{end}.svg)", ""]
     out += limits_table(native)
     out += ["", "The share is that of the nearer limit, as `trine bench --limits` counts: bytes that must be read, operations that must be done,",
             "against what the machine allowed in the same run; the median of the passes. Where the processor has tiles (AMX), targets in",
@@ -213,11 +216,11 @@ def main():
                 "llama.cpp built without more). ONNX Runtime has no such switch and runs as it is.", ""]
         out += table([r for r in avx2 if r["group"] != "cold start"], avx2)
     out += cache_table() + document_table()
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "notes.md"), encoding="utf-8") as file:
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), f"notes{end}.md"), encoding="utf-8") as file:
         out += ["", file.read().rstrip("\n")]
-    with open(os.path.join(ROOT, "docs", "RESULTS.md"), "w") as file:
+    with open(os.path.join(ROOT, "docs", f"RESULTS{end}.md"), "w") as file:
         file.write("\n".join(out) + "\n")
-    with open(os.path.join(ROOT, "docs", "results.svg"), "w") as file:
+    with open(os.path.join(ROOT, "docs", f"results{end}.svg"), "w") as file:
         file.write(svg(native))
 
 
