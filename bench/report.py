@@ -215,6 +215,9 @@ def main():
         out += ["", "## At AVX2", "", "`--cpu avx2`, and the peers restricted to it (ONEDNN_MAX_CPU_ISA, ATEN_CPU_CAPABILITY, CT2_FORCE_CPU_ISA,",
                 "llama.cpp built without more). ONNX Runtime has no such switch and runs as it is.", ""]
         out += table([r for r in avx2 if r["group"] != "cold start"], avx2)
+    elif not end:
+        out += ["", "## At AVX2", "", "[RESULTS-avx2.md](RESULTS-avx2.md): a processor that has nothing more, so that every engine beside is held to "
+                "the same."]
     out += cache_table() + document_table()
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), f"notes{end}.md"), encoding="utf-8") as file:
         out += ["", file.read().rstrip("\n")]

@@ -3,15 +3,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/ends.h"
 #include "base/status.h"
 #include "load/convert_plan.h"
 #include "quant/quant.h"
-
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t n = strlen(text), n_end = strlen(end);
-    return n >= n_end && !strcmp(text + n - n_end, end);
-}
 
 trine_status trine_convert_progress(const trine_convert_plan *plan, const trine_convert_options *options, int done,
                                     trine_error *err)
@@ -46,7 +41,7 @@ trine_status trine_convert_check(bool *to_gguf, const char *task, const char *ou
     if (!out || !*out || !in || !*in)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "%s: expected the path of a model and one to write", task);
     const char *container = options->container;
-    *to_gguf = container ? !strcmp(container, "gguf") : ends_with(out, ".gguf");
+    *to_gguf = container ? !strcmp(container, "gguf") : trine_ends_with(out, ".gguf");
     if (container && !*to_gguf && strcmp(container, "safetensors"))
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "%s: there is no container '%s', expected \"gguf\" or \"safetensors\"", task,
                           container);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ends.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "checkpoint/hollow_checkpoint.h"
@@ -15,16 +16,10 @@ static trine_status no_memory(const trine_convert_plan *plan, trine_error *err)
     return trine_fail(err, TRINE_ERROR_MEMORY, "no memory to convert '%s'", plan->in);
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t n = strlen(text), n_end = strlen(end);
-    return n >= n_end && !strcmp(text + n - n_end, end);
-}
-
 static bool ends_with_any(const char *text, const char *const *ends)
 {
     for (; *ends; ends++) {
-        if (ends_with(text, *ends)) return true;
+        if (trine_ends_with(text, *ends)) return true;
     }
     return false;
 }
@@ -132,11 +127,11 @@ static char *target_name(const trine_convert_plan *plan, const trine_tensor *t)
     const size_t n = strlen(t->name);
     if (!plan->to_gguf) {
         trine_buffer_puts(&out, t->name);
-    } else if (ends_with(t->name, ".embed_tokens.weight") && n == strlen("encoder.embed_tokens.weight")) {
+    } else if (trine_ends_with(t->name, ".embed_tokens.weight") && n == strlen("encoder.embed_tokens.weight")) {
         trine_gguf_name_from_hf(&out, plan->architecture, "shared.weight");
     } else {
         /* Checkpoints of the TensorFlow days call a norm's weight gamma and its bias beta. */
-        const bool gamma = ends_with(t->name, ".gamma"), beta = ends_with(t->name, ".beta");
+        const bool gamma = trine_ends_with(t->name, ".gamma"), beta = trine_ends_with(t->name, ".beta");
         trine_buffer_append(&plain, t->name, n - (gamma ? 5 : beta ? 4 : 0));
         trine_buffer_puts(&plain, gamma ? "weight" : beta ? "bias" : "");
         if (!plain.failed) trine_gguf_name_from_hf(&out, plan->architecture, plain.data);
@@ -172,7 +167,7 @@ static trine_status set_change(const trine_convert_plan *plan, trine_planned_ten
         t->to.shape[0] = t->from->shape[1];
         t->to.shape[1] = t->from->shape[0];
     }
-    if (plan->to_gguf && a->positions_cut && ends_with(name, "embeddings.position_embeddings.weight")) {
+    if (plan->to_gguf && a->positions_cut && trine_ends_with(name, "embeddings.position_embeddings.weight")) {
         const int64_t n = trine_config_whole(plan->config, "pad_token_id", 1) + 1;
         if (n < 1 || n >= t->from->shape[0])
             return trine_fail(err, TRINE_ERROR_FORMAT, "tensor '%s' has %lld rows, expected more than pad_token_id + 1 = %lld",

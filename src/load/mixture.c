@@ -14,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/ends.h"
 #include "quant/quant.h"
 
 /* clang-format off */
@@ -46,12 +47,6 @@ const trine_mixture *trine_mixture_find(const char *name)
 
 const char *trine_mixture_name(int i) { return i >= 0 && i < N_MIXTURES ? mixtures[i].name : NULL; }
 
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t n = strlen(text), n_end = strlen(end);
-    return n >= n_end && !strcmp(text + n - n_end, end);
-}
-
 trine_place trine_place_of(const char *name)
 {
     /* The heads of masked language models have no names of their own in GGUF. */
@@ -81,7 +76,7 @@ trine_place trine_place_of(const char *name)
     }
     if (!strcmp(name, "output.weight")) place.role = TRINE_ROLE_OUTPUT;
     for (size_t i = 0; !place.role && i < sizeof roles / sizeof *roles; i++)
-        if (ends_with(name, roles[i].end)) place.role = roles[i].role;
+        if (trine_ends_with(name, roles[i].end)) place.role = roles[i].role;
     return place;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ends.h"
 #include "base/file.h"
 #include "base/status.h"
 #include "checkpoint/blank_checkpoint.h"
@@ -11,12 +12,6 @@
 #include "checkpoint/json_file.h"
 #include "load/model_open.h"
 #include "plan/presets.h"
-
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t n = strlen(text), m = strlen(end);
-    return n >= m && !strcmp(text + n - m, end);
-}
 
 /* The type that a configuration says its weights are stored in; f32, as PyTorch, when it says none. */
 static trine_dtype type_of(const json_t *config)
@@ -95,9 +90,9 @@ static trine_status open_head(trine_checkpoint **out, const char **source, const
 {
     *source = "file";
     if (trine_is_directory(model)) return open_directory(out, source, model, err);
-    if (trine_file_exists(model) && !ends_with(model, ".json")) return trine_checkpoint_open_head(out, model, err);
-    *source = ends_with(model, ".json") ? "config" : "preset";
-    return ends_with(model, ".json") ? open_config_file(out, model, err) : open_preset(out, model, err);
+    if (trine_file_exists(model) && !trine_ends_with(model, ".json")) return trine_checkpoint_open_head(out, model, err);
+    *source = trine_ends_with(model, ".json") ? "config" : "preset";
+    return trine_ends_with(model, ".json") ? open_config_file(out, model, err) : open_preset(out, model, err);
 }
 
 trine_status trine_planner_open(trine_planner **out, const char *model, const trine_planner_options *options, trine_error *err)

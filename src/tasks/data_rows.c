@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/ends.h"
 #include "base/file.h"
 #include "base/status.h"
 #include "tasks/data.h"
@@ -294,18 +295,13 @@ static trine_status take_values(trine_rows *r, trine_error *err)
 
 /* ------------------------------------------------------------------------------------------------------------ any form */
 
-static bool ends_with(const char *s, size_t n, const char *end)
-{
-    return n >= strlen(end) && !strncasecmp(s + n - strlen(end), end, strlen(end));
-}
-
 static row_format find_format(const trine_rows *r)
 {
     const char *p = r->at + strspn(r->at, " \t\r\n");
     if (*p == '{') return ROWS_JSON;
     size_t n = strlen(r->path);
-    n -= ends_with(r->path, n, ".zst") ? 4 : ends_with(r->path, n, ".gz") || ends_with(r->path, n, ".xz") ? 3 : 0;
-    if (ends_with(r->path, n, ".csv")) return ROWS_COMMAS;
+    n -= trine_path_ends_with(r->path, n, ".zst") ? 4 : trine_path_ends_with(r->path, n, ".gz") || trine_path_ends_with(r->path, n, ".xz") ? 3 : 0;
+    if (trine_path_ends_with(r->path, n, ".csv")) return ROWS_COMMAS;
     const size_t line = strcspn(p, "\n");
     return memchr(p, '\t', line) || !memchr(p, ',', line) ? ROWS_TABS : ROWS_COMMAS;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/ends.h"
 #include "base/file.h"
 #include "base/status.h"
 #include "tasks/data.h"
@@ -67,18 +68,13 @@ trine_status trine_files_list(trine_names *out, const char *const *paths, int n_
 
 typedef enum form { FORM_TEXT, FORM_ROWS } form;
 
-static bool ends_with(const char *s, size_t n, const char *end)
-{
-    return n >= strlen(end) && !strncasecmp(s + n - strlen(end), end, strlen(end));
-}
-
 static form form_of(const char *path)
 {
     size_t n = strlen(path);
-    n -= ends_with(path, n, ".zst") ? 4 : ends_with(path, n, ".gz") || ends_with(path, n, ".xz") ? 3 : 0;
+    n -= trine_path_ends_with(path, n, ".zst") ? 4 : trine_path_ends_with(path, n, ".gz") || trine_path_ends_with(path, n, ".xz") ? 3 : 0;
     static const char *const rows[] = { ".jsonl", ".ndjson", ".json", ".tsv", ".csv" };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (ends_with(path, n, rows[i])) return FORM_ROWS;
+        if (trine_path_ends_with(path, n, rows[i])) return FORM_ROWS;
     return FORM_TEXT;
 }
 

@@ -6,13 +6,8 @@
 #include <string.h>
 
 #include "base/counter_random.h"
+#include "base/ends.h"
 #include "train/params.h"
-
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t n = strlen(text), m = strlen(end);
-    return n >= m && !strcmp(text + n - m, end);
-}
 
 static double number(const json_t *config, const char *key, double fallback)
 {
@@ -26,9 +21,9 @@ static double t5_scale(const char *name, const json_t *config)
 {
     const double factor = number(config, "initializer_factor", 1), d_model = number(config, "d_model", 512),
                  d_kv = number(config, "d_kv", 64), d_ff = number(config, "d_ff", 2048), n_heads = number(config, "num_heads", 8);
-    if (ends_with(name, "Attention.q.weight")) return factor / sqrt(d_model * d_kv);
-    if (ends_with(name, "Attention.o.weight")) return factor / sqrt(n_heads * d_kv);
-    if (ends_with(name, "DenseReluDense.wo.weight")) return factor / sqrt(d_ff);
+    if (trine_ends_with(name, "Attention.q.weight")) return factor / sqrt(d_model * d_kv);
+    if (trine_ends_with(name, "Attention.o.weight")) return factor / sqrt(n_heads * d_kv);
+    if (trine_ends_with(name, "DenseReluDense.wo.weight")) return factor / sqrt(d_ff);
     if (!strcmp(name, "shared.weight") || !strcmp(name, "lm_head.weight")) return factor;
     return factor / sqrt(d_model); /* k, v, wi, wi_0, wi_1, the table of relative positions */
 }
@@ -47,7 +42,7 @@ static double scale_of(const char *name, const json_t *config)
     if (range == 0) range = 0.02;
     /* GPT-2 (Radford et al. 2019, sec. 2.3): what is added to the residual stream is scaled by the number of such additions. */
     const char *type = json_string_value(json_object_get(config, "model_type"));
-    if (type && !strcmp(type, "gpt2") && ends_with(name, ".c_proj.weight")) return range / sqrt(2 * number(config, "n_layer", 12));
+    if (type && !strcmp(type, "gpt2") && trine_ends_with(name, ".c_proj.weight")) return range / sqrt(2 * number(config, "n_layer", 12));
     return range;
 }
 
@@ -56,9 +51,9 @@ static int64_t padding_row(const char *name, const json_t *config)
 {
     const char *type = json_string_value(json_object_get(config, "model_type"));
     const bool roberta = type && (!strcmp(type, "roberta") || !strcmp(type, "xlm-roberta") || !strcmp(type, "camembert"));
-    const bool words = ends_with(name, "word_embeddings.weight");
-    if (!words && !(ends_with(name, "embed_tokens.weight") && !is_t5(config)) &&
-        !(roberta && ends_with(name, "position_embeddings.weight")))
+    const bool words = trine_ends_with(name, "word_embeddings.weight");
+    if (!words && !(trine_ends_with(name, "embed_tokens.weight") && !is_t5(config)) &&
+        !(roberta && trine_ends_with(name, "position_embeddings.weight")))
         return -1;
     const json_t *pad = json_object_get(config, "pad_token_id");
     if (json_is_integer(pad)) return json_integer_value(pad);
@@ -87,12 +82,12 @@ void trine_initialise(float *values, const trine_param *t, const json_t *config,
 {
     if (t->n_dims == 1) { /* a bias, or a norm's scale */
         const float one = is_t5(config) ? (float)number(config, "initializer_factor", 1) : 1;
-        const float fill = ends_with(t->name, ".bias") ? 0 : one;
+        const float fill = trine_ends_with(t->name, ".bias") ? 0 : one;
         for (size_t i = 0; i < t->n; i++) values[i] = fill;
         return;
     }
     if (strstr(t->name, ".lora_")) { /* as PEFT: A uniform by its fan in, B zero, so that an adapter begins as nothing */
-        const double bound = ends_with(t->name, ".lora_A.weight") ? 1 / sqrt((double)t->shape[1]) : 0;
+        const double bound = trine_ends_with(t->name, ".lora_A.weight") ? 1 / sqrt((double)t->shape[1]) : 0;
         const uint64_t key = trine_random_key(seed, stream_of(t->name));
         for (size_t i = 0; i < t->n; i++) values[i] = (float)(bound * (2 * trine_random_unit(key, i) - 1));
         return;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ends.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "checkpoint/hollow_checkpoint.h"
@@ -13,12 +14,6 @@
 enum { BEYOND = 16 << 20 }; /* more than arrays are moved up by where they begin */
 
 static bool starts_with(const char *text, const char *start) { return !strncmp(text, start, strlen(start)); }
-
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t n = strlen(text), m = strlen(end);
-    return n >= m && !strcmp(text + n - m, end);
-}
 
 /* The linear layers of attention and feed-forward by the ends of their names, as PEFT takes them. BERT's pooler is none of them. */
 static const struct {
@@ -64,7 +59,7 @@ trine_status trine_lora_settle(trine_params *p, const trine_params_options *o, c
 /* "...query.weight" is of target "query": the whole of the module's name, or its end after a dot. */
 static bool is_weight_of(const char *name, const char *target)
 {
-    if (!ends_with(name, ".weight")) return false;
+    if (!trine_ends_with(name, ".weight")) return false;
     const size_t n = strlen(name) - strlen(".weight"), m = strlen(target);
     return m <= n && !strncmp(name + n - m, target, m) && (m == n || name[n - m - 1] == '.');
 }

@@ -1,49 +1,15 @@
 /* Products on bytes: at every level of this machine rows of x and panels of W are byte by byte those of the reference, the reference is
  * as near to the true weights as it says, and the products are exact sums of them. Odd sizes, shifted pointers, guards. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "kernels/kernels.h"
+#include "support/guarded_bytes.h"
 #include "support/random.h"
 
 static const trine_dtype TYPES[] = {
     TRINE_Q8_0, TRINE_Q4_0, TRINE_Q4_1, TRINE_Q5_0, TRINE_Q5_1, TRINE_Q4_K, TRINE_Q5_K, TRINE_Q6_K
 };
-enum { N_TYPES = sizeof TYPES / sizeof *TYPES, GROUP = TRINE_INT8_GROUP, GUARD = 32, GUARD_BYTE = 0xA5 };
-
-static void *take(size_t n)
-{
-    void *memory = malloc(n ? n : 1);
-    assert_non_null(memory);
-    return memory;
-}
-
-/* n bytes between guards, `shift` off alignment. */
-typedef struct guarded {
-    unsigned char *memory, *at;
-    size_t n;
-} guarded;
-
-static guarded guard(size_t n, size_t shift)
-{
-    guarded g = { take(n + 2 * GUARD + shift), NULL, n };
-    g.at = g.memory + GUARD + shift;
-    memset(g.memory, GUARD_BYTE, n + 2 * GUARD + shift);
-    return g;
-}
-
-static void check_guards(const guarded *g)
-{
-    for (size_t i = 0; i < GUARD; i++) assert_true(g->at[-(ptrdiff_t)i - 1] == GUARD_BYTE && g->at[g->n + i] == GUARD_BYTE);
-}
-
-static size_t pad(size_t n) { return (n + TRINE_INT8_PAD - 1) / TRINE_INT8_PAD * TRINE_INT8_PAD; }
-static size_t groups_of(size_t n) { return (n + GROUP - 1) / GROUP; }
+enum { N_TYPES = sizeof TYPES / sizeof *TYPES, GROUP = TRINE_INT8_GROUP };
 
 static void fill_f16(unsigned char *at, float value)
 {

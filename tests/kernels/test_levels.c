@@ -1,46 +1,15 @@
 /* Products by levels: what the reference says a block is are the weights that unpack says (of Q8_0 all but its last bit); at every level of this machine that has them,
  * panels are byte by byte the reference's, and products are exact sums of them. Odd sizes, shifted pointers, guards. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "kernels/kernels.h"
+#include "support/guarded_bytes.h"
 #include "support/random.h"
 
 static const trine_dtype TYPES[] = {
     TRINE_Q8_0, TRINE_Q4_0, TRINE_Q4_1, TRINE_Q5_0, TRINE_Q5_1, TRINE_Q4_K, TRINE_Q5_K, TRINE_Q6_K
 };
-enum { N_TYPES = sizeof TYPES / sizeof *TYPES, COLS = TRINE_LEVEL_COLS, BLOCK = TRINE_LEVEL_BLOCK, GUARD = 64, GUARD_BYTE = 0xA5 };
-
-static void *take(size_t n)
-{
-    void *memory = malloc(n ? n : 1);
-    assert_non_null(memory);
-    return memory;
-}
-
-/* n bytes between guards, `shift` off alignment. */
-typedef struct guarded {
-    unsigned char *memory, *at;
-    size_t n;
-} guarded;
-
-static guarded guard(size_t n, size_t shift)
-{
-    guarded g = { take(n + 2 * GUARD + shift), NULL, n };
-    g.at = g.memory + GUARD + shift;
-    memset(g.memory, GUARD_BYTE, n + 2 * GUARD + shift);
-    return g;
-}
-
-static void check_guards(const guarded *g)
-{
-    for (size_t i = 0; i < GUARD; i++) assert_true(g->at[-(ptrdiff_t)i - 1] == GUARD_BYTE && g->at[g->n + i] == GUARD_BYTE);
-}
+enum { N_TYPES = sizeof TYPES / sizeof *TYPES, COLS = TRINE_LEVEL_COLS, BLOCK = TRINE_LEVEL_BLOCK };
 
 static void put_f16(unsigned char *at, float value)
 {
