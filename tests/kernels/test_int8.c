@@ -11,6 +11,9 @@ static const trine_dtype TYPES[] = {
 };
 enum { N_TYPES = sizeof TYPES / sizeof *TYPES, GROUP = TRINE_INT8_GROUP };
 
+static size_t pad(size_t n) { return (n + TRINE_INT8_PAD - 1) / TRINE_INT8_PAD * TRINE_INT8_PAD; }
+static size_t groups_of(size_t n) { return (n + GROUP - 1) / GROUP; }
+
 static void fill_f16(unsigned char *at, float value)
 {
     const uint16_t h = trine_f32_to_f16(value);
