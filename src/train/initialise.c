@@ -42,7 +42,8 @@ static double scale_of(const char *name, const json_t *config)
     if (range == 0) range = 0.02;
     /* GPT-2 (Radford et al. 2019, sec. 2.3): what is added to the residual stream is scaled by the number of such additions. */
     const char *type = json_string_value(json_object_get(config, "model_type"));
-    if (type && !strcmp(type, "gpt2") && trine_ends_with(name, ".c_proj.weight")) return range / sqrt(2 * number(config, "n_layer", 12));
+    if (type && !strcmp(type, "gpt2") && trine_ends_with(name, ".c_proj.weight"))
+        return range / sqrt(2 * number(config, "n_layer", 12));
     return range;
 }
 
