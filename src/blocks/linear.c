@@ -19,10 +19,8 @@ static trine_linear_path choose(const trine_linear_job *job)
 {
     const bool bf16 = job->w->type == TRINE_BF16 && job->kernels->bf16_gemm;
     const bool streams = job->kernels->dot_tile[job->w->type] || job->kernels->dot_x8[job->w->type];
-    if (job->x.rows >= trine_linear_integer_rows(job->kernels, job->w->type)) {
-        if (job->kernels->levels.pack[job->w->type]) return trine_linear_levels(job);
-        if (job->kernels->pack_panel[job->w->type]) return trine_linear_integer(job);
-    }
+    if (job->kernels->pack_panel[job->w->type] && job->x.rows >= trine_linear_integer_rows(job->kernels, job->w->type))
+        return trine_linear_bytes(job);
     if (bf16 && job->x.rows >= TRINE_LINEAR_BF16_ROWS) return trine_linear_bf16(job);
     if (streams && job->x.rows <= FEW_ROWS) return trine_linear_few(job);
     return job->w->type == TRINE_F32 && job->x.rows <= TRINE_LINEAR_STRIP_ROWS ? trine_linear_strips(job)

@@ -50,12 +50,11 @@ static inline const unsigned char *trine_linear_weight_row(const trine_linear_jo
     return (const unsigned char *)job->w->data + (size_t)row * job->row_bytes;
 }
 
-trine_linear_path trine_linear_few(const trine_linear_job *job);     /* W streams by, as it lies */
-trine_linear_path trine_linear_panels(const trine_linear_job *job);  /* W becomes panels of f32 */
-trine_linear_path trine_linear_strips(const trine_linear_job *job);  /* f32 of up to TRINE_LINEAR_STRIP_ROWS, W as it lies */
-trine_linear_path trine_linear_integer(const trine_linear_job *job); /* x and a quantised W become bytes */
-trine_linear_path trine_linear_levels(const trine_linear_job *job);  /* the same by W's own levels, without integer dot products */
-trine_linear_path trine_linear_bf16(const trine_linear_job *job);    /* x is rounded to bf16 and meets W in bf16 */
+trine_linear_path trine_linear_few(const trine_linear_job *job);    /* W streams by, as it lies */
+trine_linear_path trine_linear_panels(const trine_linear_job *job); /* W becomes panels of f32 */
+trine_linear_path trine_linear_strips(const trine_linear_job *job); /* f32 of up to TRINE_LINEAR_STRIP_ROWS, W as it lies */
+trine_linear_path trine_linear_bytes(const trine_linear_job *job);  /* x and a quantised W become bytes */
+trine_linear_path trine_linear_bf16(const trine_linear_job *job);   /* x is rounded to bf16 and meets W in bf16 */
 
 void trine_linear_into(trine_pass *p, trine_mat y, trine_mat x, const trine_weight *w);
 

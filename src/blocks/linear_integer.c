@@ -61,33 +61,15 @@ static void multiply(const trine_linear_job *job, float *panel, int first, int n
                             job->w->bias ? job->w->bias + first : NULL, part.k0 > 0);
 }
 
-static trine_byte_panels panels_of(const trine_linear_job *job)
+trine_byte_panels trine_integer_panels(const trine_linear_job *job)
 {
     const int width = job->kernels->int8_cols, depth = trine_min_int(TRINE_BYTE_DEPTH, job->w->cols);
-    return (trine_byte_panels) { width, (lines_of(job) + groups_of(depth)) * (size_t)width, pack, multiply };
-}
-
-static size_t scratch_floats(const trine_linear_job *job)
-{
-    const trine_byte_panels panels = panels_of(job);
-    return trine_byte_panels_scratch(&panels);
-}
-
-static void run(const trine_linear_job *job, int first, int n, int row, int n_rows, float *scratch)
-{
-    const trine_byte_panels panels = panels_of(job);
-    trine_byte_panels_run(&panels, job, first, n, row, n_rows, scratch);
-}
-
-trine_linear_path trine_linear_integer(const trine_linear_job *job)
-{
-    return (trine_linear_path) {
-        .unit = job->kernels->int8_cols,
-        .most = TRINE_BYTE_COLS / job->kernels->int8_cols * job->kernels->int8_cols,
-        .cuts_x = true,
+    return (trine_byte_panels) {
+        .width = width,
+        .panel_floats = (lines_of(job) + groups_of(depth)) * (size_t)width,
         .shared_bytes = shared_bytes,
-        .scratch_floats = scratch_floats,
         .prepare = prepare,
-        .run = run,
+        .pack = pack,
+        .multiply = multiply,
     };
 }

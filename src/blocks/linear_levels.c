@@ -84,34 +84,15 @@ static void multiply(const trine_linear_job *job, float *panel, int first, int n
                               (size_t)part.depth, job->w->bias ? job->w->bias + first : NULL, part.k0 > 0);
 }
 
-static trine_byte_panels panels_of(const trine_linear_job *job)
+trine_byte_panels trine_level_panels(const trine_linear_job *job)
 {
     const size_t depth = (size_t)trine_min_int(TRINE_BYTE_DEPTH, job->w->cols);
-    return (trine_byte_panels) { TRINE_LEVEL_COLS, (depth / sizeof(float) + 2 * depth / part_of(job)) * TRINE_LEVEL_COLS, pack,
-                                 multiply };
-}
-
-static size_t scratch_floats(const trine_linear_job *job)
-{
-    const trine_byte_panels panels = panels_of(job);
-    return trine_byte_panels_scratch(&panels);
-}
-
-static void run(const trine_linear_job *job, int first, int n, int row, int n_rows, float *scratch)
-{
-    const trine_byte_panels panels = panels_of(job);
-    trine_byte_panels_run(&panels, job, first, n, row, n_rows, scratch);
-}
-
-trine_linear_path trine_linear_levels(const trine_linear_job *job)
-{
-    return (trine_linear_path) {
-        .unit = TRINE_LEVEL_COLS,
-        .most = TRINE_BYTE_COLS,
-        .cuts_x = true,
+    return (trine_byte_panels) {
+        .width = TRINE_LEVEL_COLS,
+        .panel_floats = (depth / sizeof(float) + 2 * depth / part_of(job)) * TRINE_LEVEL_COLS,
         .shared_bytes = shared_bytes,
-        .scratch_floats = scratch_floats,
         .prepare = part_of(job) < TRINE_LEVEL_BLOCK ? prepare_16 : prepare_32,
-        .run = run,
+        .pack = pack,
+        .multiply = multiply,
     };
 }

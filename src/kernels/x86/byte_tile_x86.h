@@ -21,6 +21,12 @@ TRINE_INLINE vf load_cols(const float *p, int first, int n)
     return n >= first + LANES ? vf_load(p + first) : n > first ? vf_load_n(p + first, (size_t)(n - first)) : vf_zero();
 }
 
+/* What a row's sums begin with: y's own content, the bias, or nothing. */
+TRINE_INLINE vf start_cols(const float *y, const float *bias, bool add, int first, int n)
+{
+    return add ? load_cols(y, first, n) : bias ? load_cols(bias, first, n) : vf_zero();
+}
+
 TRINE_INLINE void store_cols(float *p, vf v, int first, int n)
 {
     if (n >= first + LANES)

@@ -23,10 +23,7 @@ TRINE_INLINE void int8_tile(float *y, size_t y_stride, const trine_int8_rows *x,
     const uint8_t *b = panel->bytes;
     vf sum[INT8_ROWS][2];
     for (int i = 0; i < rows; i++)
-        for (int c = 0; c < 2; c++)
-            sum[i][c] = add    ? load_cols(y + (size_t)i * y_stride, c * LANES, n_cols)
-                        : bias ? load_cols(bias, c * LANES, n_cols)
-                               : vf_zero();
+        for (int c = 0; c < 2; c++) sum[i][c] = start_cols(y + (size_t)i * y_stride, bias, add, c * LANES, n_cols);
     for (size_t at = 0; at < depth; at += TRINE_INT8_GROUP, w_scale += COLS, x_scale++, x_sum++) {
         const size_t lines = (depth - at < TRINE_INT8_GROUP ? depth - at : TRINE_INT8_GROUP) / 4;
         vi whole[INT8_ROWS][2];

@@ -55,10 +55,7 @@ TRINE_INLINE void level_tile(float *y, size_t y_stride, const trine_level_rows *
     const uint8_t *b = panel->bytes;
     vf sum[LEVEL_ROWS][2];
     for (int i = 0; i < rows; i++)
-        for (int c = 0; c < 2; c++)
-            sum[i][c] = add    ? load_cols(y + (size_t)i * y_stride, c * LANES, n_cols)
-                        : bias ? load_cols(bias, c * LANES, n_cols)
-                               : vf_zero();
+        for (int c = 0; c < 2; c++) sum[i][c] = start_cols(y + (size_t)i * y_stride, bias, add, c * LANES, n_cols);
     for (size_t p = 0; p < depth / part; p++, d += TRINE_LEVEL_COLS, m += TRINE_LEVEL_COLS) {
         vi whole[LEVEL_ROWS][2];
         TRINE_UNROLL for (int l = 0; l < (int)part / 4; l += lines, a += 4 * lines, b += lines * LEVEL_LINE)
