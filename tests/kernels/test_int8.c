@@ -3,63 +3,14 @@
 #include <math.h>
 
 #include "kernels/kernels.h"
-#include "support/guarded_bytes.h"
-#include "support/random.h"
+#include "support/quantised_rows.h"
 
-static const trine_dtype TYPES[] = {
-    TRINE_Q8_0, TRINE_Q4_0, TRINE_Q4_1, TRINE_Q5_0, TRINE_Q5_1, TRINE_Q4_K, TRINE_Q5_K, TRINE_Q6_K
-};
-enum { N_TYPES = sizeof TYPES / sizeof *TYPES, GROUP = TRINE_INT8_GROUP };
+enum { GROUP = TRINE_INT8_GROUP };
 
 static size_t pad(size_t n) { return (n + TRINE_INT8_PAD - 1) / TRINE_INT8_PAD * TRINE_INT8_PAD; }
 static size_t groups_of(size_t n) { return (n + GROUP - 1) / GROUP; }
 
-static void fill_f16(unsigned char *at, float value)
-{
-    const uint16_t h = trine_f32_to_f16(value);
-    memcpy(at, &h, sizeof h);
-}
-
-/* Random bits, with scales that are finite: of one size, or (wild) zero, subnormal, negative and large ones side by side. */
-static void random_blocks(random_state *r, unsigned char *out, trine_dtype type, size_t n, bool wild)
-{
-    static const float scales[] = { 0.01f, -0.02f, 0.5f, 0.0f, 3e-7f, 1.5f, 3000.0f };
-    const trine_dtype_info *info = trine_dtype_get(type);
-    for (size_t i = 0; i < n; i += (size_t)info->block, out += info->block_bytes) {
-        for (int j = 0; j < info->block_bytes; j++) out[j] = (unsigned char)random_u64(r);
-        const float d = wild ? scales[random_int(r, 0, 6)] : 0.01f * (1 + (float)random_unit(r));
-        fill_f16(out + (type == TRINE_Q6_K ? 208 : 0), d);
-        if (type != TRINE_Q8_0 && type != TRINE_Q4_0 && type != TRINE_Q5_0 && type != TRINE_Q6_K)
-            fill_f16(out + 2, wild ? scales[random_int(r, 0, 6)] : 0.1f * random_normal(r));
-    }
-}
-
-static size_t bytes_of(trine_dtype type, size_t n)
-{
-    size_t bytes = 0;
-    assert_true(trine_dtype_bytes(&bytes, type, n));
-    return bytes;
-}
-
 /* ---- panels ---- */
-
-/* Some rows of W at an odd address, that end where their memory ends. */
-typedef struct rows_of_w {
-    unsigned char *memory, *at;
-    size_t stride;
-    trine_dtype type;
-    int n_w;
-    size_t n;
-} rows_of_w;
-
-static rows_of_w make_rows(random_state *r, trine_dtype type, int n_w, size_t n, bool wild)
-{
-    rows_of_w w = { .stride = bytes_of(type, n) + (size_t)random_int(r, 0, 5), .type = type, .n_w = n_w, .n = n };
-    w.memory = take((size_t)(n_w - 1) * w.stride + bytes_of(type, n) + 1);
-    w.at = w.memory + 1;
-    for (int j = 0; j < n_w; j++) random_blocks(r, w.at + (size_t)j * w.stride, type, n, wild);
-    return w;
-}
 
 typedef struct packed {
     guarded bytes, scale;
@@ -118,11 +69,12 @@ static void panels(void **state)
     random_state r = random_open("int8 panels");
     trine_kernels ref;
     trine_kernels_init(&ref, TRINE_CPU_SCALAR);
-    for (int t = 0; t < N_TYPES; t++) {
-        const size_t block = (size_t)trine_dtype_get(TYPES[t])->block;
+    for (int t = 0; t < N_QUANTISED; t++) {
+        const size_t block = (size_t)trine_dtype_get(QUANTISED[t])->block;
         for (size_t n = block; n <= 1280; n += n < 320 ? block : block * (size_t)random_int(&r, 1, 5)) {
             for (int round = 0; round < 4; round++) {
-                const rows_of_w w = make_rows(&r, TYPES[t], random_int(&r, 1, ref.int8_cols), n, round > 0);
+                const rows_of_w w =
+                    make_rows(&r, QUANTISED[t], random_int(&r, 1, ref.int8_cols), n, round ? BLOCKS_WILD : BLOCKS_ALIKE);
                 packed expected = pack(&ref, &w, 0, 0);
                 check_bound(&w, &expected);
                 for (int level = TRINE_CPU_SCALAR; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
@@ -134,8 +86,9 @@ static void panels(void **state)
                             const unsigned char byte = (unsigned char)(byte_at(&expected, e, j) + k.int8_offset);
                             if (byte_at(&got, e, j) != byte || scale_at(&got, e, j) != scale_at(&expected, e, j))
                                 fail_msg("%s at %s, row %d column %zu: %d and %.9g, expected %d and %.9g",
-                                         trine_dtype_name(TYPES[t]), trine_cpu_name((trine_cpu)level), j, e, byte_at(&got, e, j),
-                                         (double)scale_at(&got, e, j), byte, (double)scale_at(&expected, e, j));
+                                         trine_dtype_name(QUANTISED[t]), trine_cpu_name((trine_cpu)level), j, e,
+                                         byte_at(&got, e, j), (double)scale_at(&got, e, j), byte,
+                                         (double)scale_at(&expected, e, j));
                         }
                     free_packed(&got);
                 }
@@ -154,9 +107,9 @@ static void rows_of_wide_panels(void **state)
     for (int level = TRINE_CPU_SCALAR; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
         trine_kernels k;
         trine_kernels_init(&k, (trine_cpu)level);
-        for (int t = 0; t < N_TYPES; t++) {
+        for (int t = 0; t < N_QUANTISED; t++) {
             for (int n_w = k.int8_cols; n_w > 0; n_w -= 5) {
-                const rows_of_w all = make_rows(&r, TYPES[t], n_w, 768, true);
+                const rows_of_w all = make_rows(&r, QUANTISED[t], n_w, 768, BLOCKS_WILD);
                 packed whole = pack(&k, &all, 0, 0);
                 for (int j = 0; j < n_w; j += 3) {
                     rows_of_w one = all;
@@ -261,7 +214,7 @@ static void run_product(random_state *r, const trine_kernels *k, trine_dtype typ
         random_row(r, x, n);
         k->quantize_row(rows.bytes + (size_t)i * stride, rows.scale + (size_t)i * groups, rows.sum + (size_t)i * groups, x, n);
     }
-    const rows_of_w w = make_rows(r, type, n_cols, n, random_int(r, 0, 1));
+    const rows_of_w w = make_rows(r, type, n_cols, n, random_int(r, 0, 1) ? BLOCKS_WILD : BLOCKS_ALIKE);
     packed p = pack(k, &w, k->int8_offset, 0);
     const trine_int8_panel panel = { p.bytes.at, (float *)(void *)p.scale.at };
     guarded out = guard(n_y * sizeof(float), 4 * (size_t)random_int(r, 0, 3));
@@ -311,10 +264,10 @@ static void products(void **state)
         trine_kernels_init(&k, (trine_cpu)level);
         for (int n_rows = 1; n_rows <= 40; n_rows++)
             for (int round = 0; round < 8; round++)
-                run_product(&r, &k, TYPES[random_int(&r, 0, 4)], n_rows, random_int(&r, 1, k.int8_cols),
+                run_product(&r, &k, QUANTISED[random_int(&r, 0, 4)], n_rows, random_int(&r, 1, k.int8_cols),
                             32 * (size_t)random_int(&r, 1, 20), random_int(&r, 0, 2));
         for (int n_cols = 1; n_cols <= k.int8_cols; n_cols++)
-            run_product(&r, &k, TYPES[n_cols % N_TYPES], random_int(&r, 1, 30), n_cols, 256 * (size_t)random_int(&r, 1, 3),
+            run_product(&r, &k, QUANTISED[n_cols % N_QUANTISED], random_int(&r, 1, 30), n_cols, 256 * (size_t)random_int(&r, 1, 3),
                         n_cols % 3);
     }
 }
@@ -333,7 +286,7 @@ static void largest_sums(void **state)
             const int top = signs & 4 ? -128 : signs & 1 ? -127 : 127;
             for (int e = 0; e < N; e++) x[e] = signs & 2 ? -1.0f : 1.0f;
             for (unsigned char *b = w; b < w + sizeof w; b += 34) {
-                fill_f16(b, 1);
+                put_f16(b, 1);
                 memset(b + 2, top, 32);
             }
             int8_t bytes[N_ROWS * N];

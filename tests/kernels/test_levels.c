@@ -1,51 +1,12 @@
-/* Products by levels: what the reference says a block is are the weights that unpack says (of Q8_0 all but its last bit); at every level of this machine that has them,
- * panels are byte by byte the reference's, and products are exact sums of them. Odd sizes, shifted pointers, guards. */
+/* Products by levels: what the reference says a block is are the weights that unpack says (of Q8_0 all but its last bit); at every level
+ * of this machine that has them, panels are byte by byte the reference's, and products are exact sums of them. Odd sizes, shifted
+ * pointers, guards. */
 #include <math.h>
 
 #include "kernels/kernels.h"
-#include "support/guarded_bytes.h"
-#include "support/random.h"
+#include "support/quantised_rows.h"
 
-static const trine_dtype TYPES[] = {
-    TRINE_Q8_0, TRINE_Q4_0, TRINE_Q4_1, TRINE_Q5_0, TRINE_Q5_1, TRINE_Q4_K, TRINE_Q5_K, TRINE_Q6_K
-};
-enum { N_TYPES = sizeof TYPES / sizeof *TYPES, COLS = TRINE_LEVEL_COLS, BLOCK = TRINE_LEVEL_BLOCK };
-
-static void put_f16(unsigned char *at, float value)
-{
-    const uint16_t h = trine_f32_to_f16(value);
-    memcpy(at, &h, sizeof h);
-}
-
-/* Some rows of W at an odd address, that end where their memory ends. */
-typedef struct rows_of_w {
-    unsigned char *memory, *at;
-    size_t stride, n;
-    trine_dtype type;
-    int n_w;
-} rows_of_w;
-
-/* Random bits, with scales that are finite: zero, subnormal, negative and large ones side by side. `fill` below 256: every other byte. */
-static rows_of_w make_rows(random_state *r, trine_dtype type, int n_w, size_t n, int fill)
-{
-    static const float scales[] = { 0.01f, -0.02f, 0.5f, 0.0f, 3e-7f, 1.5f, 3000.0f };
-    const trine_dtype_info *info = trine_dtype_get(type);
-    size_t bytes = 0;
-    assert_true(trine_dtype_bytes(&bytes, type, n));
-    rows_of_w w = { .stride = bytes + (size_t)random_int(r, 0, 5), .n = n, .type = type, .n_w = n_w };
-    w.memory = take((size_t)(n_w - 1) * w.stride + bytes + 1);
-    w.at = w.memory + 1;
-    for (int j = 0; j < n_w; j++) {
-        unsigned char *b = w.at + (size_t)j * w.stride;
-        for (size_t i = 0; i < n; i += (size_t)info->block, b += info->block_bytes) {
-            for (int k = 0; k < info->block_bytes; k++) b[k] = fill < 256 ? (unsigned char)fill : (unsigned char)random_u64(r);
-            put_f16(b + (type == TRINE_Q6_K ? 208 : 0), fill < 256 ? 1 : scales[random_int(r, 0, 6)]);
-            if (type != TRINE_Q8_0 && type != TRINE_Q4_0 && type != TRINE_Q5_0 && type != TRINE_Q6_K)
-                put_f16(b + 2, fill < 256 ? 1 : scales[random_int(r, 0, 6)]);
-        }
-    }
-    return w;
-}
+enum { COLS = TRINE_LEVEL_COLS, BLOCK = TRINE_LEVEL_BLOCK };
 
 typedef struct packed {
     guarded bytes, d, m;
@@ -134,11 +95,11 @@ static void panels(void **state)
     random_state r = random_open("panels of levels");
     trine_level_kernels ref, k;
     trine_level_kernels_ref(&ref);
-    for (int t = 0; t < N_TYPES; t++) {
-        const size_t block = (size_t)trine_dtype_get(TYPES[t])->block;
+    for (int t = 0; t < N_QUANTISED; t++) {
+        const size_t block = (size_t)trine_dtype_get(QUANTISED[t])->block;
         for (size_t n = block; n <= 1280; n += block * (size_t)random_int(&r, 1, 3))
             for (int n_w = 1; n_w <= COLS; n_w += random_int(&r, 1, 4)) {
-                const rows_of_w w = make_rows(&r, TYPES[t], n_w, n, 256);
+                const rows_of_w w = make_rows(&r, QUANTISED[t], n_w, n, BLOCKS_WILD);
                 packed expected = pack(&ref, &w, 0);
                 check_weights(&w, &expected);
                 for (int level = TRINE_CPU_SCALAR; next_table(&level, &k);) {
@@ -154,7 +115,7 @@ static void panels(void **state)
 
 /* ---- products ---- */
 
-/* Rows of x as the path prepares them, from bytes that are anything. */
+/* Rows of x as the path prepares them: all bytes are `fill`, or anything where that is 0. */
 typedef struct rows_of_x {
     int8_t *bytes;
     float *scale, *sum;
@@ -170,11 +131,11 @@ static rows_of_x make_x(random_state *r, trine_dtype type, int n_rows, size_t n,
                     take((size_t)n_rows * sums * sizeof(float)),
                     { NULL } };
     for (size_t i = 0; i < (size_t)n_rows; i++) {
-        for (size_t b = 0; b < n / BLOCK; b++) x.scale[i * scales + b] = fill < 256 ? 1 : fabsf(random_normal(r)) + 0.01f;
+        for (size_t b = 0; b < n / BLOCK; b++) x.scale[i * scales + b] = fill ? 1 : fabsf(random_normal(r)) + 0.01f;
         for (size_t p = 0; p < n / part; p++) {
             int whole = 0;
             for (size_t k = p * part; k < (p + 1) * part; k++)
-                whole += x.bytes[i * stride + k] = (int8_t)(fill < 256 ? fill : random_int(r, -127, 127));
+                whole += x.bytes[i * stride + k] = (int8_t)(fill ? fill : random_int(r, -127, 127));
             x.sum[i * sums + p] = x.scale[i * scales + p * part / BLOCK] * (float)whole;
         }
     }
@@ -241,12 +202,12 @@ static void products(void **state)
     trine_level_kernels_ref(&k);
     int level = TRINE_CPU_SCALAR;
     do {
-        for (int t = 0; t < N_TYPES; t++)
+        for (int t = 0; t < N_QUANTISED; t++)
             for (int round = 0; round < 30; round++) {
-                const size_t block = (size_t)trine_dtype_get(TYPES[t])->block;
-                const rows_of_w w = make_rows(&r, TYPES[t], round < COLS ? round + 1 : random_int(&r, 1, COLS),
-                                              block * (size_t)random_int(&r, 1, block == 256 ? 3 : 20), 256);
-                run_product(&r, &k, &w, round % 13 + 1, round % 3, 256);
+                const size_t block = (size_t)trine_dtype_get(QUANTISED[t])->block;
+                const rows_of_w w = make_rows(&r, QUANTISED[t], round < COLS ? round + 1 : random_int(&r, 1, COLS),
+                                              block * (size_t)random_int(&r, 1, block == 256 ? 3 : 20), BLOCKS_WILD);
+                run_product(&r, &k, &w, round % 13 + 1, round % 3, 0);
                 free(w.memory);
             }
     } while (next_table(&level, &k));
@@ -259,8 +220,8 @@ static void largest_sums(void **state)
     random_state r = random_open("largest sums of levels");
     trine_level_kernels k;
     for (int level = TRINE_CPU_SCALAR; next_table(&level, &k);)
-        for (int t = 0; t < N_TYPES; t++) {
-            const rows_of_w w = make_rows(&r, TYPES[t], COLS, 512, TYPES[t] == TRINE_Q8_0 ? 0x7F : 0xFF);
+        for (int t = 0; t < N_QUANTISED; t++) {
+            const rows_of_w w = make_rows(&r, QUANTISED[t], COLS, 512, BLOCKS_FULL);
             run_product(&r, &k, &w, 5, 0, 127);
             run_product(&r, &k, &w, 5, 0, -127);
             free(w.memory);

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "kernels/kernels.h"
-#include "support/random.h"
+#include "support/quantised_blocks.h"
 
 static const trine_dtype TYPES[] = { TRINE_F32,  TRINE_F16,  TRINE_BF16, TRINE_Q8_0, TRINE_Q4_0, TRINE_Q4_1,
                                      TRINE_Q5_0, TRINE_Q5_1, TRINE_Q4_K, TRINE_Q5_K, TRINE_Q6_K };
@@ -43,12 +43,6 @@ static void check_guards(const guarded *g)
     for (size_t i = 0; i < GUARD; i++) assert_true(g->at[-(ptrdiff_t)i - 1] == GUARD_VALUE && g->at[g->n + i] == GUARD_VALUE);
 }
 
-static void fill_f16(unsigned char *at, float value)
-{
-    const uint16_t h = trine_f32_to_f16(value);
-    memcpy(at, &h, sizeof h);
-}
-
 /* n elements of a type: random bits, with scales that are finite (negative ones, zeros and subnormals among them). */
 static void random_elements(random_state *r, unsigned char *out, trine_dtype type, size_t n)
 {
@@ -60,16 +54,7 @@ static void random_elements(random_state *r, unsigned char *out, trine_dtype typ
         }
         return;
     }
-    static const float scales[] = { 0.01f, -0.02f, 0.5f, 0.0f, 3e-7f, 1.5f };
-    for (size_t i = 0; i < n; i += (size_t)info->block, out += info->block_bytes) {
-        for (int j = 0; j < info->block_bytes; j++) out[j] = (unsigned char)random_u64(r);
-        if (type == TRINE_Q6_K) {
-            fill_f16(out + 208, scales[random_int(r, 0, 5)]);
-            continue;
-        }
-        fill_f16(out, scales[random_int(r, 0, 5)]);
-        if (type != TRINE_Q8_0 && type != TRINE_Q4_0 && type != TRINE_Q5_0) fill_f16(out + 2, scales[random_int(r, 0, 5)]);
-    }
+    random_blocks(r, out, type, n, BLOCKS_WILD);
 }
 
 static size_t bytes_of(trine_dtype type, size_t n)

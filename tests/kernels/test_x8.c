@@ -2,57 +2,15 @@
  * pointers, memory that ends with its last block, and values at the ends of their range. */
 #include <float.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "kernels/kernels.h"
-#include "support/random.h"
-
-static const trine_dtype TYPES[] = {
-    TRINE_Q8_0, TRINE_Q4_0, TRINE_Q4_1, TRINE_Q5_0, TRINE_Q5_1, TRINE_Q4_K, TRINE_Q5_K, TRINE_Q6_K
-};
-enum { N_TYPES = sizeof TYPES / sizeof *TYPES, GUARD = 64, GUARD_BYTE = 0xA5 };
-
-static void *take(size_t n)
-{
-    void *memory = malloc(n ? n : 1);
-    assert_non_null(memory);
-    return memory;
-}
+#include "support/quantised_rows.h"
 
 static size_t bytes_of(trine_dtype type, size_t n)
 {
     size_t bytes = 0;
     assert_true(trine_dtype_bytes(&bytes, type, n));
     return bytes;
-}
-
-static void fill_f16(unsigned char *at, float value)
-{
-    const uint16_t h = trine_f32_to_f16(value);
-    memcpy(at, &h, sizeof h);
-}
-
-/* Blocks of random bits, or of one byte over and over (0x80: the least levels of q8_0), with scales of every kind. */
-static void random_blocks(random_state *r, unsigned char *out, trine_dtype type, size_t n)
-{
-    static const float scales[] = { 0.01f, -0.02f, 0.5f, 0.0f, 3e-7f, 1.5f };
-    static const unsigned char same[] = { 0x00, 0x7F, 0x80, 0x81, 0xFF };
-    const trine_dtype_info *info = trine_dtype_get(type);
-    for (size_t i = 0; i < n; i += (size_t)info->block, out += info->block_bytes) {
-        const int all = random_int(r, 0, 9);
-        for (int j = 0; j < info->block_bytes; j++) out[j] = all < 5 ? same[all] : (unsigned char)random_u64(r);
-        if (type == TRINE_Q6_K) {
-            fill_f16(out + 208, scales[random_int(r, 0, 5)]);
-            continue;
-        }
-        fill_f16(out, scales[random_int(r, 0, 5)]);
-        if (type != TRINE_Q8_0 && type != TRINE_Q4_0 && type != TRINE_Q5_0) fill_f16(out + 2, scales[random_int(r, 0, 5)]);
-    }
 }
 
 /* Rows of x: ordinary, all largest, all zero, too small to count, and of widely differing sizes. */
@@ -132,7 +90,7 @@ static problem make(random_state *r, trine_dtype type, int n_x, int n_w, size_t 
     p.x8 = take((size_t)n_x * p.x_stride);
     p.memory = take((size_t)(n_w - 1) * p.w_stride + row + 1);
     p.w = p.memory + 1;
-    for (int j = 0; j < n_w; j++) random_blocks(r, p.w + (size_t)j * p.w_stride, type, n);
+    for (int j = 0; j < n_w; j++) random_blocks(r, p.w + (size_t)j * p.w_stride, type, n, BLOCKS_WILD);
     for (int i = 0; i < n_x; i++) random_row(r, p.x + (size_t)i * n, n);
     return p;
 }
@@ -219,12 +177,13 @@ static void products(void **state)
     for (int level = TRINE_CPU_SCALAR; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
         trine_kernels k;
         trine_kernels_init(&k, (trine_cpu)level);
-        for (int t = 0; t < N_TYPES; t++) {
-            const size_t block = (size_t)trine_dtype_get(TYPES[t])->block;
+        for (int t = 0; t < N_QUANTISED; t++) {
+            const size_t block = (size_t)trine_dtype_get(QUANTISED[t])->block;
             for (size_t n = 0; n <= 37 * block && n <= 2048; n += block)
-                run_product(&r, &k, TYPES[t], random_int(&r, 1, TRINE_DOT_TILE), random_int(&r, 1, TRINE_DOT_TILE), n);
+                run_product(&r, &k, QUANTISED[t], random_int(&r, 1, TRINE_DOT_TILE), random_int(&r, 1, TRINE_DOT_TILE), n);
             for (int n_x = 1; n_x <= TRINE_DOT_TILE; n_x++)
-                for (int n_w = 1; n_w <= TRINE_DOT_TILE; n_w++) run_product(&r, &k, TYPES[t], n_x, n_w, block == 32 ? 608 : 768);
+                for (int n_w = 1; n_w <= TRINE_DOT_TILE; n_w++)
+                    run_product(&r, &k, QUANTISED[t], n_x, n_w, block == 32 ? 608 : 768);
         }
     }
 }
@@ -238,13 +197,13 @@ static void not_numbers(void **state)
     for (int level = TRINE_CPU_SCALAR; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
         trine_kernels k;
         trine_kernels_init(&k, (trine_cpu)level);
-        for (int t = 0; t < N_TYPES; t++)
+        for (int t = 0; t < N_QUANTISED; t++)
             for (int v = 0; v < 4; v++) {
-                problem p = make(&r, TYPES[t], 2, 4, 512);
+                problem p = make(&r, QUANTISED[t], 2, 4, 512);
                 float y[8];
                 p.x[random_int(&r, 0, 511)] = values[v];
-                for (int i = 0; i < 2; i++) pack(&k, TYPES[t], p.x8 + (size_t)i * p.x_stride, p.x + (size_t)i * 512, 512);
-                k.dot_x8[TYPES[t]](y, 4, p.x8, p.x_stride, 2, p.w, p.w_stride, 4, 512);
+                for (int i = 0; i < 2; i++) pack(&k, QUANTISED[t], p.x8 + (size_t)i * p.x_stride, p.x + (size_t)i * 512, 512);
+                k.dot_x8[QUANTISED[t]](y, 4, p.x8, p.x_stride, 2, p.w, p.w_stride, 4, 512);
                 for (int j = 0; j < 4; j++) assert_true(isnan(y[j]) && isfinite(y[4 + j]));
                 free_problem(&p);
             }

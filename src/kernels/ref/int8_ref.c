@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "kernels/ref/block_level.h"
 #include "kernels/ref/ref.h"
 
 enum { PART = 32 }; /* columns that are decoded at a time; each half has its own e and c */
@@ -21,80 +22,16 @@ typedef struct part {
     float e[2], c[2];
 } part;
 
-static float get_f16(const unsigned char *p)
-{
-    uint16_t h;
-    memcpy(&h, p, sizeof h);
-    return trine_f16_to_f32(h);
-}
-
-static int fifth_bit(const unsigned char *bits, int j) { return bits[j / 8] >> j % 8 & 1; }
-
-/* Element j of a block of 32: its low half's nibbles come first. */
-static int nibble_32(const unsigned char *q, int j) { return q[j % 16] >> 4 * (j / 16) & 0xF; }
-
-/* Scale and min of part j (block_256.c draws where their bits lie). */
-static void scale_min(float *scale, float *min, const unsigned char *b, int j)
-{
-    const unsigned char *s = b + 4;
-    const int a = j < 4 ? s[j] & 63 : (s[j + 4] & 0xF) | s[j - 4] >> 6 << 4;
-    const int m = j < 4 ? s[j + 4] & 63 : s[j + 4] >> 4 | s[j] >> 6 << 4;
-    *scale = get_f16(b) * (float)a;
-    *min = get_f16(b + 2) * (float)m;
-}
-
-static void decode_32(part *out, const unsigned char *b, trine_dtype type)
-{
-    const float d = get_f16(b), m = type == TRINE_Q4_1 || type == TRINE_Q5_1 ? get_f16(b + 2) : 0;
-    for (int j = 0; j < PART; j++) {
-        switch (type) {
-        case TRINE_Q8_0: out->v[j] = (int8_t)b[2 + j]; break;
-        case TRINE_Q4_0: out->v[j] = 16 * (nibble_32(b + 2, j) - 8); break;
-        case TRINE_Q4_1: out->v[j] = 16 * (nibble_32(b + 4, j) - 8); break;
-        case TRINE_Q5_0: out->v[j] = 8 * ((nibble_32(b + 6, j) | fifth_bit(b + 2, j) << 4) - 16); break;
-        default: out->v[j] = 8 * ((nibble_32(b + 8, j) | fifth_bit(b + 4, j) << 4) - 16); break;
-        }
-    }
-    const float step = type == TRINE_Q8_0 ? 1 : type == TRINE_Q4_0 || type == TRINE_Q4_1 ? 16 : 8;
-    out->e[0] = out->e[1] = d / step;
-    out->c[0] = out->c[1] = type == TRINE_Q4_1 ? 8 * d + m : type == TRINE_Q5_1 ? 16 * d + m : 0;
-}
-
-static void decode_256(part *out, const unsigned char *b, int at, trine_dtype type)
-{
-    if (type == TRINE_Q6_K) {
-        const int half = at / 4, quarter = at % 4;
-        for (int j = 0; j < PART; j++) {
-            const int low = b[64 * half + 32 * (quarter % 2) + j] >> 4 * (quarter / 2) & 0xF;
-            const int high = b[128 + 32 * half + j] >> 2 * quarter & 3;
-            out->v[j] = 4 * ((low | high << 4) - 32);
-        }
-        for (int h = 0; h < 2; h++) {
-            out->e[h] = get_f16(b + 208) * (float)(int8_t)b[192 + 2 * at + h] / 4;
-            out->c[h] = 0;
-        }
-        return;
-    }
-    const bool fifth = type == TRINE_Q5_K;
-    const unsigned char *q = b + (fifth ? 48 : 16) + 32 * (at / 2);
-    float scale, min;
-    scale_min(&scale, &min, b, at);
-    for (int j = 0; j < PART; j++) {
-        const int nibble = q[j] >> 4 * (at % 2) & 0xF;
-        out->v[j] = fifth ? 8 * ((nibble | (b[16 + j] >> at & 1) << 4) - 16) : 16 * (nibble - 8);
-    }
-    out->e[0] = out->e[1] = scale / (fifth ? 8 : 16);
-    out->c[0] = out->c[1] = (fifth ? 16 : 8) * scale - min;
-}
-
+/* w = d level + m, and v is the level from the middle of all levels, times what fills the byte. */
 static void decode(part *out, const unsigned char *row, size_t column, trine_dtype type)
 {
-    const trine_dtype_info *info = trine_dtype_get(type);
-    const unsigned char *b = row + column / (size_t)info->block * (size_t)info->block_bytes;
-    if (info->block == PART)
-        decode_32(out, b, type);
-    else
-        decode_256(out, b, (int)(column % (size_t)info->block) / PART, type);
+    const int middle = trine_block_levels(type) / 2, times = 128 / middle;
+    for (size_t j = 0; j < PART; j++) {
+        const trine_block_level w = trine_block_level_at(row, column + j, type);
+        out->v[j] = times * (w.level - middle);
+        out->e[j / 16] = w.d / (float)times;
+        out->c[j / 16] = w.m + w.d * (float)middle;
+    }
 }
 
 /* The largest magnitude that a part may hold, by its scales alone, in 127ths; and no less than e, so that the factor is at most 1. */

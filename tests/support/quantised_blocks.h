@@ -1,0 +1,45 @@
+/* quantised_blocks.h - blocks of quantised weights for tests of kernels: any bits, between scales of a chosen kind. */
+#ifndef TRINE_TESTS_QUANTISED_BLOCKS_H
+#define TRINE_TESTS_QUANTISED_BLOCKS_H
+
+#include <string.h>
+
+#include "quant/quant.h"
+#include "support/random.h"
+
+static const trine_dtype QUANTISED[] = { TRINE_Q8_0, TRINE_Q4_0, TRINE_Q4_1, TRINE_Q5_0,
+                                         TRINE_Q5_1, TRINE_Q4_K, TRINE_Q5_K, TRINE_Q6_K };
+enum { N_QUANTISED = sizeof QUANTISED / sizeof *QUANTISED };
+
+/* ALIKE: scales of one size. WILD: zero, subnormal, negative and large ones side by side, and some blocks of one byte over and over
+ * (0x80: the least levels of q8_0). FULL: 1, and the highest levels. */
+typedef enum blocks_kind { BLOCKS_ALIKE, BLOCKS_WILD, BLOCKS_FULL } blocks_kind;
+
+static inline void put_f16(unsigned char *at, float value)
+{
+    const uint16_t h = trine_f32_to_f16(value);
+    memcpy(at, &h, sizeof h);
+}
+
+static inline float block_scale(random_state *r, blocks_kind kind, bool is_min)
+{
+    static const float wild[] = { 0.01f, -0.02f, 0.5f, 0.0f, 3e-7f, 1.5f, 3000.0f };
+    if (kind == BLOCKS_FULL) return 1;
+    if (kind == BLOCKS_WILD) return wild[random_int(r, 0, 6)];
+    return is_min ? 0.1f * random_normal(r) : 0.01f * (1 + (float)random_unit(r));
+}
+
+static inline void random_blocks(random_state *r, unsigned char *out, trine_dtype type, size_t n, blocks_kind kind)
+{
+    const trine_dtype_info *info = trine_dtype_get(type);
+    const bool has_min = type != TRINE_Q8_0 && type != TRINE_Q4_0 && type != TRINE_Q5_0 && type != TRINE_Q6_K;
+    static const unsigned char same[] = { 0x00, 0x7F, 0x80, 0x81, 0xFF };
+    for (size_t i = 0; i < n; i += (size_t)info->block, out += info->block_bytes) {
+        const int all = kind == BLOCKS_FULL ? (type == TRINE_Q8_0 ? 1 : 4) : kind == BLOCKS_WILD ? random_int(r, 0, 9) : 9;
+        for (int j = 0; j < info->block_bytes; j++) out[j] = all < 5 ? same[all] : (unsigned char)random_u64(r);
+        put_f16(out + (type == TRINE_Q6_K ? 208 : 0), block_scale(r, kind, false));
+        if (has_min) put_f16(out + 2, block_scale(r, kind, true));
+    }
+}
+
+#endif
