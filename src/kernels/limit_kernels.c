@@ -26,7 +26,7 @@ static uint64_t read_words(const void *data, size_t n)
 
 void trine_limit_kernels_init(trine_limit_kernels *k, trine_cpu level)
 {
-    *k = (trine_limit_kernels) { .f32 = { peak_f32, 8 * 2 }, .read = read_words };
+    *k = (trine_limit_kernels) { .f32 = { peak_f32, 8 * 2 }, .read = { read_words } };
 #if defined(__x86_64__)
     if (level < TRINE_CPU_AVX2) return;
     trine_limits_avx2(k);

@@ -27,7 +27,7 @@ typedef uint64_t trine_read_fn(const void *data, size_t n);
 typedef struct trine_limit_kernels {
     trine_peak f32, bf16, int8;      /* vectors */
     trine_peak tile_bf16, tile_int8; /* AMX */
-    trine_read_fn *read;
+    trine_read_fn *read[2]; /* leaving it to the processor what to fetch ahead; asking for it, or NULL: which is faster differs */
 } trine_limit_kernels;
 
 void trine_limit_kernels_init(trine_limit_kernels *k, trine_cpu level);

@@ -80,7 +80,7 @@ static double best_peak(const trine_peak *peak, double run_seconds, trine_team *
     return best;
 }
 
-static trine_status best_read(trine_limits *out, size_t most_bytes, trine_read_fn *read, trine_team *team, trine_error *err)
+static trine_status best_read(trine_limits *out, size_t most_bytes, trine_read_fn *const *read, trine_team *team, trine_error *err)
 {
     const size_t free_bytes = trine_memory_free();
     const size_t bytes = (free_bytes / 2 < most_bytes ? free_bytes / 2 : most_bytes) / CHUNK * CHUNK;
@@ -90,10 +90,12 @@ static trine_status best_read(trine_limits *out, size_t most_bytes, trine_read_f
     char *data = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (data == MAP_FAILED) return trine_fail(err, TRINE_ERROR_MEMORY, "limits: no memory for %zu MiB to read", bytes >> 20);
     madvise(data, bytes, MADV_HUGEPAGE); /* fewer misses of the address cache; as well as memory can be read */
-    work w = { .read = read, .data = data };
+    work w = { .data = data };
     const int n = (int)(bytes / CHUNK);
     trine_team_run(team, n, touch_piece, &w);
-    for (int i = 0; i < RUNS; i++) {
+    for (int i = 0; i < 2 * RUNS; i++) {
+        w.read = read[i % 2];
+        if (!w.read) continue;
         const double start = seconds();
         trine_team_run(team, n, read_piece, &w);
         const double rate = (double)bytes / (seconds() - start);

@@ -63,6 +63,6 @@ void trine_limits_avx2(trine_limit_kernels *k)
 {
     k->f32 = (trine_peak) { peak_f32, SUMS * 8 * 2 };
     k->int8 = (trine_peak) { peak_int8, SUMS * 32 * 2 };
-    k->read = read_bytes;
+    k->read[1] = read_bytes;
 }
 #endif

@@ -61,6 +61,6 @@ void trine_limits_avx512(trine_limit_kernels *k)
 {
     k->f32 = (trine_peak) { peak_f32, SUMS * 16 * 2 };
     k->int8 = (trine_peak) { peak_int8, SUMS * 64 * 2 };
-    k->read = read_bytes;
+    k->read[1] = read_bytes;
 }
 #endif
