@@ -125,9 +125,9 @@ trine_status trine_hf_directory_read(trine_checkpoint *c, const char *path, trin
     c->container = "safetensors";
     c->directory = strdup(path);
     char *single = trine_path_join(path, "model.safetensors"), *index = trine_path_join(path, "model.safetensors.index.json");
-    char *pickled = trine_path_join(path, "pytorch_model.bin");
+    char *pickled = trine_path_join(path, "pytorch_model.bin"), *adapter = trine_path_join(path, "adapter_config.json");
     trine_status status;
-    if (!c->directory || !single || !index || !pickled)
+    if (!c->directory || !single || !index || !pickled || !adapter)
         status = no_memory(err, path);
     else
         status = read_config(c, path, err);
@@ -136,6 +136,10 @@ trine_status trine_hf_directory_read(trine_checkpoint *c, const char *path, trin
         status = trine_safetensors_read(c, single, err);
     else if (trine_file_exists(index))
         status = read_shards(c, path, index, err);
+    else if (trine_file_exists(adapter))
+        status = trine_fail(
+            err, TRINE_ERROR_NOT_FOUND,
+            "'%s' is an adapter, without the weights that it belongs to: open these, and it beside them (--adapter)", path);
     else
         status = trine_fail(err, TRINE_ERROR_NOT_FOUND,
                             "'%s' has no weights: looked for model.safetensors and model.safetensors.index.json%s", path,
@@ -144,6 +148,7 @@ done:
     free(single);
     free(index);
     free(pickled);
+    free(adapter);
     return status;
 }
 

@@ -193,6 +193,23 @@ static trine_status move_all(const char *to, const char *from, trine_error *err)
     return status;
 }
 
+/* What a run of the other kind has left, whole weights or an adapter, would be taken for what this one learnt. */
+static trine_status remove_others(const char *out, bool adapter, trine_error *err)
+{
+    static const char *const names[2][2] = { { "adapter_model.safetensors", "adapter_config.json" },
+                                             { "model.safetensors", "model.safetensors.index.json" } };
+    trine_status status = TRINE_OK;
+    for (int i = 0; i < 2 && !status; i++) {
+        char *path = trine_path_join(out, names[adapter][i]);
+        if (!path)
+            status = no_memory(err);
+        else if (unlink(path) && errno != ENOENT)
+            status = trine_fail(err, TRINE_ERROR_IO, "cannot remove '%s' of an earlier run: %s", path, strerror(errno));
+        free(path);
+    }
+    return status;
+}
+
 trine_status trine_run_directory_save(trine_run_directory *d, bool last, const trine_params *params, const trine_model *model,
                                       const trine_save_options *options, trine_error *err)
 {
@@ -201,6 +218,7 @@ trine_status trine_run_directory_save(trine_run_directory *d, bool last, const t
     o.overwrite = true;
     trine_status status = to ? trine_params_save(to, params, model, &o, err) : no_memory(err);
     if (!status && !last) status = move_all(d->out, to, err);
+    if (!status && !last) status = remove_others(d->out, params->lora_rank > 0, err);
     free(to);
     return status;
 }

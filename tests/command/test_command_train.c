@@ -167,6 +167,10 @@ static void every_task_is_learnt(void **state)
         assert_true(number_of(best, "score") > 0.9);
         json_decref(r);
     }
+    /* Written over a whole model, it leaves no weights that would be taken for its own. */
+    json_decref(learnt(
+        run_trine(NULL, "finetune", "classify", "-m", MLM, labelled, "--lora", "4", TUNE, "--overwrite", "-o", temp_path("c"))));
+    assert_error(run_trine(NULL, "classify", "-m", temp_path("c"), "the cat sat"), 3, "is an adapter");
     r = only_document(run_trine(NULL, "embed", "-m", temp_path("e"), "--json", "-q", "the cat"));
     assert_true(json_array_size(array_of(r, "embedding")) > 0);
     json_decref(r);
