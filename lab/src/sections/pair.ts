@@ -217,12 +217,12 @@ export function text_to_text(place: HTMLElement): void {
     const l = live(place, async (signal, output) => {
         const m = await translator();
         const [said] = await task<{ translation_text: string }[]>("translation", m.id, text.get(), { src_lang: to.get() === "de" ? "en" : "de", tgt_lang: to.get(), num_beams: 4 }, signal);
-        // Every T5 has the form for it; one of a few million parameters has not learnt it.
-        const all = (await able("summarization")).filter((x) => x.parameters > 2e7), summariser = all.find((x) => x.paradigm === "encoder-decoder") ?? all[0];
+        // Every T5 has the form for it; one of a million parameters has not learnt it, and the one that ships only from the built-in corpus.
+        const all = (await able("summarization")).filter((x) => x.parameters > 5e6), summariser = all.find((x) => x.paradigm === "encoder-decoder") ?? all[0];
         const summary = el("div");
         if (summariser && long.get().trim()) {
             const [short_] = await task<{ summary_text: string }[]>("summarization", summariser.id, long.get(), { max_new_tokens: 60 }, signal);
-            replace(summary, el("p", { class: "small" }, say("summary_by", { model: summariser.id })), el("p", { class: "answer" }, short_.summary_text));
+            replace(summary, el("p", { class: "small" }, say(summariser.parameters > 2e7 ? "summary_by" : "summary_by_small", { model: summariser.id })), el("p", { class: "answer" }, short_.summary_text));
         } else if (!summariser) replace(summary, missing("summarization"));
         replace(
             output,
