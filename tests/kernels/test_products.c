@@ -159,6 +159,34 @@ static void tiles_agree(void **state)
     }
 }
 
+/* A product of floats: x's row i is at x[i x_row], its elements x_step apart; column j of W likewise. start: 0 from nothing, 1 from a
+ * bias, 2 from what y held before. */
+typedef struct product {
+    const float *x, *w, *bias, *before;
+    size_t x_row, x_step, w_col, w_step, depth;
+    int n_rows, n_cols, start;
+} product;
+
+/* y within rounding of sums in double, and nothing between its rows touched. */
+static void check_product(const product *p, const float *y, size_t y_stride, const char *what, const trine_kernels *k)
+{
+    for (int i = 0; i < p->n_rows; i++) {
+        for (int j = 0; j < p->n_cols; j++) {
+            const size_t at = (size_t)i * y_stride + (size_t)j;
+            double exact = p->start == 1 ? (double)p->bias[j] : p->start == 2 ? (double)p->before[at] : 0, size = fabs(exact);
+            for (size_t e = 0; e < p->depth; e++) {
+                const double term =
+                    (double)p->x[(size_t)i * p->x_row + e * p->x_step] * (double)p->w[(size_t)j * p->w_col + e * p->w_step];
+                exact += term;
+                size += fabs(term);
+            }
+            close_to(y[at], exact, size, 16 * p->depth, what, (int)k->level);
+        }
+        for (size_t gap = (size_t)p->n_cols; gap < y_stride && i + 1 < p->n_rows; gap++)
+            assert_memory_equal(&y[(size_t)i * y_stride + gap], &p->before[(size_t)i * y_stride + gap], sizeof(float));
+    }
+}
+
 static void run_panel(random_state *r, const trine_kernels *k, int n_rows, int n_cols, size_t depth, int start)
 {
     const size_t shift = (size_t)random_int(r, 0, 3), x_stride = depth + (size_t)random_int(r, 0, 3);
@@ -175,20 +203,8 @@ static void run_panel(random_state *r, const trine_kernels *k, int n_rows, int n
     memcpy(before, y.at, y.n * sizeof *before);
     k->gemm_panel(y.at, y_stride, x + shift, x_stride, n_rows, panel, stride, n_cols, depth, start == 1 ? bias : NULL, start == 2);
     check_guards(&y);
-    for (int i = 0; i < n_rows; i++) {
-        for (int j = 0; j < n_cols; j++) {
-            const size_t at = (size_t)i * y_stride + (size_t)j;
-            double exact = start == 1 ? (double)bias[j] : start == 2 ? (double)before[at] : 0, size = fabs(exact);
-            for (size_t e = 0; e < depth; e++) {
-                const double term = (double)x[shift + (size_t)i * x_stride + e] * (double)panel[e * stride + (size_t)j];
-                exact += term;
-                size += fabs(term);
-            }
-            close_to(y.at[at], exact, size, 16 * depth, "panel", (int)k->level);
-        }
-        for (size_t gap = (size_t)n_cols; gap < y_stride && i + 1 < n_rows; gap++)
-            assert_memory_equal(&y.at[(size_t)i * y_stride + gap], &before[(size_t)i * y_stride + gap], sizeof(float));
-    }
+    check_product(&(product) { x + shift, panel, bias, before, x_stride, 1, 1, stride, depth, n_rows, n_cols, start }, y.at,
+                  y_stride, "panel", k);
     free(x);
     free(panel);
     free(bias);
@@ -224,20 +240,8 @@ static void run_group(random_state *r, const trine_kernels *k, int n_rows, int n
     memcpy(before, y.at, y.n * sizeof *before);
     k->gemm_group(y.at, y_stride, x, n_rows, panel, n_cols, depth, start == 1 ? bias : NULL, start == 2);
     check_guards(&y);
-    for (int i = 0; i < n_rows; i++) {
-        for (int j = 0; j < n_cols; j++) {
-            const size_t at = (size_t)i * y_stride + (size_t)j;
-            double exact = start == 1 ? (double)bias[j] : start == 2 ? (double)before[at] : 0, size = fabs(exact);
-            for (size_t e = 0; e < depth; e++) {
-                const double term = (double)x[e * TRINE_GROUP + (size_t)i] * (double)panel[e * width + (size_t)j];
-                exact += term;
-                size += fabs(term);
-            }
-            close_to(y.at[at], exact, size, 16 * depth, "group", (int)k->level);
-        }
-        for (size_t gap = (size_t)n_cols; gap < y_stride && i + 1 < n_rows; gap++)
-            assert_memory_equal(&y.at[(size_t)i * y_stride + gap], &before[(size_t)i * y_stride + gap], sizeof(float));
-    }
+    check_product(&(product) { x, panel, bias, before, 1, TRINE_GROUP, 1, width, depth, n_rows, n_cols, start }, y.at, y_stride,
+                  "group", k);
     free(x);
     free(panel);
     free(bias);
@@ -265,7 +269,7 @@ static void run_strip(random_state *r, const trine_kernels *k, int n_rows, int n
     const size_t y_stride = (size_t)(n_w + random_int(r, 0, 3)), width = (size_t)k->strip_cols, shift = (size_t)random_int(r, 0, 3);
     const size_t w_stride = depth * sizeof(float) + (size_t)random_int(r, 0, 9);
     float *x = take(depth * width * sizeof *x), *bias = take((size_t)n_w * sizeof *bias);
-    float *plain = take((size_t)n_w * depth * sizeof *plain);
+    float *plain = take((size_t)n_w * depth * sizeof *plain), *before = take((size_t)n_rows * y_stride * sizeof *before);
     unsigned char *w = take((size_t)n_w * w_stride + shift);
     guarded y = guard((size_t)(n_rows - 1) * y_stride + (size_t)n_w, (size_t)random_int(r, 0, 3));
     guarded sums = guard((size_t)n_w * width, 0);
@@ -273,6 +277,7 @@ static void run_strip(random_state *r, const trine_kernels *k, int n_rows, int n
     random_fill(r, plain, (size_t)n_w * depth, 1);
     random_fill(r, bias, (size_t)n_w, 1);
     random_fill(r, y.at, y.n, 1);
+    memcpy(before, y.at, y.n * sizeof *before);
     for (int j = 0; j < n_w; j++) memcpy(w + shift + (size_t)j * w_stride, plain + (size_t)j * depth, depth * sizeof(float));
     for (size_t from = 0, to = split; from < depth || from == 0; from = to, to = depth) {
         k->gemm_strip(&(trine_strip) { .y = to == depth ? y.at : NULL,
@@ -293,19 +298,12 @@ static void run_strip(random_state *r, const trine_kernels *k, int n_rows, int n
     }
     check_guards(&y);
     check_guards(&sums);
-    for (int i = 0; i < n_rows; i++)
-        for (int j = 0; j < n_w; j++) {
-            double exact = with_bias ? (double)bias[j] : 0, size = fabs(exact);
-            for (size_t e = 0; e < depth; e++) {
-                const double term = (double)x[e * width + (size_t)i] * (double)plain[(size_t)j * depth + e];
-                exact += term;
-                size += fabs(term);
-            }
-            close_to(y.at[(size_t)i * y_stride + (size_t)j], exact, size, 16 * (depth + 1), "strip", (int)k->level);
-        }
+    check_product(&(product) { x, plain, bias, before, 1, width, depth, 1, depth, n_rows, n_w, with_bias }, y.at, y_stride, "strip",
+                  k);
     free(x);
     free(bias);
     free(plain);
+    free(before);
     free(w);
     free(y.memory);
     free(sums.memory);
