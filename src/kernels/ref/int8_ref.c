@@ -81,12 +81,12 @@ static void pack_any(trine_int8_panel *panel, const void *w, size_t w_stride, in
 }
 
 /* The table's entries carry no type, so each type has its own. */
-#define PACK_PANEL(name, type)                                                                                                     \
+#define PACK_PANEL(name, type, block, bytes)                                                                                       \
     void trine_pack_panel_##name##_ref(trine_int8_panel *panel, const void *w, size_t w_stride, int n_w, size_t n, int offset)     \
     {                                                                                                                              \
         pack_any(panel, w, w_stride, n_w, n, offset, type);                                                                        \
     }
-TRINE_REF_QUANTISED(PACK_PANEL)
+TRINE_QUANTISED_TYPES(PACK_PANEL)
 #undef PACK_PANEL
 
 void trine_quantize_row_ref(int8_t *bytes, float *scale, int32_t *sum, const float *x, size_t n)

@@ -6,8 +6,8 @@ void trine_kernels_ref(trine_kernels *k)
 #define ENTRY(name, type) k->dot_tile[type] = trine_dot_tile_##name##_ref;
     TRINE_REF_PLAIN(ENTRY)
 #undef ENTRY
-#define ENTRY(name, type) k->dot_x8[type] = trine_dot_x8_##name##_ref;
-    TRINE_REF_QUANTISED(ENTRY)
+#define ENTRY(name, type, block, bytes) k->dot_x8[type] = trine_dot_x8_##name##_ref;
+    TRINE_QUANTISED_TYPES(ENTRY)
 #undef ENTRY
     k->pack_x8 = trine_pack_x8_ref;
     for (int type = 0; type < TRINE_DTYPE_COUNT; type++) {
@@ -23,8 +23,8 @@ void trine_kernels_ref(trine_kernels *k)
     k->gemm_strip = trine_gemm_strip_ref;
     k->strip_cols = TRINE_PANEL_REF;
     k->transpose = trine_transpose_ref;
-#define ENTRY(name, type) k->pack_panel[type] = trine_pack_panel_##name##_ref;
-    TRINE_REF_QUANTISED(ENTRY)
+#define ENTRY(name, type, block, bytes) k->pack_panel[type] = trine_pack_panel_##name##_ref;
+    TRINE_QUANTISED_TYPES(ENTRY)
 #undef ENTRY
     k->quantize_row = trine_quantize_row_ref;
     k->gemm_int8 = trine_gemm_int8_ref;

@@ -22,12 +22,12 @@ static void pack_any(trine_level_panel *panel, const unsigned char *w, size_t w_
         }
 }
 
-#define PACK_LEVELS(name, type)                                                                                                    \
+#define PACK_LEVELS(name, type, block, bytes)                                                                                      \
     static void pack_##name(trine_level_panel *panel, const void *w, size_t w_stride, int n_w, size_t n)                           \
     {                                                                                                                              \
         pack_any(panel, w, w_stride, n_w, n, type);                                                                                \
     }
-TRINE_REF_QUANTISED(PACK_LEVELS)
+TRINE_QUANTISED_TYPES(PACK_LEVELS)
 #undef PACK_LEVELS
 
 static void gemm(float *y, size_t y_stride, const trine_level_rows *x, int n_rows, const trine_level_panel *panel, trine_dtype type,
@@ -54,7 +54,7 @@ static void gemm(float *y, size_t y_stride, const trine_level_rows *x, int n_row
 void trine_level_kernels_ref(trine_level_kernels *k)
 {
     *k = (trine_level_kernels) { .gemm = gemm };
-#define SET(name, type) k->pack[type] = pack_##name;
-    TRINE_REF_QUANTISED(SET)
+#define SET(name, type, block, bytes) k->pack[type] = pack_##name;
+    TRINE_QUANTISED_TYPES(SET)
 #undef SET
 }

@@ -3,29 +3,20 @@
 #define TRINE_KERNELS_REF_H
 
 #include "kernels/kernels.h"
+#include "kernels/quantised_types.h"
 
 #define TRINE_PANEL_REF 16 /* widest panel of the reference */
 
-/* The types that are computed with: plain ones and those in blocks. */
+/* The plain types that are computed with. */
 #define TRINE_REF_PLAIN(X)                                                                                                         \
     X(f32, TRINE_F32)                                                                                                              \
     X(f16, TRINE_F16)                                                                                                              \
     X(bf16, TRINE_BF16)
-#define TRINE_REF_QUANTISED(X)                                                                                                     \
-    X(q8_0, TRINE_Q8_0)                                                                                                            \
-    X(q4_0, TRINE_Q4_0)                                                                                                            \
-    X(q4_1, TRINE_Q4_1)                                                                                                            \
-    X(q5_0, TRINE_Q5_0)                                                                                                            \
-    X(q5_1, TRINE_Q5_1)                                                                                                            \
-    X(q4_k, TRINE_Q4_K)                                                                                                            \
-    X(q5_k, TRINE_Q5_K)                                                                                                            \
-    X(q6_k, TRINE_Q6_K)
-
 #define TRINE_REF_DECLARE(name, type) trine_dot_tile_fn trine_dot_tile_##name##_ref;
 TRINE_REF_PLAIN(TRINE_REF_DECLARE)
 #undef TRINE_REF_DECLARE
-#define TRINE_REF_DECLARE(name, type) trine_dot_x8_fn trine_dot_x8_##name##_ref;
-TRINE_REF_QUANTISED(TRINE_REF_DECLARE)
+#define TRINE_REF_DECLARE(name, type, block, bytes) trine_dot_x8_fn trine_dot_x8_##name##_ref;
+TRINE_QUANTISED_TYPES(TRINE_REF_DECLARE)
 #undef TRINE_REF_DECLARE
 trine_pack_fn trine_pack_x8_ref;
 trine_gemm_panel_fn trine_gemm_panel_ref;
@@ -34,8 +25,8 @@ trine_gemm_strip_fn trine_gemm_strip_ref;
 trine_transpose_fn trine_transpose_ref;
 
 #define TRINE_INT8_COLS_REF 16 /* width of the reference's int8 panels */
-#define TRINE_REF_DECLARE(name, type) trine_pack_panel_fn trine_pack_panel_##name##_ref;
-TRINE_REF_QUANTISED(TRINE_REF_DECLARE)
+#define TRINE_REF_DECLARE(name, type, block, bytes) trine_pack_panel_fn trine_pack_panel_##name##_ref;
+TRINE_QUANTISED_TYPES(TRINE_REF_DECLARE)
 #undef TRINE_REF_DECLARE
 trine_quantize_row_fn trine_quantize_row_ref;
 trine_gemm_int8_fn trine_gemm_int8_ref;

@@ -55,7 +55,7 @@ static double dot_any(const unsigned char *x, const unsigned char *w, size_t n, 
     return sum;
 }
 
-#define DOT_X8(name, type)                                                                                                         \
+#define DOT_X8(name, type, block, bytes)                                                                                           \
     void trine_dot_x8_##name##_ref(float *y, size_t y_stride, const unsigned char *x, size_t x_stride, int n_x, const void *w,     \
                                    size_t w_stride, int n_w, size_t n)                                                             \
     {                                                                                                                              \
@@ -64,5 +64,5 @@ static double dot_any(const unsigned char *x, const unsigned char *w, size_t n, 
                 y[(size_t)i * y_stride + (size_t)j] = (float)dot_any(                                                              \
                     x + (size_t)i * x_stride, (const unsigned char *)w + (size_t)j * w_stride, n, trine_dtype_get(type));          \
     }
-TRINE_REF_QUANTISED(DOT_X8)
+TRINE_QUANTISED_TYPES(DOT_X8)
 #undef DOT_X8

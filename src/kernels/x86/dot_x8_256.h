@@ -256,34 +256,6 @@ TRINE_INLINE void dot_256(float *y, size_t y_stride, const unsigned char *x, siz
     }
 }
 
-#define DOT_Q8_0(...) dot_32(__VA_ARGS__, &Q8_0)
-#define DOT_Q4_0(...) dot_32(__VA_ARGS__, &Q4_0)
-#define DOT_Q4_1(...) dot_32(__VA_ARGS__, &Q4_1)
-#define DOT_Q5_0(...) dot_32(__VA_ARGS__, &Q5_0)
-#define DOT_Q5_1(...) dot_32(__VA_ARGS__, &Q5_1)
-#define DOT_Q4_K(...) dot_256(__VA_ARGS__, TRINE_Q4_K)
-#define DOT_Q5_K(...) dot_256(__VA_ARGS__, TRINE_Q5_K)
-#define DOT_Q6_K(...) dot_256(__VA_ARGS__, TRINE_Q6_K)
-TRINE_DOT_X8(q8_0, DOT_Q8_0)
-TRINE_DOT_X8(q4_0, DOT_Q4_0)
-TRINE_DOT_X8(q4_1, DOT_Q4_1)
-TRINE_DOT_X8(q5_0, DOT_Q5_0)
-TRINE_DOT_X8(q5_1, DOT_Q5_1)
-TRINE_DOT_X8(q4_k, DOT_Q4_K)
-TRINE_DOT_X8(q5_k, DOT_Q5_K)
-TRINE_DOT_X8(q6_k, DOT_Q6_K)
-
-static void register_dot_x8(trine_kernels *k)
-{
-    trine_order_x8(k);
-    k->dot_x8[TRINE_Q8_0] = dot_x8_q8_0;
-    k->dot_x8[TRINE_Q4_0] = dot_x8_q4_0;
-    k->dot_x8[TRINE_Q4_1] = dot_x8_q4_1;
-    k->dot_x8[TRINE_Q5_0] = dot_x8_q5_0;
-    k->dot_x8[TRINE_Q5_1] = dot_x8_q5_1;
-    k->dot_x8[TRINE_Q4_K] = dot_x8_q4_k;
-    k->dot_x8[TRINE_Q5_K] = dot_x8_q5_k;
-    k->dot_x8[TRINE_Q6_K] = dot_x8_q6_k;
-}
+#include "kernels/x86/dot_x8_types.h"
 
 #endif

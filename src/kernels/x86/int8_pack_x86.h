@@ -255,14 +255,8 @@ TRINE_INLINE void pack_panel(trine_int8_panel *panel, const unsigned char *w, si
     {                                                                                                                              \
         pack_panel(panel, w, w_stride, n_w, n, offset, type, block, bytes);                                                        \
     }
-TRINE_PACK_PANEL(q8_0, TRINE_Q8_0, 32, 34)
-TRINE_PACK_PANEL(q4_0, TRINE_Q4_0, 32, 18)
-TRINE_PACK_PANEL(q4_1, TRINE_Q4_1, 32, 20)
-TRINE_PACK_PANEL(q5_0, TRINE_Q5_0, 32, 22)
-TRINE_PACK_PANEL(q5_1, TRINE_Q5_1, 32, 24)
-TRINE_PACK_PANEL(q4_k, TRINE_Q4_K, 256, 144)
-TRINE_PACK_PANEL(q5_k, TRINE_Q5_K, 256, 176)
-TRINE_PACK_PANEL(q6_k, TRINE_Q6_K, 256, 210)
+TRINE_QUANTISED_TYPES(TRINE_PACK_PANEL)
+#undef TRINE_PACK_PANEL
 
 /* ---- rows of x ---- */
 
@@ -288,14 +282,9 @@ static void TRINE_NAME(quantize_row)(int8_t *bytes, float *scale, int32_t *sum, 
 
 static void register_int8_pack(trine_kernels *k)
 {
-    k->pack_panel[TRINE_Q8_0] = TRINE_NAME(pack_panel_q8_0);
-    k->pack_panel[TRINE_Q4_0] = TRINE_NAME(pack_panel_q4_0);
-    k->pack_panel[TRINE_Q4_1] = TRINE_NAME(pack_panel_q4_1);
-    k->pack_panel[TRINE_Q5_0] = TRINE_NAME(pack_panel_q5_0);
-    k->pack_panel[TRINE_Q5_1] = TRINE_NAME(pack_panel_q5_1);
-    k->pack_panel[TRINE_Q4_K] = TRINE_NAME(pack_panel_q4_k);
-    k->pack_panel[TRINE_Q5_K] = TRINE_NAME(pack_panel_q5_k);
-    k->pack_panel[TRINE_Q6_K] = TRINE_NAME(pack_panel_q6_k);
+#define TRINE_PACK_PANEL(name, type, block, bytes) k->pack_panel[type] = TRINE_NAME(pack_panel_##name);
+    TRINE_QUANTISED_TYPES(TRINE_PACK_PANEL)
+#undef TRINE_PACK_PANEL
     k->quantize_row = TRINE_NAME(quantize_row);
     k->int8_cols = 2 * LANES;
 }

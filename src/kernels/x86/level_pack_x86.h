@@ -139,26 +139,14 @@ TRINE_INLINE void pack_levels(const trine_level_panel *panel, const unsigned cha
     {                                                                                                                              \
         pack_levels(panel, w, w_stride, n_w, n, type, block, bytes);                                                               \
     }
-TRINE_PACK_LEVELS(q8_0, TRINE_Q8_0, 32, 34)
-TRINE_PACK_LEVELS(q4_0, TRINE_Q4_0, 32, 18)
-TRINE_PACK_LEVELS(q4_1, TRINE_Q4_1, 32, 20)
-TRINE_PACK_LEVELS(q5_0, TRINE_Q5_0, 32, 22)
-TRINE_PACK_LEVELS(q5_1, TRINE_Q5_1, 32, 24)
-TRINE_PACK_LEVELS(q4_k, TRINE_Q4_K, 256, 144)
-TRINE_PACK_LEVELS(q5_k, TRINE_Q5_K, 256, 176)
-TRINE_PACK_LEVELS(q6_k, TRINE_Q6_K, 256, 210)
+TRINE_QUANTISED_TYPES(TRINE_PACK_LEVELS)
 #undef TRINE_PACK_LEVELS
 
 static void register_level_pack(trine_level_kernels *k)
 {
-    k->pack[TRINE_Q8_0] = TRINE_NAME(pack_levels_q8_0);
-    k->pack[TRINE_Q4_0] = TRINE_NAME(pack_levels_q4_0);
-    k->pack[TRINE_Q4_1] = TRINE_NAME(pack_levels_q4_1);
-    k->pack[TRINE_Q5_0] = TRINE_NAME(pack_levels_q5_0);
-    k->pack[TRINE_Q5_1] = TRINE_NAME(pack_levels_q5_1);
-    k->pack[TRINE_Q4_K] = TRINE_NAME(pack_levels_q4_k);
-    k->pack[TRINE_Q5_K] = TRINE_NAME(pack_levels_q5_k);
-    k->pack[TRINE_Q6_K] = TRINE_NAME(pack_levels_q6_k);
+#define TRINE_PACK_LEVELS(name, type, block, bytes) k->pack[type] = TRINE_NAME(pack_levels_##name);
+    TRINE_QUANTISED_TYPES(TRINE_PACK_LEVELS)
+#undef TRINE_PACK_LEVELS
 }
 
 #endif
