@@ -104,7 +104,8 @@ static trine_status check(const trine_train_options *o, trine_error *err)
     };
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         const range *r = &ranges[i];
-        if (!(r->value >= r->low && r->value <= r->high))
+        /* As floats, which most of them are: 0.99 is above 0.99 otherwise. */
+        if (!((float)r->value >= (float)r->low && (float)r->value <= (float)r->high))
             return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: %s is %g, expected %g to %g", r->name, r->value, r->low, r->high);
     }
     if (o->n_parts < 1 || !o->parts) return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: nothing to learn from: expected files");

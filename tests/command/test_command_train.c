@@ -363,6 +363,18 @@ static void a_rate_that_diverges_stops(void **state)
     process_result_clear(&r);
 }
 
+/* The ends of what is allowed are allowed, however a float rounds them. */
+static void rates_reach_their_bounds(void **state)
+{
+    (void)state;
+    process_result r = run_trine(NULL, "train", "--arch", "bert", "--tokenizer", MLM, text_path, "--steps", "1", "--lr", "1e-12",
+                                 "--dropout", "0.99", "--label-smoothing", "0.99", TINY, "-o", temp_path("ends"));
+    assert_status(&r, 0);
+    process_result_clear(&r);
+    assert_error(run_trine(NULL, "train", "--arch", "bert", "--tokenizer", MLM, text_path, "--lr", "9e-13", "-o", "x"), 2,
+                 "--lr takes a number from 1e-12 to 10");
+}
+
 static void wrong_usage_is_told(void **state)
 {
     (void)state;
@@ -391,6 +403,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(terminated_it_saves, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(wrong_data_is_told, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_rate_that_diverges_stops, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(rates_reach_their_bounds, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(wrong_usage_is_told, set_up, temp_tear_down),
     };
     return cmocka_run_group_tests_name("command_train", tests, NULL, NULL);
