@@ -58,7 +58,7 @@ TRINE_INLINE void dot_rows(float *y, size_t y_stride, const float *x, size_t x_s
 {
     enum { STEP = DOT_SUMS * LANES };
     const size_t size = kind == W_F32 ? 4 : 2, ahead = distance_ahead(w_stride, n_w);
-    vf sums[DOT_X][DOT_W][DOT_SUMS];
+    vf sums[DOT_X][DOT_W_ONE > DOT_W ? DOT_W_ONE : DOT_W][DOT_SUMS];
     TRINE_UNROLL for (int i = 0; i < n_x; i++) TRINE_UNROLL for (int j = 0; j < n_w; j++)
         TRINE_UNROLL for (int s = 0; s < DOT_SUMS; s++) sums[i][j][s] = vf_zero();
 #define LOAD_X(row, at) vf_load((row) + (at))
@@ -89,7 +89,7 @@ TRINE_INLINE void dot_rows(float *y, size_t y_stride, const float *x, size_t x_s
     }
 }
 
-/* One row of x meets rows of W one after another, several meet DOT_W at a time: then x is loaded once for them. */
+/* One row of x meets DOT_W_ONE rows of W at a time, several meet DOT_W: then x is loaded once for them. */
 TRINE_INLINE void dot_tile(float *y, size_t y_stride, const float *x, size_t x_stride, int n_x, const void *w, size_t w_stride,
                            int n_w, size_t n, int kind)
 {
@@ -97,18 +97,19 @@ TRINE_INLINE void dot_tile(float *y, size_t y_stride, const float *x, size_t x_s
         const int rows = n_x - i < DOT_X ? n_x - i : DOT_X;
         for (int j = 0, step; j < n_w; j += step) {
             const unsigned char *row = (const unsigned char *)w + (size_t)j * w_stride;
-            step = rows > 1 && n_w - j >= DOT_W ? DOT_W : 1;
-#define ROWS(r)                                                                                                                    \
+            const int most = rows > 1 ? DOT_W : DOT_W_ONE;
+            step = n_w - j >= most ? most : 1;
+#define ROWS(r, most)                                                                                                              \
     if (step == 1)                                                                                                                 \
         dot_rows(y + j, y_stride, x, x_stride, r, row, w_stride, 1, n, kind);                                                      \
     else                                                                                                                           \
-        dot_rows(y + j, y_stride, x, x_stride, r, row, w_stride, DOT_W, n, kind)
+        dot_rows(y + j, y_stride, x, x_stride, r, row, w_stride, most, n, kind)
             switch (rows) {
-            case 1: dot_rows(y + j, y_stride, x, x_stride, 1, row, w_stride, 1, n, kind); break;
-            case 2: ROWS(2); break;
+            case 1: ROWS(1, DOT_W_ONE); break;
+            case 2: ROWS(2, DOT_W); break;
 #if defined(TRINE_DOT_X_4)
-            case 3: ROWS(3); break;
-            default: ROWS(4); break;
+            case 3: ROWS(3, DOT_W); break;
+            default: ROWS(4, DOT_W); break;
 #endif
             }
 #undef ROWS

@@ -12,6 +12,7 @@ enum {
     TILE_ROWS = 12,
     DOT_X = 4,
     DOT_W = 2,
+    DOT_W_ONE = 1,
     DOT_SUMS = 2
 }; /* of the products: 32 registers hold 24 sums and what they are made from */
 #define TRINE_DOT_X_4
