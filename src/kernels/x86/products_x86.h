@@ -89,7 +89,11 @@ TRINE_INLINE void dot_rows(float *y, size_t y_stride, const float *x, size_t x_s
     }
 }
 
-/* One row of x meets DOT_W_ONE rows of W at a time, several meet DOT_W: then x is loaded once for them. */
+/* Bytes from which on rows of W side by side are streams of their own, that memory answers faster than one; shorter ones together are
+ * not. */
+#define LONG_ROW 2560
+
+/* One row of x meets DOT_W_ONE long rows of W at a time, several meet DOT_W: then x is loaded once for them. */
 TRINE_INLINE void dot_tile(float *y, size_t y_stride, const float *x, size_t x_stride, int n_x, const void *w, size_t w_stride,
                            int n_w, size_t n, int kind)
 {
@@ -97,7 +101,7 @@ TRINE_INLINE void dot_tile(float *y, size_t y_stride, const float *x, size_t x_s
         const int rows = n_x - i < DOT_X ? n_x - i : DOT_X;
         for (int j = 0, step; j < n_w; j += step) {
             const unsigned char *row = (const unsigned char *)w + (size_t)j * w_stride;
-            const int most = rows > 1 ? DOT_W : DOT_W_ONE;
+            const int most = rows > 1 ? DOT_W : w_stride >= LONG_ROW ? DOT_W_ONE : 1;
             step = n_w - j >= most ? most : 1;
 #define ROWS(r, most)                                                                                                              \
     if (step == 1)                                                                                                                 \
