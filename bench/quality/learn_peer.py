@@ -111,6 +111,17 @@ def rate_at(step, o):
     return o.min_lr + share * (o.lr - o.min_lr)
 
 
+def orthogonal(g, coefficients, steps, eps):
+    """What Muon makes of a momentum, in f32: torch takes it in bf16, which processors without it emulate, for two thirds of a step."""
+    a, b, c = coefficients
+    x = g.T if g.size(0) > g.size(1) else g
+    x = x / x.norm().clamp(min=eps)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.T if g.size(0) > g.size(1) else x
+
+
 def optimisers_of(model, o):
     """Muon, where asked for, has the matrices of the layers; AdamW all the rest, without decay what is no matrix."""
     hidden = [q for name, q in model.named_parameters() if o.muon and q.dim() == 2 and (".layer." in name or ".layers." in name or ".block." in name)
@@ -119,6 +130,8 @@ def optimisers_of(model, o):
     groups = [{"params": [q for q in rest if q.dim() > 1], "weight_decay": o.decay}, {"params": [q for q in rest if q.dim() == 1], "weight_decay": 0.0}]
     made = [torch.optim.AdamW(groups, lr=o.lr, betas=(0.9, o.beta2), fused=True)]
     if hidden:
+        if not o.bf16:
+            torch.optim._muon._zeropower_via_newtonschulz = orthogonal
         made.append(torch.optim.Muon(hidden, lr=o.lr, weight_decay=o.decay, adjust_lr_fn="match_rms_adamw"))
     return made
 
