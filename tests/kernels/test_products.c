@@ -114,11 +114,13 @@ static void dot_tiles(void **state)
         trine_kernels k;
         trine_kernels_init(&k, (trine_cpu)level);
         for (int t = 0; t < N_PLAIN; t++) {
-            const size_t block = (size_t)trine_dtype_get(TYPES[t])->block;
-            for (size_t n = 0; n <= 67 * block && n <= 1600; n += block)
+            for (size_t n = 0; n <= 67; n++)
                 run_dot(&r, &k, TYPES[t], random_int(&r, 1, TRINE_DOT_TILE), random_int(&r, 1, TRINE_DOT_TILE), n);
             for (int n_x = 1; n_x <= TRINE_DOT_TILE; n_x++)
-                for (int n_w = 1; n_w <= TRINE_DOT_TILE; n_w++) run_dot(&r, &k, TYPES[t], n_x, n_w, block == 1 ? 577 : 768);
+                for (int n_w = 1; n_w <= TRINE_DOT_TILE; n_w++) {
+                    run_dot(&r, &k, TYPES[t], n_x, n_w, 577);
+                    run_dot(&r, &k, TYPES[t], n_x, n_w, 1537); /* long rows of W may go several at a time */
+                }
         }
     }
 }
@@ -128,7 +130,7 @@ static void tiles_agree(void **state)
 {
     (void)state;
     random_state r = random_open("tiles agree");
-    enum { N = 768 };
+    enum { N = 1536 };
     static float x[TRINE_DOT_TILE * N], panel[100 * 64];
     static unsigned char w[TRINE_DOT_TILE * N * 4];
     random_fill(&r, x, TRINE_DOT_TILE * N, 1);
@@ -141,11 +143,15 @@ static void tiles_agree(void **state)
             float whole[TRINE_DOT_TILE * TRINE_DOT_TILE], one;
             random_elements(&r, w, TYPES[t], TRINE_DOT_TILE * N);
             k.dot_tile[TYPES[t]](whole, TRINE_DOT_TILE, x, N, TRINE_DOT_TILE, w, row, TRINE_DOT_TILE, N);
-            for (int i = 0; i < TRINE_DOT_TILE; i++)
+            for (int i = 0; i < TRINE_DOT_TILE; i++) {
+                float alone[TRINE_DOT_TILE];
+                k.dot_tile[TYPES[t]](alone, TRINE_DOT_TILE, x + i * N, N, 1, w, row, TRINE_DOT_TILE, N);
+                assert_memory_equal(alone, &whole[i * TRINE_DOT_TILE], sizeof alone);
                 for (int j = 0; j < TRINE_DOT_TILE; j++) {
                     k.dot_tile[TYPES[t]](&one, 1, x + i * N, N, 1, w + (size_t)j * row, row, 1, N);
                     assert_memory_equal(&one, &whole[i * TRINE_DOT_TILE + j], sizeof one);
                 }
+            }
         }
         float y[30 * 64], one;
         const int cols = k.panel_cols;
