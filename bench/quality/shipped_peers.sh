@@ -1,7 +1,7 @@
 #!/bin/sh
 # shipped_peers.sh [STEPS [NAME...]] - PyTorch beside the recipes of the models that ship (models/recipes): 24 steps of each (encoder
 # translator decoder) on its own data, f32, from the same first weights, the same batches in the same order; learn_peer.py has both
-# sides' losses, and then both are scored on text that neither learnt from.
+# sides' losses, and then both are scored on text that neither learnt from. translator-on: the translator as it ships learns on.
 #   TRINE_SHIP  the folder where the recipes worked   TRINE the command   PYTHON one that has torch, transformers, tokenizers
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -46,12 +46,20 @@ for name; do
             "--tokens 6144 --length 256 --target-length 96 --smoothing 0.1 --lr 2.5e-3 --warmup $warmup --linear --min-lr 1e-4 --muon" \
             "--task translate --prefix= --beam 4 -n 96 peers/pairs.tsv"
         ;;
+    translator-on)
+        "$trine" convert -q -m translator --type f32 --overwrite -o peers/translator-shipped
+        beside translator-on seq2seq peers/translations.json peers/pairs.tsv "-m peers/translator-shipped" \
+            "--objective seq2seq --separate --seq-len 256 --target-len 96 --batch-tokens 6144 --label-smoothing 0.1" \
+            "--optimizer muon --lr 3e-4 --warmup $warmup --decay linear --min-lr 0" \
+            "--tokens 6144 --length 256 --target-length 96 --smoothing 0.1 --lr 3e-4 --warmup $warmup --linear --min-lr 0 --muon" \
+            "--task translate --prefix= --beam 4 -n 96 peers/pairs.tsv"
+        ;;
     decoder)
         beside decoder lm mix-decoder.json peers/stories.txt \
             "--arch llama --layers 8 --width 256 --ff 704 --heads 4 --kv-heads 2 --tokenizer vocabulary/llama" \
             "--seq-len 512 --batch-tokens 8192" "--lr 2e-3" "--tokens 8192 --length 512 --lr 2e-3" \
             "--task lm peers/stories.txt"
         ;;
-    *) echo "shipped_peers.sh: $name is none of encoder translator decoder" >&2; exit 2 ;;
+    *) echo "shipped_peers.sh: $name is none of encoder translator translator-on decoder" >&2; exit 2 ;;
     esac
 done
