@@ -141,7 +141,7 @@ typedef struct arguments {
     float bandwidth, tera_ops;
     bool train, verify;
     int optimizer, n_ranks; /* optimizer: index into the choices of plan, or of train and finetune */
-    bool man; /* help */
+    bool man;               /* help */
     int completion;
 
     int max_tokens, top_k, repeat_last_n, beam, parallel;
