@@ -124,7 +124,7 @@ static trine_status fill(taking *t, int64_t i, trine_error *err)
         put(t, "fill.right", trine_likeliest(answer, vocab) == was);
         put(t, "fill.nats", trine_nats_of(answer, vocab, was));
     }
-    if (!status && t->asker.paradigm != TRINE_ENCODER) {
+    if (!status && answer && t->asker.paradigm != TRINE_ENCODER) {
         const bool two = t->asker.paradigm == TRINE_ENCODER_DECODER;
         int32_t best = -1, span[2] = { sentinel };
         if (!two) memcpy(shown, x.ids + blank, (size_t)(x.n - blank) * sizeof *shown);

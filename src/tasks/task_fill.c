@@ -56,7 +56,7 @@ static trine_status find_gaps(trine_fill_result *out, int n, filling *f, int32_t
         r->choices = calloc((size_t)r->n_masks * (size_t)f->k, sizeof *r->choices);
         if (!r->choices) return trine_fail(err, TRINE_ERROR_MEMORY, "fill: no memory for %d masks of %d choices", r->n_masks, f->k);
     }
-    f->gaps = malloc((size_t)f->n_gaps * sizeof *f->gaps);
+    f->gaps = calloc((size_t)f->n_gaps, sizeof *f->gaps);
     if (!f->gaps) return trine_fail(err, TRINE_ERROR_MEMORY, "fill: no memory for %d masks", f->n_gaps);
     for (int p = 0, g = 0, first = 0; p < f->parts.n; p++) {
         const trine_task_part *part = &f->parts.items[p];
