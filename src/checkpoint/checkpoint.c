@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/ends.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "checkpoint/checkpoint_build.h"
@@ -95,12 +96,6 @@ static bool starts_with_gguf(const char *path)
     return is;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t n = strlen(text), n_end = strlen(end);
-    return n >= n_end && !strcmp(text + n - n_end, end);
-}
-
 /* The whole file, or its head. */
 static trine_status open_path(trine_checkpoint **out, const char *path, bool hollow, trine_error *err)
 {
@@ -114,9 +109,9 @@ static trine_status open_path(trine_checkpoint **out, const char *path, bool hol
         status = trine_hf_directory_read(c, path, err);
     else if (!trine_file_exists(path))
         status = trine_fail(err, TRINE_ERROR_NOT_FOUND, "there is no '%s': expected a model's directory or a .gguf file", path);
-    else if (ends_with(path, ".gguf") || starts_with_gguf(path))
+    else if (trine_ends_with(path, ".gguf") || starts_with_gguf(path))
         status = trine_gguf_checkpoint_read(c, path, err);
-    else if (ends_with(path, ".safetensors"))
+    else if (trine_ends_with(path, ".safetensors"))
         status = trine_hf_file_read(c, path, err);
     else
         status =

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ends.h"
 #include "base/file.h"
 #include "base/size.h"
 #include "base/status.h"
@@ -21,12 +22,6 @@ static const char a_end[] = ".lora_A.weight", b_end[] = ".lora_B.weight";
 
 static bool starts_with(const char *text, const char *start) { return !strncmp(text, start, strlen(start)); }
 
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t n = strlen(text), m = strlen(end);
-    return n >= m && !strcmp(text + n - m, end);
-}
-
 static const char *without_prefix(const char *name)
 {
     for (int i = 0; trine_name_prefixes[i]; i++)
@@ -36,7 +31,7 @@ static const char *without_prefix(const char *name)
 
 trine_adapter_module *trine_adapter_find(const trine_adapter *adapter, const char *name)
 {
-    if (!ends_with(name, ".weight")) return NULL;
+    if (!trine_ends_with(name, ".weight")) return NULL;
     const char *plain = without_prefix(name);
     const size_t n = strlen(plain) - strlen(".weight");
     for (int i = 0; i < adapter->n_modules; i++) {
@@ -146,13 +141,13 @@ static trine_status count(trine_adapter *adapter, size_t *n_floats, const char *
     const trine_checkpoint *c = adapter->file;
     for (int i = 0; i < trine_checkpoint_n_tensors(c); i++) {
         const trine_tensor *t = trine_checkpoint_tensor(c, i);
-        if (ends_with(t->name, a_end)) {
+        if (trine_ends_with(t->name, a_end)) {
             const trine_tensor *b = find_b(c, t);
             const trine_status status = check_pair(t, b, path, err);
             if (status) return status;
             *n_floats += padded(t) + padded(b);
             adapter->n_modules++;
-        } else if (!starts_with(t->name, TRINE_ADAPTER_PREFIX) || (strstr(t->name, ".lora_") && !ends_with(t->name, b_end))) {
+        } else if (!starts_with(t->name, TRINE_ADAPTER_PREFIX) || (strstr(t->name, ".lora_") && !trine_ends_with(t->name, b_end))) {
             return trine_fail(err, TRINE_ERROR_UNSUPPORTED,
                               "'%s': tensor '%s' is of no kind that is supported: lora_A, lora_B or whole", path, t->name);
         }
@@ -180,7 +175,7 @@ static trine_status take(trine_adapter *adapter, const json_t *config, const cha
     float *at = adapter->memory;
     for (int i = 0, n = 0; i < trine_checkpoint_n_tensors(c); i++) {
         const trine_tensor *a = trine_checkpoint_tensor(c, i);
-        if (!ends_with(a->name, a_end)) continue;
+        if (!trine_ends_with(a->name, a_end)) continue;
         const trine_tensor *b = find_b(c, a);
         const char *name = a->name + (starts_with(a->name, TRINE_ADAPTER_PREFIX) ? strlen(TRINE_ADAPTER_PREFIX) : 0);
         trine_adapter_module *m = &adapter->modules[n++];

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ends.h"
 #include "base/status.h"
 #include "models/model.h"
 
@@ -192,12 +193,6 @@ void trine_read_labels(trine_loader *l, int n_labels)
     l->m->info.n_labels = n_labels;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t n = strlen(text), m = strlen(end);
-    return n >= m && !strcmp(text + n - m, end);
-}
-
 trine_head trine_read_head(trine_loader *l, const trine_architecture *known, trine_head unnamed)
 {
     const json_t *list = field(l, "architectures");
@@ -205,7 +200,7 @@ trine_head trine_read_head(trine_loader *l, const trine_architecture *known, tri
     l->m->info.architecture = name ? name : "";
     if (!name || l->status) return l->m->info.head = unnamed;
     for (const trine_architecture *a = known; a->suffix; a++)
-        if (ends_with(name, a->suffix)) return l->m->info.head = a->head;
+        if (trine_ends_with(name, a->suffix)) return l->m->info.head = a->head;
     char supported[256] = "";
     for (const trine_architecture *a = known; a->suffix; a++) {
         const size_t used = strlen(supported);

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/ends.h"
 #include "base/file.h"
@@ -299,11 +298,7 @@ static row_format find_format(const trine_rows *r)
 {
     const char *p = r->at + strspn(r->at, " \t\r\n");
     if (*p == '{') return ROWS_JSON;
-    size_t n = strlen(r->path);
-    n -= trine_path_ends_with(r->path, n, ".zst")                                             ? 4
-         : trine_path_ends_with(r->path, n, ".gz") || trine_path_ends_with(r->path, n, ".xz") ? 3
-                                                                                              : 0;
-    if (trine_path_ends_with(r->path, n, ".csv")) return ROWS_COMMAS;
+    if (trine_path_is_kind(r->path, ".csv")) return ROWS_COMMAS;
     const size_t line = strcspn(p, "\n");
     return memchr(p, '\t', line) || !memchr(p, ',', line) ? ROWS_TABS : ROWS_COMMAS;
 }

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/ends.h"
 #include "base/file.h"
@@ -70,13 +69,9 @@ typedef enum form { FORM_TEXT, FORM_ROWS } form;
 
 static form form_of(const char *path)
 {
-    size_t n = strlen(path);
-    n -= trine_path_ends_with(path, n, ".zst")                                          ? 4
-         : trine_path_ends_with(path, n, ".gz") || trine_path_ends_with(path, n, ".xz") ? 3
-                                                                                        : 0;
     static const char *const rows[] = { ".jsonl", ".ndjson", ".json", ".tsv", ".csv" };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (trine_path_ends_with(path, n, rows[i])) return FORM_ROWS;
+        if (trine_path_is_kind(path, rows[i])) return FORM_ROWS;
     return FORM_TEXT;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/ends.h"
 #include "base/status.h"
 #include "base/utf8.h"
 #include "tokenizer/json_vocabulary.h"
@@ -262,18 +263,12 @@ static trine_status from_bytes(trine_tokenizer *t, const trine_neighbors *n, tri
 
 /* -- which one */
 
-static bool ends_with(const char *path, const char *end)
-{
-    const size_t n = strlen(path), n_end = strlen(end);
-    return n >= n_end && !strcmp(path + n - n_end, end);
-}
-
 /* Reads the vocabulary file at `path`, by the kind its name tells. */
 static trine_status from_file(trine_tokenizer *t, const char *path, const trine_neighbors *n, trine_error *err)
 {
-    if (ends_with(path, ".txt") && !ends_with(path, "merges.txt")) return from_vocab_txt(t, path, n, err);
-    if (ends_with(path, ".model")) return trine_tokenizer_from_sentencepiece(t, path, n, err);
-    const bool vocab = ends_with(path, "vocab.json"), merges = ends_with(path, "merges.txt");
+    if (trine_ends_with(path, ".txt") && !trine_ends_with(path, "merges.txt")) return from_vocab_txt(t, path, n, err);
+    if (trine_ends_with(path, ".model")) return trine_tokenizer_from_sentencepiece(t, path, n, err);
+    const bool vocab = trine_ends_with(path, "vocab.json"), merges = trine_ends_with(path, "merges.txt");
     if (vocab || merges) {
         char *other = trine_path_join(n->dir, vocab ? "merges.txt" : "vocab.json");
         trine_status status = other ? TRINE_OK : no_memory(err);
@@ -284,7 +279,7 @@ static trine_status from_file(trine_tokenizer *t, const char *path, const trine_
         free(other);
         return status;
     }
-    if (ends_with(path, ".json")) return from_tokenizer_json(t, path, n, err);
+    if (trine_ends_with(path, ".json")) return from_tokenizer_json(t, path, n, err);
     return trine_fail(
         err, TRINE_ERROR_UNSUPPORTED,
         "%s: not a tokenizer file by its name; expected tokenizer.json, vocab.txt, vocab.json, merges.txt, spiece.model or "

@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/buffer.h"
+#include "base/ends.h"
 #include "base/status.h"
 #include "tokenizer/train.h"
 
@@ -247,22 +247,6 @@ static trine_status read_json_lines(reader *r, size_t n, trine_error *err)
     return status;
 }
 
-static bool ends_with(const char *name, size_t n, const char *end)
-{
-    const size_t n_end = strlen(end);
-    return n >= n_end && !strncasecmp(name + n - n_end, end, n_end);
-}
-
-/* Whether a name ends so, or so with what packed files end with behind it. */
-static bool is_kind(const char *path, const char *end)
-{
-    static const char *const packed[] = { ".gz", ".xz", ".zst" };
-    size_t n = strlen(path);
-    for (size_t i = 0; i < sizeof packed / sizeof *packed; i++)
-        if (ends_with(path, n, packed[i])) n -= strlen(packed[i]);
-    return ends_with(path, n, end);
-}
-
 trine_status trine_texts_read_file(trine_texts_read *out, const trine_text_source *source, int i, trine_error *err)
 {
     *out = (trine_texts_read) { 0 };
@@ -271,7 +255,7 @@ trine_status trine_texts_read_file(trine_texts_read *out, const trine_text_sourc
     trine_status status = trine_file_read_packed(&out->data, &n, r.path, file_limit, err);
     if (status) return status;
     const char *zero = memchr(out->data, 0, n);
-    const bool json = is_kind(r.path, ".jsonl"), table = is_kind(r.path, ".tsv");
+    const bool json = trine_path_is_kind(r.path, ".jsonl"), table = trine_path_is_kind(r.path, ".tsv");
     if (zero)
         status =
             trine_fail(err, TRINE_ERROR_FORMAT, "%s: no text: there is a zero byte at %zu", r.path, (size_t)(zero - out->data));

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/ends.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "checkpoint/json_file.h"
@@ -18,12 +19,6 @@
 enum { NAME_BYTES = 208, NAMES_SAID = 6 };
 
 static bool starts_with(const char *text, const char *start) { return !strncmp(text, start, strlen(start)); }
-
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t n = strlen(text), m = strlen(end);
-    return n >= m && !strcmp(text + n - m, end);
-}
 
 trine_status trine_source_open(trine_source *s, const trine_params_options *o, trine_error *err)
 {
@@ -95,7 +90,7 @@ trine_status trine_source_config(json_t **out, const trine_source *s, const trin
     const char *class = json_string_value(json_array_get(json_object_get(config, "architectures"), 0));
     /* A file without the name of its class, or with one that transformers has given up, gets today's. */
     const bool unnamed =
-        s->checkpoint && config == trine_checkpoint_config(s->checkpoint) && (!class || ends_with(class, "WithLMHeadModel"));
+        s->checkpoint && config == trine_checkpoint_config(s->checkpoint) && (!class || trine_ends_with(class, "WithLMHeadModel"));
     if (o->change_head)
         status = trine_params_config(out, config, o->head, o->labels, o->n_labels, err);
     else if (unnamed && s->info.head != TRINE_HEAD_LABELS && s->info.head != TRINE_HEAD_TAGS)
@@ -122,9 +117,9 @@ static const trine_tensor *find_spelt(const trine_checkpoint *c, const char *nam
     const size_t n = strlen(name);
     if (t || n + 1 > sizeof older) return t;
     strcpy(older, name);
-    if (ends_with(name, "LayerNorm.weight"))
+    if (trine_ends_with(name, "LayerNorm.weight"))
         strcpy(older + n - 6, "gamma");
-    else if (ends_with(name, "LayerNorm.bias"))
+    else if (trine_ends_with(name, "LayerNorm.bias"))
         strcpy(older + n - 4, "beta");
     else
         return NULL;
@@ -172,7 +167,7 @@ static bool is_said_twice(const char *name, bool tied)
     static const char *const always[] = { "encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "cls.predictions.bias",
                                           "lm_head.bias" };
     for (size_t i = 0; i < sizeof no_weights / sizeof *no_weights; i++)
-        if (ends_with(name, no_weights[i])) return true;
+        if (trine_ends_with(name, no_weights[i])) return true;
     for (size_t i = 0; tied && i < sizeof copies / sizeof *copies; i++)
         if (!strcmp(name, copies[i])) return true;
     for (size_t i = 0; i < sizeof always / sizeof *always; i++)
