@@ -12,13 +12,6 @@
 
 enum { BLOCK = 256 };
 
-static float get_f16(const unsigned char *p)
-{
-    uint16_t h;
-    memcpy(&h, p, sizeof h);
-    return trine_f16_to_f32(h);
-}
-
 /* Scale and min of part j out of 12 bytes: parts 0..3 have theirs in the low 6 bits of bytes 0..3 and 4..7; parts 4..7 have
  * low nibbles in bytes 8..11 and their upper two bits on top of bytes 0..3 and 4..7. */
 static void get_scale_min(unsigned *scale, unsigned *min, const unsigned char *s, int j)
@@ -36,7 +29,7 @@ void trine_unpack_q4_k(float *out, const void *in, size_t n)
 {
     const unsigned char *b = in;
     for (size_t i = 0; i < n; i += BLOCK, b += 144) {
-        const float d = get_f16(b), dmin = get_f16(b + 2);
+        const float d = trine_f16_at(b), dmin = trine_f16_at(b + 2);
         const unsigned char *q = b + 16;
         for (int j = 0; j < 8; j++) { /* parts 2k and 2k+1 are the low and high nibbles of the same 32 bytes */
             unsigned scale, min;
@@ -51,7 +44,7 @@ void trine_unpack_q5_k(float *out, const void *in, size_t n)
 {
     const unsigned char *b = in;
     for (size_t i = 0; i < n; i += BLOCK, b += 176) {
-        const float d = get_f16(b), dmin = get_f16(b + 2);
+        const float d = trine_f16_at(b), dmin = trine_f16_at(b + 2);
         const unsigned char *high = b + 16, *q = b + 48;
         for (int j = 0; j < 8; j++) { /* bit j of the 32 bytes is the fifth bit of part j */
             unsigned scale, min;
@@ -69,7 +62,7 @@ void trine_unpack_q6_k(float *out, const void *in, size_t n)
 {
     const unsigned char *b = in;
     for (size_t i = 0; i < n; i += BLOCK, b += 210) {
-        const float d = get_f16(b + 208);
+        const float d = trine_f16_at(b + 208);
         for (int e = 0; e < BLOCK; e++) {
             /* Each half of 128 has 64 bytes of nibbles (its first 64 elements low, the other 64 high) and 32 bytes of
              * bit pairs (its quarters of 32 in rising pairs). */

@@ -16,13 +16,6 @@
 
 enum { BLOCK = 32, HALF = BLOCK / 2 };
 
-static float get_f16(const unsigned char *p)
-{
-    uint16_t h;
-    memcpy(&h, p, sizeof h);
-    return trine_f16_to_f32(h);
-}
-
 static void put_f16(unsigned char *p, float f)
 {
     const uint16_t h = trine_f32_to_f16(f);
@@ -40,7 +33,7 @@ void trine_unpack_q8_0(float *out, const void *in, size_t n)
 {
     const unsigned char *b = in;
     for (size_t i = 0; i < n; i += BLOCK, b += 34) {
-        const float d = get_f16(b);
+        const float d = trine_f16_at(b);
         for (int j = 0; j < BLOCK; j++) out[i + j] = d * (float)(int8_t)b[2 + j];
     }
 }
@@ -84,7 +77,7 @@ static void unpack_symmetric(float *out, const unsigned char *b, size_t n, int z
 {
     unsigned levels[BLOCK];
     for (size_t i = 0; i < n; i += BLOCK, b += block_bytes) {
-        const float d = get_f16(b);
+        const float d = trine_f16_at(b);
         get_levels(levels, b + (fifth ? 6 : 2), fifth ? b + 2 : NULL);
         for (int j = 0; j < BLOCK; j++) out[i + j] = d * (float)((int)levels[j] - zero);
     }
@@ -114,7 +107,7 @@ static void unpack_affine(float *out, const unsigned char *b, size_t n, bool fif
 {
     unsigned levels[BLOCK];
     for (size_t i = 0; i < n; i += BLOCK, b += block_bytes) {
-        const float d = get_f16(b), m = get_f16(b + 2);
+        const float d = trine_f16_at(b), m = trine_f16_at(b + 2);
         get_levels(levels, b + (fifth ? 8 : 4), fifth ? b + 4 : NULL);
         for (int j = 0; j < BLOCK; j++) out[i + j] = d * (float)levels[j] + m;
     }

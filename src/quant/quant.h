@@ -3,6 +3,8 @@
 #ifndef TRINE_QUANT_QUANT_H
 #define TRINE_QUANT_QUANT_H
 
+#include <string.h>
+
 #include "trine/basics.h"
 
 typedef struct trine_dtype_info {
@@ -28,6 +30,12 @@ trine_dtype trine_dtype_from_safetensors(const char *name); /* 0 when unknown */
 trine_dtype trine_dtype_from_gguf(int number);              /* 0 when unknown */
 
 float trine_f16_to_f32(uint16_t h);
+static inline float trine_f16_at(const unsigned char *p) /* at any alignment */
+{
+    uint16_t h;
+    memcpy(&h, p, sizeof h);
+    return trine_f16_to_f32(h);
+}
 uint16_t trine_f32_to_f16(float f); /* round to nearest even */
 static inline float trine_bf16_to_f32(uint16_t h)
 {

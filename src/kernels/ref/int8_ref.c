@@ -26,11 +26,11 @@ typedef struct part {
 static void decode(part *out, const unsigned char *row, size_t column, trine_dtype type)
 {
     const int middle = trine_block_levels(type) / 2, times = 128 / middle;
-    for (size_t j = 0; j < PART; j++) {
-        const trine_block_level w = trine_block_level_at(row, column + j, type);
-        out->v[j] = times * (w.level - middle);
-        out->e[j / 16] = w.d / (float)times;
-        out->c[j / 16] = w.m + w.d * (float)middle;
+    for (int h = 0; h < PART / TRINE_BLOCK_RUN; h++) {
+        const trine_block_run run = trine_block_run_at(row, column + (size_t)h * TRINE_BLOCK_RUN, type);
+        out->e[h] = run.d / (float)times;
+        out->c[h] = run.m + run.d * (float)middle;
+        for (int i = 0; i < TRINE_BLOCK_RUN; i++) out->v[h * TRINE_BLOCK_RUN + i] = times * (run.level[i] - middle);
     }
 }
 

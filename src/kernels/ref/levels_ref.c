@@ -4,21 +4,26 @@
 #include "kernels/ref/ref.h"
 
 /* Q8_0 gives up its last bit: level 2l or 2l + 1 becomes l, between them. */
-static trine_block_level level_at(const unsigned char *row, size_t column, trine_dtype type)
+static trine_block_run run_at(const unsigned char *row, size_t column, trine_dtype type)
 {
-    const trine_block_level w = trine_block_level_at(row, column, type);
-    return type == TRINE_Q8_0 ? (trine_block_level) { w.level / 2, 2 * w.d, w.m + w.d / 2 } : w;
+    trine_block_run w = trine_block_run_at(row, column, type);
+    if (type != TRINE_Q8_0) return w;
+    for (int i = 0; i < TRINE_BLOCK_RUN; i++) w.level[i] /= 2;
+    w.m += w.d / 2;
+    w.d *= 2;
+    return w;
 }
 
 static void pack_any(trine_level_panel *panel, const unsigned char *w, size_t w_stride, int n_w, size_t n, trine_dtype type)
 {
     const size_t part = (size_t)trine_level_part(type);
     for (int j = 0; j < n_w; j++)
-        for (size_t k = 0; k < n; k++) {
-            const trine_block_level one = level_at(w + (size_t)j * w_stride, k, type);
-            panel->bytes[k / 4 * 4 * TRINE_LEVEL_COLS + 4 * (size_t)j + k % 4] = (uint8_t)one.level;
-            panel->d[k / part * TRINE_LEVEL_COLS + (size_t)j] = one.d;
-            panel->m[k / part * TRINE_LEVEL_COLS + (size_t)j] = one.m;
+        for (size_t k = 0; k < n; k += TRINE_BLOCK_RUN) {
+            const trine_block_run run = run_at(w + (size_t)j * w_stride, k, type);
+            panel->d[k / part * TRINE_LEVEL_COLS + (size_t)j] = run.d;
+            panel->m[k / part * TRINE_LEVEL_COLS + (size_t)j] = run.m;
+            for (size_t i = 0; i < TRINE_BLOCK_RUN; i++)
+                panel->bytes[(k + i) / 4 * 4 * TRINE_LEVEL_COLS + 4 * (size_t)j + i % 4] = (uint8_t)run.level[i];
         }
 }
 
