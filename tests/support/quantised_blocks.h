@@ -4,11 +4,13 @@
 
 #include <string.h>
 
+#include "kernels/quantised_types.h"
 #include "quant/quant.h"
 #include "support/random.h"
 
-static const trine_dtype QUANTISED[] = { TRINE_Q8_0, TRINE_Q4_0, TRINE_Q4_1, TRINE_Q5_0,
-                                         TRINE_Q5_1, TRINE_Q4_K, TRINE_Q5_K, TRINE_Q6_K };
+#define TYPE_OF(name, type, block, bytes) type,
+static const trine_dtype QUANTISED[] = { TRINE_QUANTISED_TYPES(TYPE_OF) };
+#undef TYPE_OF
 enum { N_QUANTISED = sizeof QUANTISED / sizeof *QUANTISED };
 
 /* ALIKE: scales of one size. WILD: zero, subnormal, negative and large ones side by side, and some blocks of one byte over and over

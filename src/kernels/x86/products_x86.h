@@ -98,10 +98,9 @@ TRINE_INLINE void dot_tile(float *y, size_t y_stride, const float *x, size_t x_s
                            int n_w, size_t n, int kind)
 {
     for (int i = 0; i < n_x; i += DOT_X, y += DOT_X * y_stride, x += DOT_X * x_stride) {
-        const int rows = n_x - i < DOT_X ? n_x - i : DOT_X;
+        const int rows = n_x - i < DOT_X ? n_x - i : DOT_X, most = rows > 1 ? DOT_W : w_stride >= LONG_ROW ? DOT_W_ONE : 1;
         for (int j = 0, step; j < n_w; j += step) {
             const unsigned char *row = (const unsigned char *)w + (size_t)j * w_stride;
-            const int most = rows > 1 ? DOT_W : w_stride >= LONG_ROW ? DOT_W_ONE : 1;
             step = n_w - j >= most ? most : 1;
 #define ROWS(r, most)                                                                                                              \
     if (step == 1)                                                                                                                 \
