@@ -28,8 +28,6 @@ typedef struct trine_lora {
     trine_weight a, b;
     float scale;
 } trine_lora;
-/* y + scale B A x, where y = W x. Consumes y. For blocks that make y themselves: trine_linear and trine_linears do it. */
-trine_mat trine_adapted(trine_pass *p, trine_mat y, trine_mat x, const trine_weight *w);
 
 /* Vaswani et al. 2017: x W^T + b. */
 trine_mat trine_linear(trine_pass *p, trine_mat x, const trine_weight *w);

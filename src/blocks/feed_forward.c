@@ -147,7 +147,7 @@ static void hidden_slope_rows(const void *job, int first, int n, int thread)
 /* down(act(...)) as one op: between forward and backward `up` and `gate` are kept, and what is made of them is made again. */
 typedef struct down_op {
     trine_op op;
-    trine_mat up, gate;
+    trine_mat up, gate, low; /* low: of down's adapter */
     trine_weight down;
     trine_activation kind;
     bool drops;
@@ -163,8 +163,9 @@ static void down_backward(trine_pass *p, trine_op *op)
     if (wanted) dh = trine_mat_new(p, h.rows, h.cols);
     hidden(p, h, o->up, o->gate, o->kind);
     if (o->drops) trine_drop_in_place(p, h, o->stream);
-    trine_linear_gradients(p, dh, false, h, (const trine_weight *[]) { &o->down },
-                           (const trine_mat[]) { trine_grad_of(p, op->made[0]) }, 1);
+    const trine_mat dy = trine_grad_of(p, op->made[0]);
+    trine_linear_gradients(p, dh, false, h, (const trine_weight *[]) { &o->down }, &dy, 1);
+    if (o->down.lora) trine_adapter_gradients(p, dh, true, h, o->low, dy, &o->down);
     if (wanted) {
         if (o->drops) trine_drop_in_place(p, dh, o->stream);
         if (trine_pass_computes(p))
@@ -177,53 +178,15 @@ static void down_backward(trine_pass *p, trine_op *op)
     trine_arena_release(p->arena, mark);
 }
 
-/* act(...) as an op of its own, where an adapter needs it beside `down`: h is kept. */
-typedef struct hidden_op {
-    trine_op op;
-    trine_mat up, gate;
-    trine_activation kind;
-    bool drops;
-    uint32_t stream;
-} hidden_op;
-
-static void hidden_backward(trine_pass *p, trine_op *op)
-{
-    const hidden_op *o = (const hidden_op *)op;
-    const trine_mat dh = trine_grad_of(p, op->made[0]);
-    if (o->drops) trine_drop_in_place(p, dh, o->stream);
-    if (trine_pass_computes(p))
-        trine_for_rows(p, dh.rows, 24.0 * dh.cols, hidden_slope_rows,
-                       &(hidden_job) { .kernels = p->kernels, .h = dh, .up = o->up, .gate = o->gate, .dh = dh, .kind = o->kind });
-    trine_grad_lend(p, o->up);
-    trine_grad_lend(p, o->gate);
-}
-
-/* The adapted network on a tape. */
-static trine_mat adapted_down(trine_pass *p, trine_mat up, trine_mat gate, const trine_feed_forward_weights *w)
-{
-    trine_mat h = trine_mat_new(p, up.rows, w->down.cols);
-    const bool drops = w->drops && trine_drops(p);
-    const uint32_t stream = drops ? p->tape->n_draws++ : 0;
-    hidden(p, h, up, gate, w->activation);
-    if (drops) trine_drop_in_place(p, h, stream);
-    const bool wanted = trine_value_wanted(up) || trine_value_wanted(gate);
-    hidden_op *op = wanted ? trine_tape_note(p, hidden_backward, sizeof *op) : NULL;
-    if (op) {
-        *op = (hidden_op) { op->op, up, gate, w->activation, drops, stream };
-        h.value = trine_tape_made(p, &op->op, h, true);
-    }
-    return trine_linear(p, h, &w->down);
-}
-
 trine_mat trine_feed_forward(trine_pass *p, trine_mat x, const trine_feed_forward_weights *w)
 {
     const bool gated = w->gate.data || w->gate.rows, notes = trine_pass_notes(p);
-    trine_mat y = w->down.lora && notes ? (trine_mat) { 0 } : trine_mat_new(p, x.rows, w->down.rows);
+    trine_mat y = trine_mat_new(p, x.rows, w->down.rows);
     size_t mark = trine_pass_mark(p);
-    trine_mat up[2] = { 0 };
+    trine_mat up[2] = { 0 }, low = { 0 };
     trine_linears(p, up, x, (const trine_weight *[]) { &w->up, &w->gate }, gated ? 2 : 1);
-    if (w->down.lora && notes) return adapted_down(p, up[0], up[1], w);
-    if (notes) mark = trine_arena_mark(p->arena); /* these two are kept */
+    if (w->down.lora) low = trine_adapter_low(p, x.rows, &w->down);
+    if (notes) mark = trine_arena_mark(p->arena); /* these are kept */
     const trine_mat h = notes ? trine_mat_new(p, x.rows, w->down.cols) : up[0];
     const bool drops = w->drops && trine_drops(p);
     const trine_weight down = trine_linear_weight(p, &w->down);
@@ -231,15 +194,14 @@ trine_mat trine_feed_forward(trine_pass *p, trine_mat x, const trine_feed_forwar
     hidden(p, h, up[0], up[1], w->activation);
     if (drops) trine_drop_in_place(p, h, stream);
     trine_linear_into(p, y, h, &down);
-    if (w->down.lora) trine_adapted(p, y, h, &w->down);
+    if (w->down.lora) trine_adapt(p, y, low, h, &w->down);
     trine_arena_release(p->arena, mark);
     if (!notes) return y;
 
-    const bool wanted =
-        trine_value_wanted(up[0]) || trine_value_wanted(up[1]) || trine_learns(p, w->down.data) || trine_learns(p, w->down.bias);
+    const bool wanted = trine_value_wanted(up[0]) || trine_value_wanted(up[1]) || trine_linear_learns(p, &w->down);
     down_op *op = wanted ? trine_tape_note(p, down_backward, sizeof *op) : NULL;
     if (!op) return y;
-    *op = (down_op) { op->op, up[0], up[1], w->down, w->activation, drops, stream };
+    *op = (down_op) { op->op, up[0], up[1], low, w->down, w->activation, drops, stream };
     y.value = trine_tape_made(p, &op->op, y, true);
     return y;
 }

@@ -177,6 +177,7 @@ typedef struct linears_op {
     trine_mat x;
     int n;
     trine_weight w[TRINE_LINEARS];
+    trine_mat low[TRINE_LINEARS]; /* of their adapters */
 } linears_op;
 
 /* The copy of W that is rounded to bf16 already, where products are in bf16; or NULL. */
@@ -295,29 +296,39 @@ void trine_linear_gradients(trine_pass *p, trine_mat dx, bool add, trine_mat x, 
 static void linears_backward(trine_pass *p, trine_op *op)
 {
     const linears_op *o = (const linears_op *)op;
-    const trine_weight *w[TRINE_LINEARS];
-    trine_mat dy[TRINE_LINEARS];
+    const trine_weight *w[TRINE_LINEARS] = { NULL };
+    trine_mat dy[TRINE_LINEARS] = { 0 }, low[TRINE_LINEARS] = { 0 };
     int n = 0;
     for (int i = 0; i < o->n; i++) {
         if (!trine_has_grad(op->made[i])) continue;
         dy[n] = trine_grad_of(p, op->made[i]);
+        low[n] = o->low[i];
         w[n++] = &o->w[i];
     }
     bool fresh;
     const trine_mat dx = trine_grad_for(p, o->x, &fresh);
     trine_linear_gradients(p, dx, !fresh, o->x, w, dy, n);
+    for (int i = 0; i < n; i++)
+        if (w[i]->lora) trine_adapter_gradients(p, dx, true, o->x, low[i], dy[i], w[i]);
 }
 
-static void note(trine_pass *p, trine_mat *y, trine_mat x, const trine_weight *const *w, int n)
+bool trine_linear_learns(const trine_pass *p, const trine_weight *w)
+{
+    return trine_learns(p, w->data) || trine_learns(p, w->bias) ||
+           (w->lora && (trine_learns(p, w->lora->a.data) || trine_learns(p, w->lora->b.data)));
+}
+
+static void note(trine_pass *p, trine_mat *y, trine_mat x, const trine_weight *const *w, const trine_mat *low, int n)
 {
     bool wanted = trine_value_wanted(x);
-    for (int i = 0; i < n; i++) wanted |= trine_learns(p, w[i]->data) || trine_learns(p, w[i]->bias);
+    for (int i = 0; i < n; i++) wanted |= trine_linear_learns(p, w[i]);
     linears_op *op = wanted ? trine_tape_note(p, linears_backward, sizeof *op) : NULL;
     if (!op) return;
     op->x = x;
     op->n = n;
     for (int i = 0; i < n; i++) {
         op->w[i] = *w[i];
+        op->low[i] = low[i];
         y[i].value = trine_tape_made(p, &op->op, y[i], true);
     }
 }
@@ -326,15 +337,19 @@ static void linears(trine_pass *p, trine_mat *y, trine_mat x, const trine_weight
 {
     trine_weight weights[TRINE_LINEARS];
     const trine_weight *of[TRINE_LINEARS] = { NULL };
+    trine_mat low[TRINE_LINEARS] = { 0 };
     for (int i = 0; i < n; i++) {
         y[i] = trine_mat_new(p, x.rows, w[i]->rows);
         weights[i] = trine_linear_weight(p, w[i]);
         of[i] = &weights[i];
     }
     linears_into(p, y, x, of, n);
-    if (trine_pass_notes(p)) note(p, y, x, w, n);
-    for (int i = 0; i < n; i++)
-        if (w[i]->lora) y[i] = trine_adapted(p, y[i], x, w[i]);
+    for (int i = 0; i < n; i++) {
+        if (!w[i]->lora) continue;
+        low[i] = trine_adapter_low(p, x.rows, w[i]);
+        trine_adapt(p, y[i], low[i], x, w[i]);
+    }
+    if (trine_pass_notes(p)) note(p, y, x, w, low, n);
 }
 
 trine_mat trine_linear(trine_pass *p, trine_mat x, const trine_weight *w)

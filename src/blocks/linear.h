@@ -58,7 +58,18 @@ trine_linear_path trine_linear_bf16(const trine_linear_job *job);   /* x is roun
 
 void trine_linear_into(trine_pass *p, trine_mat y, trine_mat x, const trine_weight *w);
 
+/* An adapter beside w: low = scale A x, y += B low. For blocks that make y themselves: trine_linear and trine_linears do it. A tape keeps
+ * `low`, of trine_adapter_low. */
+void trine_adapt(trine_pass *p, trine_mat y, trine_mat low, trine_mat x, const trine_weight *w);
+static inline trine_mat trine_adapter_low(trine_pass *p, int n_rows, const trine_weight *w)
+{
+    return trine_mat_new(p, n_rows, w->lora->a.rows);
+}
+
 /* ---- with a tape ---- */
+
+/* Whether W, its bias or its adapter learns. */
+bool trine_linear_learns(const trine_pass *p, const trine_weight *w);
 
 /* What a forward multiplies by in place of w: where products are in bf16, the copy of the parameters that is rounded already. */
 trine_weight trine_linear_weight(const trine_pass *p, const trine_weight *w);
@@ -66,5 +77,8 @@ trine_weight trine_linear_weight(const trine_pass *p, const trine_weight *w);
  * no rows: not wanted) = the sum of d y_i W_i, and of what it holds when `add`. */
 void trine_linear_gradients(trine_pass *p, trine_mat dx, bool add, trine_mat x, const trine_weight *const *w, const trine_mat *dy,
                             int n);
+/* The same of what trine_adapt added to y: of A and B, where they learn, and to dx, which it holds already when `add`. */
+void trine_adapter_gradients(trine_pass *p, trine_mat dx, bool add, trine_mat x, trine_mat low, trine_mat dy,
+                             const trine_weight *w);
 
 #endif
