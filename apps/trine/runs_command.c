@@ -1,13 +1,15 @@
-/* runs_command.c - trine runs: lists what the record holds, and draws the curves of runs. */
+/* runs_command.c - trine runs: lists what the record holds, and draws the curves of runs, of the record and of files of metrics. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "curves.h"
 #include "json_writer.h"
+#include "metrics_file.h"
 
-enum { SHOWN = 20, CURVES = 24 };
+enum { SHOWN = 20, CURVES = 24, LEGEND = 24 };
 
 static const trine_run_info *find_run(const trine_runs *runs, int64_t id)
 {
@@ -83,35 +85,58 @@ static int list_runs(run *r, trine_record *record, const trine_runs *runs)
 
 /* ------------------------------------------------------------------------------------------------------------ curves */
 
-/* The metrics to draw of a run: those of --metric, or its losses. */
-static int curves_of(run *r, curve *curves, int *n, char names[][64], trine_record *record, int64_t id, bool several)
+/* What is drawn: curves, and the memory of their names. */
+typedef struct drawing {
+    curve curves[CURVES];
+    char names[CURVES][64];
+    int n;
+} drawing;
+
+/* Where a run's metrics are: in the record, or in the lines of a file. */
+typedef struct metrics {
+    trine_record *record;
+    int64_t id;
+    const json_t *lines; /* or NULL */
+} metrics;
+
+static int series_of(run *r, trine_series *out, const metrics *of, const char *name)
+{
+    trine_error err = { 0 };
+    if (of->lines) return metrics_series(out, of->lines, name) ? 0 : fail_memory(r);
+    const trine_status status = trine_record_series(out, of->record, of->id, name, &err);
+    return status ? fail_status(r, status, &err) : 0;
+}
+
+/* Adds the metrics to draw of a run: those of --metric, or its losses. */
+static int add_curves(run *r, drawing *d, const metrics *of, const char *run_name)
 {
     static const char *const losses[] = { "loss", "valid_loss" };
     const bool given = r->args.metrics_shown.n > 0;
     const int n_names = given ? r->args.metrics_shown.n : 2;
-    for (int i = 0; i < n_names && *n < CURVES; i++) {
+    for (int i = 0; i < n_names && d->n < CURVES; i++) {
         const char *name = given ? r->args.metrics_shown.items[i] : losses[i];
-        trine_error err = { 0 };
-        curve *c = &curves[*n];
-        const trine_status status = trine_record_series(&c->series, record, id, name, &err);
-        if (status) return fail_status(r, status, &err);
+        curve *c = &d->curves[d->n];
+        const int code = series_of(r, &c->series, of, name);
+        if (code) return code;
         if (!c->series.n && !given) {
             trine_series_clear(&c->series);
             continue;
         }
-        snprintf(names[*n], 64, several ? "%.40s of run %lld" : "%.40s", name, (long long)id);
-        c->name = names[*n];
+        snprintf(d->names[d->n], sizeof d->names[0], r->args.rest.n > 1 ? "%.30s of %.24s" : "%.40s", name, run_name);
+        c->name = d->names[d->n++];
         c->higher_is_better = !strstr(name, "loss") && !strstr(name, "perplexity");
-        (*n)++;
     }
     return 0;
 }
 
-static void write_curves(run *r, const trine_run_info *info, const curve *curves, int n)
+static void write_curves(run *r, const trine_run_info *info, const char *path, const curve *curves, int n)
 {
     json_writer j = jw_begin(r);
     jw_open(&j, '{');
-    write_run(&j, info);
+    if (info)
+        write_run(&j, info);
+    else
+        jw_set_text(&j, "path", path);
     jw_key(&j, "metrics");
     jw_open(&j, '{');
     for (int c = 0; c < n; c++) {
@@ -130,72 +155,132 @@ static void write_curves(run *r, const trine_run_info *info, const curve *curves
     jw_end(&j);
 }
 
-/* --json: every metric of each run. */
-static int tell_runs(run *r, trine_record *record, const trine_run_info *info)
+/* --json: every metric of a run, or of a file. */
+static int tell(run *r, const metrics *of, const char *const *names, int n_names, const trine_run_info *info, const char *path)
+{
+    curve *curves = calloc((size_t)n_names + 1, sizeof *curves);
+    int code = curves ? 0 : fail_memory(r), n = 0;
+    for (; n < n_names && !code; n++) {
+        curves[n].name = names[n];
+        code = series_of(r, &curves[n].series, of, names[n]);
+    }
+    if (!code) write_curves(r, info, path, curves, n);
+    for (int i = 0; curves && i < n; i++) trine_series_clear(&curves[i].series);
+    free(curves);
+    return code;
+}
+
+static int tell_run(run *r, const metrics *of, const trine_run_info *info)
 {
     trine_names all;
     trine_error err = { 0 };
-    trine_status status = trine_record_metric_names(&all, record, info->id, &err);
+    const trine_status status = trine_record_metric_names(&all, of->record, of->id, &err);
     if (status) return fail_status(r, status, &err);
-    curve *curves = calloc((size_t)all.n + 1, sizeof *curves);
-    int code = curves ? 0 : fail_memory(r), n = 0;
-    for (; curves && n < all.n && !code; n++) {
-        curves[n].name = all.items[n];
-        status = trine_record_series(&curves[n].series, record, info->id, all.items[n], &err);
-        if (status) code = fail_status(r, status, &err);
-    }
-    if (curves && !code) write_curves(r, info, curves, n);
-    for (int i = 0; curves && i < n; i++) trine_series_clear(&curves[i].series);
-    free(curves);
+    const int code = tell(r, of, (const char *const *)all.items, all.n, info, NULL);
     trine_names_clear(&all);
     return code;
 }
 
+static int tell_file(run *r, const metrics *of, const char *path)
+{
+    json_t *all = metrics_names(of->lines);
+    const char **names = calloc(json_object_size(all) + 1, sizeof *names), *name;
+    json_t *value;
+    int n = 0;
+    if (names) json_object_foreach(all, name, value) names[n++] = name;
+    const int code = all && names ? tell(r, of, names, n, NULL, path) : fail_memory(r);
+    free(names);
+    json_decref(all);
+    return code;
+}
+
+static int show_recorded(run *r, drawing *d, trine_record *record, const trine_runs *runs, int64_t id)
+{
+    const trine_run_info *info = find_run(runs, id);
+    const metrics of = { record, id, NULL };
+    char name[32];
+    if (!info) return fail(r, EXIT_DATA, "there is no run %lld; `trine runs` lists them", (long long)id);
+    if (r->args.json && !r->args.svg) return tell_run(r, &of, info);
+    snprintf(name, sizeof name, "run %lld", (long long)id);
+    const int code = add_curves(r, d, &of, name);
+    if (code || r->args.json || r->args.svg) return code;
+    print_style(r, STYLE_BOLD);
+    print(r, "run %lld: %s, %s, %s", (long long)info->id, info->kind, info->status, info->started);
+    print_style(r, STYLE_NONE);
+    print(r, "\n%.*s\n", 4 * r->width, info->configuration);
+    return 0;
+}
+
+/* The end of a path, for a legend: whole names of it, where they fit. */
+static const char *end_of(const char *path)
+{
+    const size_t bytes = strlen(path);
+    if (bytes <= LEGEND) return path;
+    const char *end = path + bytes - LEGEND, *name = strchr(end, '/');
+    return name && name[1] ? name + 1 : end;
+}
+
+static int show_file(run *r, drawing *d, const char *path)
+{
+    json_t *lines = NULL;
+    int code = read_metrics(r, &lines, path);
+    const metrics of = { .lines = lines };
+    if (!code) code = r->args.json && !r->args.svg ? tell_file(r, &of, path) : add_curves(r, d, &of, end_of(path));
+    json_decref(lines);
+    return code;
+}
+
+/* Whether an argument is the number of a run. */
+static bool is_number(int64_t *id, const char *text)
+{
+    char *end;
+    errno = 0;
+    const long long value = strtoll(text, &end, 10);
+    *id = value;
+    return end != text && !*end && !errno;
+}
+
 static int show_runs(run *r, trine_record *record, const trine_runs *runs)
 {
-    curve curves[CURVES] = { 0 };
-    char names[CURVES][64];
-    int n = 0, code = 0;
-    const text_list *ids = &r->args.rest;
-    for (int i = 0; i < ids->n && !code; i++) {
-        char *end;
-        errno = 0;
-        const long long id = strtoll(ids->items[i], &end, 10);
-        if (end == ids->items[i] || *end || errno) {
-            code = fail_usage(r, "'%s' is no number of a run; `trine runs` lists them", ids->items[i]);
-            break;
-        }
-        const trine_run_info *info = find_run(runs, id);
-        if (!info) {
-            code = fail(r, EXIT_DATA, "there is no run %lld; `trine runs` lists them", id);
-            break;
-        }
-        if (r->args.json && !r->args.svg)
-            code = tell_runs(r, record, info);
+    drawing *d = calloc(1, sizeof *d);
+    int code = d ? 0 : fail_memory(r);
+    for (int i = 0; i < r->args.rest.n && !code; i++) {
+        const char *text = r->args.rest.items[i];
+        int64_t id;
+        if (is_number(&id, text))
+            code = show_recorded(r, d, record, runs, id);
+        else if (access(text, F_OK) == 0)
+            code = show_file(r, d, text);
         else
-            code = curves_of(r, curves, &n, names, record, id, ids->n > 1);
-        if (code || r->args.json || r->args.svg) continue;
-        print_style(r, STYLE_BOLD);
-        print(r, "run %lld: %s, %s, %s", (long long)info->id, info->kind, info->status, info->started);
-        print_style(r, STYLE_NONE);
-        print(r, "\n%.*s\n", 4 * r->width, info->configuration);
+            code = fail_usage(r, "'%s' is no number of a run, which `trine runs` lists, and no file of metrics", text);
     }
     if (!code && r->args.svg)
-        code = write_svg(r, r->args.svg, curves, n);
+        code = write_svg(r, r->args.svg, d->curves, d->n);
     else if (!code && !r->args.json)
-        code = draw_curves(r, curves, n);
-    for (int i = 0; i < n; i++) trine_series_clear(&curves[i].series);
+        code = draw_curves(r, d->curves, d->n);
+    for (int i = 0; d && i < d->n; i++) trine_series_clear(&d->curves[i].series);
+    free(d);
     return code;
+}
+
+/* Files alone need no record. */
+static bool needs_record(const run *r)
+{
+    int64_t id;
+    for (int i = 0; i < r->args.rest.n; i++)
+        if (is_number(&id, r->args.rest.items[i])) return true;
+    return !r->args.rest.n;
 }
 
 int runs_main(run *r)
 {
-    trine_record *record;
+    trine_record *record = NULL;
     trine_runs runs = { 0 };
     trine_error err = { 0 };
+    trine_status status = TRINE_OK;
     if (r->args.svg && !r->args.rest.n) return fail_usage(r, "--svg draws runs: expected their numbers");
-    trine_status status = trine_record_open(&record, r->args.record, true, &err);
-    if (!status) status = trine_record_list(&runs, record, &err);
+    if (needs_record(r)) status = trine_record_open(&record, r->args.record, true, &err);
+    if (!status && record) status = trine_record_list(&runs, record, &err);
     const int code = status           ? fail_status(r, status, &err)
                      : r->args.rest.n ? show_runs(r, record, &runs)
                                       : list_runs(r, record, &runs);

@@ -2,6 +2,7 @@
 #include "run_trine.h"
 
 #include <math.h>
+#include <sys/stat.h>
 #include <trine.h>
 
 #include "support/temp.h"
@@ -86,6 +87,43 @@ static void curves_are_drawn_as_svg(void **state)
     assert_contains(text, "class=\"line s1\"");
 }
 
+/* Metrics in files: of a folder of training, whose last line is half written, and of any. No record is needed. */
+static void files_of_metrics_are_drawn(void **state)
+{
+    (void)state;
+    static const char lines[] =
+        "{\"step\":1,\"loss\":3.5}\n\n{\"step\":2,\"loss\":2.5,\"valid_loss\":2.75,\"note\":\"x\"}\n{\"step\":3,\"lo";
+    const char *none = temp_path("none.db");
+    mkdir(temp_path("out"), 0777);
+    mkdir(temp_path("out/training"), 0777);
+    temp_write("out/training/metrics.jsonl", lines, sizeof lines - 1);
+    temp_write("other.jsonl", lines, sizeof lines - 1);
+    process_result r = run_trine(NULL, "runs", temp_path("out"), temp_path("other.jsonl"), "--record", none);
+    assert_status(&r, 0);
+    assert_contains(r.out, "other.jsonl: 2.5 at the end");
+    assert_contains(r.out, "valid_loss of ");
+    assert_true(longest_line(r.out) <= 80);
+    process_result_clear(&r);
+    json_t *doc = only_document(run_trine(NULL, "runs", temp_path("other.jsonl"), "--json", "--record", none));
+    const json_t *metrics = json_object_get(doc, "metrics");
+    assert_string_equal(text_of(doc, "path"), temp_path("other.jsonl"));
+    assert_int_equal(json_object_size(metrics), 2);
+    assert_int_equal(json_array_size(array_of(metrics, "loss")), 2);
+    assert_int_equal(json_integer_value(json_array_get(json_array_get(array_of(metrics, "valid_loss"), 0), 0)), 2);
+    json_decref(doc);
+    r = run_trine(NULL, "runs", temp_path("other.jsonl"), "--svg", temp_path("b.svg"), "--record", none);
+    assert_status(&r, 0);
+    process_result_clear(&r);
+
+    temp_write("bad.jsonl", "{\"step\":1,\"loss\":3}\n[1]\n", 24);
+    assert_error(run_trine(NULL, "runs", temp_path("bad.jsonl")), 3, "bad.jsonl:2: expected metrics as a JSON object with a");
+    temp_write("torn.jsonl", "{\"step\":1,\n", 11);
+    assert_error(run_trine(NULL, "runs", temp_path("torn.jsonl")), 3, "torn.jsonl:1: expected metrics");
+    temp_write("empty.jsonl", "", 0);
+    assert_error(run_trine(NULL, "runs", temp_path("empty.jsonl")), 3, "no metrics yet");
+    assert_error(run_trine(NULL, "runs", temp_path("out/training")), 3, "training/training/metrics.jsonl");
+}
+
 static void what_is_not_there_is_told(void **state)
 {
     assert_error(run_trine(NULL, "runs", "9", "--record", *state), 3, "there is no run 9");
@@ -128,6 +166,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(runs_are_listed, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(curves_fit_a_terminal, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(curves_are_drawn_as_svg, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(files_of_metrics_are_drawn, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(bench_keeps_its_numbers, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_there_is_told, set_up, temp_tear_down),
     };
