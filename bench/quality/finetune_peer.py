@@ -1,11 +1,13 @@
 """finetune_peer.py - the same fine-tuning in transformers' Trainer with dynamic padding: one line a seed.
 
-    python finetune_peer.py classify|tag MODEL TRAIN VALID [--epochs X] [--lr X] [--batch N] [--seeds 1 2 3] [--steps N] [--f32]
+    python finetune_peer.py classify|tag MODEL TRAIN VALID [--epochs X] [--lr X] [--batch N] [--seeds 1 2 3] [--steps N] [--f32] [--threads N]
 
 bf16 is autocast. Accuracy, or F1 of entities (seqeval), of the step that was best, as trine keeps it; and of the last step."""
 import argparse
 import csv
 import gzip
+import os
+import tempfile
 import time
 
 import torch
@@ -50,10 +52,10 @@ def main():
     p.add_argument("--epochs", type=float), p.add_argument("--lr", type=float), p.add_argument("--batch", type=int)
     p.add_argument("--seeds", type=int, nargs="*", default=[1, 2, 3])
     p.add_argument("--steps", type=int, default=-1, help="stop after so many: for its rate alone")
-    p.add_argument("--f32", action="store_true")
+    p.add_argument("--f32", action="store_true"), p.add_argument("--threads", type=int, default=os.cpu_count())
     o = p.parse_args()
     tag, o.names = o.task == "tag", None
-    torch.set_num_threads(2)
+    torch.set_num_threads(o.threads)
     tf.logging.set_verbosity_error()
     tokenizer = tf.AutoTokenizer.from_pretrained(o.model)
     train, o.names = (tagged if tag else labelled)(o.train, tokenizer, o)
@@ -73,7 +75,7 @@ def main():
         kind = tf.AutoModelForTokenClassification if tag else tf.AutoModelForSequenceClassification
         model = kind.from_pretrained(o.model, num_labels=len(o.names))
         arguments = tf.TrainingArguments(
-            output_dir="/tmp/finetune_peer", seed=seed, num_train_epochs=o.epochs or (8 if tag else 3), max_steps=o.steps,
+            output_dir=tempfile.gettempdir() + "/finetune_peer", seed=seed, num_train_epochs=o.epochs or (8 if tag else 3), max_steps=o.steps,
             learning_rate=o.lr or (2e-4 if tag else 5e-5), per_device_train_batch_size=o.batch or (16 if tag else 32),
             per_device_eval_batch_size=64, weight_decay=0.01, warmup_steps=0.06, lr_scheduler_type="linear", bf16=not o.f32, use_cpu=True,
             eval_strategy="steps" if o.steps < 0 else "no", eval_steps=0.1, save_strategy="no", logging_strategy="no", report_to=[],

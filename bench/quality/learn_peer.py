@@ -5,7 +5,8 @@ schedule and optimiser; its losses beside those in trine's metrics.
 
 FIRST is a model that trine saved before it learnt anything (--steps 1 --lr 1e-11). TRAIN is a file or a mixture (.json, as --mix
 takes it: all parts of one objective). lm, masked: text, documents parted by <|endoftext|>, or a "text" a line (.jsonl), which are not
-kept apart. seq2seq: two columns with a header. At each step at which trine measured, a line: both losses and their difference."""
+kept apart. seq2seq: two columns with a header. At each step at which trine measured, a line: both losses and their difference.
+--metrics-out has PyTorch's losses as trine writes its own: `trine runs` draws both in one picture."""
 import argparse
 import glob
 import gzip
@@ -164,20 +165,29 @@ def main():
     p.add_argument("--decay", type=float, default=0.1)
     p.add_argument("--smoothing", type=float, default=0)
     p.add_argument("--noise", type=float, default=0.15)
+    p.add_argument("--dropout", type=float, default=0, help="drawn by PyTorch: losses are alike, not the same")
     p.add_argument("--bf16", action="store_true")
+    p.add_argument("--threads", type=int, default=os.cpu_count())
+    p.add_argument("--metrics-out")
     p.add_argument("--save", help="where the model goes")
     o = p.parse_args()
     theirs = {r["step"]: r for r in map(json.loads, open(o.metrics))}
     o.total = max(theirs)
     o.min_lr = o.lr / 10 if o.min_lr is None else o.min_lr
     o.warmup = int(0.02 * o.total) if o.warmup is None else o.warmup
-    torch.set_num_threads(2)
+    torch.set_num_threads(o.threads)
     torch.manual_seed(o.seed)
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(o.first + "/tokenizer.json")
     kind = {"lm": tf.AutoModelForCausalLM, "masked": tf.AutoModelForMaskedLM, "seq2seq": tf.AutoModelForSeq2SeqLM}[o.task]
-    model = kind.from_pretrained(o.first, dtype=torch.float32).train()
+    rates = {"lm": ["attn_pdrop", "embd_pdrop", "resid_pdrop"], "masked": ["hidden_dropout_prob", "attention_probs_dropout_prob"],
+             "seq2seq": ["dropout_rate"]}[o.task]
+    config = tf.AutoConfig.from_pretrained(o.first)
+    for name in rates:
+        if hasattr(config, name):
+            setattr(config, name, o.dropout)
+    model = kind.from_pretrained(o.first, config=config, dtype=torch.float32).train()
     end, begin = model.config.eos_token_id, getattr(model.config, "bos_token_id", None)
     o.before, o.after = [t for t in tokenizer.encode("a").ids[:1] if t == begin != end], [end]
     train = json.load(open(o.train)) if o.train.endswith(".json") else [{"data": [o.train]}]
@@ -185,6 +195,7 @@ def main():
     batches = order.packed([part_of(part, tokenizer, o) for part in train], o.tokens, o.seed)
     optimisers = optimisers_of(model, o)
     began, worst = time.time(), 0.0
+    out = open(o.metrics_out, "w") if o.metrics_out else None
     print(f"{'step':>6} {'trine':>9} {'PyTorch':>9} {'apart':>8}   validation: trine, PyTorch, apart", flush=True)
     for step in range(o.steps or o.total):
         for optimiser in optimisers:
@@ -197,13 +208,16 @@ def main():
             optimiser.step()
             optimiser.zero_grad()
         r = theirs[step + 1]
+        metrics = {"step": step + 1, "loss": loss.item()}
         if "valid_loss" in r:
-            ours = measure(model, valid, o)
+            ours = metrics["valid_loss"] = measure(model, valid, o)
             worst = max(worst, abs(ours - r["valid_loss"]))
             print(f"{step + 1:6} {r['loss']:9.5f} {loss.item():9.5f} {loss.item() - r['loss']:8.5f}   "
                   f"{r['valid_loss']:9.5f} {ours:9.5f} {ours - r['valid_loss']:8.5f}", flush=True)
         elif step < 3:
             print(f"{step + 1:6} {r['loss']:9.5f} {loss.item():9.5f} {loss.item() - r['loss']:8.5f}", flush=True)
+        if out:
+            print(json.dumps(metrics), file=out, flush=True)
     print(f"{time.time() - began:.0f} s; validation losses at most {worst:.5f} apart", flush=True)
     if o.save:
         model.save_pretrained(o.save)

@@ -3,6 +3,8 @@
 # reached and in which time. Records lie in BENCH_RECORDS/quality. No recipe: lists them.
 #   BENCH_DATA    the texts: sst2/ wikigold/ wnut17/ tinyshakespeare/ multi30k/ tinystories/
 #   BENCH_MINILM  all-MiniLM-L6-v2 (bench/models.py gets it)
+#   BENCH_PYTHON  a Python that has torch and transformers: they learn the same afterwards (sst2 wikigold wnut17 multi30k tinystories)
+#   BENCH_PEER    options of theirs, as "--threads 1"; BENCH_TRAIN  of trine train and finetune, as "-t 1"
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -14,7 +16,7 @@ records=${BENCH_RECORDS:-$cache/records}/quality
 
 # recipe, what is reported, what to reach
 list='
-sst2        accuracy on the development sentences, whole model         at least 0.89
+sst2        accuracy on the development sentences, one epoch            at least 0.89
 sst2-lora   the same by adapters of rank 8                              at least 0.875
 sst2-small  the same from nothing: 3 layers of 192, masked words of the
             training phrases learnt first                               at least 0.82
@@ -56,16 +58,45 @@ pairs() {
     mv "$folder/tok"/* "$folder" && rmdir "$folder/tok"
 }
 
+# The same fine-tuning in transformers, in bf16 where the processor multiplies it.
+tuned_peer() {
+    [ -n "${BENCH_PYTHON:-}" ] || return 0
+    grep -q avx512_bf16 /proc/cpuinfo || set -- "$@" --f32
+    # shellcheck disable=SC2086
+    "$BENCH_PYTHON" "$here/finetune_peer.py" "$@" --seeds "$seed" ${BENCH_PEER:-}
+}
+
+# Training from nothing: the weights before it are kept, and PyTorch learns from them over the same batches.
+#   from_nothing "OF THE MODEL" "OF THE LEARNING" TRAIN VALID "OF THE PEER: task and options"
+from_nothing() {
+    # shellcheck disable=SC2086
+    {
+        "$trine" train $1 -q --seed "$seed" --no-record --overwrite -o "$out-first" --steps 1 --lr 1e-11 "$3"
+        "$trine" train -m "$out-first" $2 --valid "$4" "$3" $common
+        task=${5%% *}
+        [ -z "${BENCH_PYTHON:-}" ] ||
+            "$BENCH_PYTHON" "$here/learn_peer.py" "$out-first" "$out/training/metrics.jsonl" "$task" "$3" "$4" ${5#"$task"} \
+                --seed "$seed" --metrics-out "$out-torch.jsonl" --save "$out-torch" ${BENCH_PEER:-}
+    }
+}
+
 for seed; do
     out=$records/$recipe-$seed
-    common="-q --seed $seed --no-record --overwrite -o $out"
+    common="-q --seed $seed --no-record --overwrite -o $out ${BENCH_TRAIN:-}"
     start=$(date +%s)
     # shellcheck disable=SC2086
     case $recipe in
-    sst2) "$trine" finetune classify -m "$minilm" "$data/sst2/train.tsv.gz" --valid "$data/sst2/dev.tsv" --bf16 --epochs 3 $common ;;
+    sst2)
+        "$trine" finetune classify -m "$minilm" "$data/sst2/train.tsv.gz" --valid "$data/sst2/dev.tsv" --bf16 --epochs 1 --lr 1e-4 $common
+        tuned_peer classify "$minilm" "$data/sst2/train.tsv.gz" "$data/sst2/dev.tsv" --epochs 1 --lr 1e-4
+        ;;
     sst2-lora) "$trine" finetune classify -m "$minilm" "$data/sst2/train.tsv.gz" --valid "$data/sst2/dev.tsv" --lora 8 --bf16 --epochs 1 $common ;;
-    wikigold) "$trine" finetune tag -m "$minilm" "$data/wikigold/train.conll" --valid "$data/wikigold/dev.conll" --bf16 $common ;;
-    wnut17) "$trine" finetune tag -m "$minilm" "$data/wnut17/train.conll" --valid "$data/wnut17/dev.conll" --bf16 $common ;;
+    wikigold | wnut17)
+        epochs=8
+        [ "$recipe" = wikigold ] || epochs=4
+        "$trine" finetune tag -m "$minilm" "$data/$recipe/train.conll" --valid "$data/$recipe/dev.conll" --bf16 --epochs $epochs $common
+        tuned_peer tag "$minilm" "$data/$recipe/train.conll" "$data/$recipe/dev.conll" --epochs $epochs
+        ;;
     shakespeare)
         characters
         "$trine" train --arch gpt2 --layers 4 --width 128 --heads 4 --tokenizer "$records/shakespeare-data" --seq-len 64 --batch 12 \
@@ -81,14 +112,17 @@ for seed; do
         ;;
     multi30k)
         pairs
-        "$trine" train --arch t5 --objective seq2seq --layers 3 --width 256 --heads 4 --ff 512 --tokenizer "$records/multi30k-data" \
-            --batch-tokens 2048 --epochs 14 --lr 1e-3 --warmup 500 --dropout 0.15 --label-smoothing 0.1 --bf16 \
-            --valid "$records/multi30k-data/val.tsv" "$records/multi30k-data/train.tsv" $common
-        "$trine" eval -q -m "$out" --task translate --prefix "" --beam 4 -n 80 "$records/multi30k-data/val.tsv"
+        from_nothing "--arch t5 --objective seq2seq --layers 3 --width 256 --heads 4 --ff 512 --tokenizer $records/multi30k-data" \
+            "--objective seq2seq --batch-tokens 4096 --epochs 7 --optimizer muon --lr 3e-3 --warmup 100 --decay linear --min-lr 0
+            --dropout 0.1 --label-smoothing 0.1" "$records/multi30k-data/train.tsv" "$records/multi30k-data/val.tsv" \
+            "seq2seq --tokens 4096 --lr 3e-3 --warmup 100 --linear --min-lr 0 --dropout 0.1 --smoothing 0.1 --muon"
+        for side in "$out" "$out-torch"; do
+            [ ! -e "$side" ] || "$trine" eval -q -m "$side" --task translate --prefix "" --beam 4 -n 80 "$records/multi30k-data/val.tsv"
+        done
         ;;
     tinystories)
-        "$trine" train --arch gpt2 --layers 4 --width 128 --heads 4 --vocab 2000 --seq-len 128 --batch-tokens 2048 --lr 2e-3 \
-            --valid "$data/tinystories/dev.txt.gz" "$data/tinystories/train.txt.gz" $common
+        from_nothing "--arch gpt2 --layers 4 --width 128 --heads 4 --vocab 2000" "--seq-len 128 --batch-tokens 2048 --lr 2e-3" \
+            "$data/tinystories/train.txt.gz" "$data/tinystories/dev.txt.gz" "lm --tokens 2048 --length 128 --lr 2e-3"
         ;;
     *) echo "quality.sh: there is no recipe '$recipe'; there are$list" >&2; exit 2 ;;
     esac
