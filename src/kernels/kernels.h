@@ -185,6 +185,9 @@ typedef struct trine_kernels {
     trine_cpu level;
     trine_dot_tile_fn *dot_tile[TRINE_DTYPE_COUNT]; /* f32, f16, bf16; NULL for the others */
     trine_dot_x8_fn *dot_x8[TRINE_DTYPE_COUNT];     /* of the types in blocks; NULL for the others */
+    /* Whether these two read rows of W that are far apart at once, so that they are streams, each of which memory answers beside the others:
+     * those of a tile should then be far apart. */
+    bool dot_tile_streams, dot_x8_streams;
     trine_pack_fn *pack_x8;
     trine_order_x8_fn *order_x8[TRINE_DTYPE_COUNT]; /* NULL where dot_x8 takes rows as pack_x8 leaves them */
     trine_gemm_panel_fn *gemm_panel;

@@ -24,10 +24,14 @@ typedef struct trine_peak {
 /* Reads n bytes, n a multiple of 4096, at an address that is one of 64; the value as above. */
 typedef uint64_t trine_read_fn(const void *data, size_t n);
 
+enum { TRINE_READS = 3 };
+
 typedef struct trine_limit_kernels {
     trine_peak f32, bf16, int8;      /* vectors */
     trine_peak tile_bf16, tile_int8; /* AMX */
-    trine_read_fn *read[2]; /* leaving it to the processor what to fetch ahead; asking for it, or NULL: which is faster differs */
+    /* Leaving it to the processor what to fetch ahead; asking for it; asking for it in several streams. NULL: there is no such; which is
+     * fastest differs. */
+    trine_read_fn *read[TRINE_READS];
 } trine_limit_kernels;
 
 void trine_limit_kernels_init(trine_limit_kernels *k, trine_cpu level);

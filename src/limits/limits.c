@@ -93,8 +93,8 @@ static trine_status best_read(trine_limits *out, size_t most_bytes, trine_read_f
     work w = { .data = data };
     const int n = (int)(bytes / CHUNK);
     trine_team_run(team, n, touch_piece, &w);
-    for (int i = 0; i < 2 * RUNS; i++) {
-        w.read = read[i % 2];
+    for (int i = 0; i < TRINE_READS * RUNS; i++) {
+        w.read = read[i % TRINE_READS];
         if (!w.read) continue;
         const double start = seconds();
         trine_team_run(team, n, read_piece, &w);

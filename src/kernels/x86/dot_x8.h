@@ -9,26 +9,28 @@
 #define TRINE_UNROLL _Pragma("GCC unroll 16")
 #define TRINE_INLINE static inline __attribute__((always_inline))
 
-/* Asks for n bytes of each of n_w rows of W, so far ahead that memory answers in time. One row after another is a stream that the
- * hardware follows as well, but it stops at a page's end. Past the end of the weights this does nothing. */
+enum { MOST_W = W_ROWS > W_ONE ? W_ROWS : W_ONE };
+
+/* Asks for n bytes of each of n_w rows of W, so far ahead that memory answers in time. One row after another, and rows far apart, are
+ * streams that the hardware follows as well, but it stops at a page's end; rows side by side are asked for by tiles. Past the end of the
+ * weights this does nothing. */
 TRINE_INLINE void trine_prefetch_rows(const unsigned char *w, size_t w_stride, int n_w, size_t n)
 {
-    enum { AHEAD = 4096 };
-    const size_t tile = (size_t)n_w * w_stride, ahead = n_w == 1 ? AHEAD : (AHEAD + tile - 1) / tile * tile;
+    const size_t tile = (size_t)n_w * w_stride, ahead = n_w == 1 || W_ONE > 1 ? W_AHEAD : (W_AHEAD + tile - 1) / tile * tile;
     TRINE_UNROLL for (int j = 0; j < n_w; j++) TRINE_UNROLL for (size_t at = 0; at < n; at += 64)
         _mm_prefetch((const char *)w + (size_t)j * w_stride + at + ahead, _MM_HINT_T0);
 }
 
-/* A row of x meets rows of W one after another; several meet W_ROWS at a time, so that they are loaded once for them. */
-#define TRINE_DOT_X8_ROWS(dot, r)                                                                                                  \
+/* A row of x meets W_ONE rows of W at a time; several meet W_ROWS, so that they are loaded once for them. */
+#define TRINE_DOT_X8_ROWS(dot, r, most)                                                                                            \
     case r:                                                                                                                        \
         if (step == 1)                                                                                                             \
             dot(y + j, y_stride, x, x_stride, r, row, w_stride, 1, n);                                                             \
         else                                                                                                                       \
-            dot(y + j, y_stride, x, x_stride, r, row, w_stride, W_ROWS, n);                                                        \
+            dot(y + j, y_stride, x, x_stride, r, row, w_stride, most, n);                                                          \
         break;
 #if defined(TRINE_X_ROWS_4)
-#define TRINE_DOT_X8_MORE(dot) TRINE_DOT_X8_ROWS(dot, 3) TRINE_DOT_X8_ROWS(dot, 4)
+#define TRINE_DOT_X8_MORE(dot) TRINE_DOT_X8_ROWS(dot, 3, W_ROWS) TRINE_DOT_X8_ROWS(dot, 4, W_ROWS)
 #else
 #define TRINE_DOT_X8_MORE(dot)
 #endif
@@ -40,12 +42,10 @@ TRINE_INLINE void trine_prefetch_rows(const unsigned char *w, size_t w_stride, i
         for (; n_x > 0; n_x -= X_ROWS, y += X_ROWS * y_stride, x += X_ROWS * x_stride)                                             \
             for (int j = 0, step; j < n_w; j += step) {                                                                            \
                 const unsigned char *row = (const unsigned char *)w + (size_t)j * w_stride;                                        \
-                step = n_x > 1 && n_w - j >= W_ROWS ? W_ROWS : 1;                                                                  \
+                step = n_w - j < (n_x > 1 ? W_ROWS : W_ONE) ? 1 : n_x > 1 ? W_ROWS : W_ONE;                                        \
                 switch (n_x < X_ROWS ? n_x : X_ROWS) {                                                                             \
-                case 1:                                                                                                            \
-                    dot(y + j, y_stride, x, x_stride, 1, row, w_stride, 1, n);                                                     \
-                    break;                                                                                                         \
-                    TRINE_DOT_X8_ROWS(dot, 2)                                                                                      \
+                    TRINE_DOT_X8_ROWS(dot, 1, W_ONE)                                                                               \
+                    TRINE_DOT_X8_ROWS(dot, 2, W_ROWS)                                                                              \
                     TRINE_DOT_X8_MORE(dot)                                                                                         \
                 }                                                                                                                  \
             }                                                                                                                      \

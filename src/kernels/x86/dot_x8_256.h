@@ -3,7 +3,8 @@
  *     dot_bytes(u, x)                           sums of four products of levels of at most 63 with signed bytes
  *     dot_32_levels(low, x, high, y, start, z)  low x + high y in such sums, less what the zero z of the levels brings; z is 0 where
  *                                               levels are signed (q8_0), -1 where they have a min of their own. start: x8_order.h
- * and of the rows of x and of W in a tile, X_ROWS and W_ROWS.
+ * and of the rows of x and of W in a tile, X_ROWS and W_ROWS, the rows of W that a single row of x meets at a time, W_ONE, and how many
+ * bytes ahead they are asked for, W_AHEAD.
  *
  * Blocks of 32 go two at a time, and each fills half of two registers:
  *
@@ -94,7 +95,7 @@ typedef struct sums_32 {
 } sums_32;
 
 /* sums[i][j] += x_i . w_j over n <= 4 blocks of 32. Scales are multiplied by four, and then spread. */
-TRINE_INLINE void four_blocks(sums_32 sums[X_ROWS][W_ROWS], const unsigned char *x, const unsigned char *x_scales, size_t x_stride,
+TRINE_INLINE void four_blocks(sums_32 sums[X_ROWS][MOST_W], const unsigned char *x, const unsigned char *x_scales, size_t x_stride,
                               int n_x, const unsigned char *w, size_t w_stride, int n_w, const format *f, int n)
 {
     const __m256i first = _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1), second = _mm256_setr_epi32(2, 2, 2, 2, 3, 3, 3, 3);
@@ -134,7 +135,7 @@ TRINE_INLINE float sum_8(__m256 v)
 TRINE_INLINE void dot_32(float *y, size_t y_stride, const unsigned char *x, size_t x_stride, int n_x, const unsigned char *w,
                          size_t w_stride, int n_w, size_t n, const format *f)
 {
-    sums_32 sums[X_ROWS][W_ROWS];
+    sums_32 sums[X_ROWS][MOST_W];
     const unsigned char *scales = x - trine_x8_order_at(n) + trine_x8_levels(n);
     TRINE_UNROLL for (int j = 0; j < n_w; j++) TRINE_UNROLL for (int i = 0; i < n_x; i++) sums[i][j] =
         (sums_32) { _mm256_setzero_ps(), _mm_setzero_ps() };
@@ -210,7 +211,7 @@ TRINE_INLINE void dot_256(float *y, size_t y_stride, const unsigned char *x, siz
 {
     const bool six = type == TRINE_Q6_K;
     const size_t bytes = type == TRINE_Q4_K ? 144 : type == TRINE_Q5_K ? 176 : 210;
-    __m256 sums[X_ROWS][W_ROWS], mins[X_ROWS][W_ROWS]; /* mins: in the upper four lanes */
+    __m256 sums[X_ROWS][MOST_W], mins[X_ROWS][MOST_W]; /* mins: in the upper four lanes */
     TRINE_UNROLL for (int j = 0; j < n_w; j++) TRINE_UNROLL for (int i = 0; i < n_x; i++) sums[i][j] = mins[i][j] =
         _mm256_setzero_ps();
     for (size_t k = 0; k < n; k += 256, w += bytes, x += six ? TRINE_X8_ORDERED_6_K : TRINE_X8_ORDERED_4_K) {

@@ -6,7 +6,7 @@
 
 #include "kernels/x86/dot_x8_register.h"
 
-enum { X_ROWS = 2, W_ROWS = 2 };
+enum { X_ROWS = 2, W_ROWS = 2, W_ONE = 4, W_AHEAD = 256 };
 
 static inline __m256i dot_bytes(__m256i u, __m256i x)
 {

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define TRINE_X_ROWS_4
-enum { X_ROWS = 4, W_ROWS = 4 }; /* 32 registers hold 16 sums and what they are made from */
+enum { X_ROWS = 4, W_ROWS = 4, W_ONE = 1, W_AHEAD = 4096 }; /* 32 registers hold 16 sums and what they are made from */
 #include "kernels/x86/dot_x8.h"
 #include "kernels/x86/dot_x8_register.h"
 
@@ -105,7 +105,7 @@ TRINE_INLINE void levels_of(__m512i *low, __m512i *high, const unsigned char *bl
 }
 
 /* sums[i][j] += x_i . w_j over n <= 4 blocks of 32. */
-TRINE_INLINE void four_blocks(__m512 sums[X_ROWS][W_ROWS], const unsigned char *x, size_t x_stride, int n_x, const unsigned char *w,
+TRINE_INLINE void four_blocks(__m512 sums[X_ROWS][MOST_W], const unsigned char *x, size_t x_stride, int n_x, const unsigned char *w,
                               size_t w_stride, int n_w, const format *f, int n)
 {
     TRINE_UNROLL for (int j = 0; j < n_w; j++)
@@ -131,7 +131,7 @@ TRINE_INLINE void four_blocks(__m512 sums[X_ROWS][W_ROWS], const unsigned char *
 TRINE_INLINE void dot_32(float *y, size_t y_stride, const unsigned char *x, size_t x_stride, int n_x, const unsigned char *w,
                          size_t w_stride, int n_w, size_t n, const format *f)
 {
-    __m512 sums[X_ROWS][W_ROWS];
+    __m512 sums[X_ROWS][MOST_W];
     TRINE_UNROLL for (int j = 0; j < n_w; j++) TRINE_UNROLL for (int i = 0; i < n_x; i++) sums[i][j] = _mm512_setzero_ps();
     size_t k = 0;
     for (; k + 128 <= n; k += 128, w += 4 * f->bytes, x += TRINE_X8_ORDERED_32) {
@@ -252,7 +252,7 @@ TRINE_INLINE void dot_256(float *y, size_t y_stride, const unsigned char *x, siz
                           size_t w_stride, int n_w, size_t n, trine_dtype type)
 {
     const size_t bytes = type == TRINE_Q4_K ? 144 : type == TRINE_Q5_K ? 176 : 210;
-    __m512 sums[X_ROWS][W_ROWS];
+    __m512 sums[X_ROWS][MOST_W];
     TRINE_UNROLL for (int j = 0; j < n_w; j++) TRINE_UNROLL for (int i = 0; i < n_x; i++) sums[i][j] = _mm512_setzero_ps();
     for (size_t k = 0; k < n; k += 256, w += bytes, x += type == TRINE_Q6_K ? TRINE_X8_ORDERED_6_K : TRINE_X8_ORDERED_4_K) {
         trine_prefetch_rows(w, w_stride, n_w, bytes);

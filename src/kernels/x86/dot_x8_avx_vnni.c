@@ -2,7 +2,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-enum { X_ROWS = 2, W_ROWS = 2 };
+enum { X_ROWS = 2, W_ROWS = 2, W_ONE = 1, W_AHEAD = 4096 };
 
 static inline __m256i dot_bytes(__m256i u, __m256i x) { return _mm256_dpbusd_avx_epi32(_mm256_setzero_si256(), u, x); }
 

@@ -20,6 +20,7 @@ TRINE_QUANTISED_TYPES(DOT_TYPE)
 static void register_dot_x8(trine_kernels *k)
 {
     trine_order_x8(k);
+    k->dot_x8_streams = W_ONE > 1;
 #define DOT_TYPE(name, type, block, bytes) k->dot_x8[type] = dot_x8_##name;
     TRINE_QUANTISED_TYPES(DOT_TYPE)
 #undef DOT_TYPE

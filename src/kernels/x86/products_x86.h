@@ -31,13 +31,13 @@ TRINE_INLINE vf load_w_n(const unsigned char *w, size_t k, size_t n, int kind)
     return load_w(rest, 0, kind);
 }
 
-/* Where rows of W are asked for while those `n_w` side by side before them are multiplied: far enough ahead for memory to answer in
- * time. One row after another is a stream that the hardware follows as well, so that AHEAD suffices; it stops at a page's end. */
-#define AHEAD 4096
+/* Where rows of W are asked for while `n_w` before them are multiplied. One row after another, and rows far apart, are streams that the
+ * hardware follows as well, but for the ends of pages, so that DOT_AHEAD suffices: several streams hide each other's waiting. Rows side
+ * by side are asked for by tiles. */
 TRINE_INLINE size_t distance_ahead(size_t w_stride, int n_w)
 {
     const size_t tile = (size_t)n_w * w_stride;
-    return n_w == 1 ? AHEAD : (AHEAD + tile - 1) / tile * tile;
+    return n_w == 1 || DOT_W_ONE > 1 ? DOT_AHEAD : (DOT_AHEAD + tile - 1) / tile * tile;
 }
 
 /* sums[i][j][s] += x_i[k .. k + LANES] w_j[k .. k + LANES] */
@@ -89,16 +89,12 @@ TRINE_INLINE void dot_rows(float *y, size_t y_stride, const float *x, size_t x_s
     }
 }
 
-/* Bytes from which on rows of W side by side are streams of their own, that memory answers faster than one; shorter ones together are
- * not. */
-#define LONG_ROW 2560
-
-/* One row of x meets DOT_W_ONE long rows of W at a time, several meet DOT_W: then x is loaded once for them. */
+/* One row of x meets DOT_W_ONE rows of W at a time, several meet DOT_W: then x is loaded once for them. */
 TRINE_INLINE void dot_tile(float *y, size_t y_stride, const float *x, size_t x_stride, int n_x, const void *w, size_t w_stride,
                            int n_w, size_t n, int kind)
 {
     for (int i = 0; i < n_x; i += DOT_X, y += DOT_X * y_stride, x += DOT_X * x_stride) {
-        const int rows = n_x - i < DOT_X ? n_x - i : DOT_X, most = rows > 1 ? DOT_W : w_stride >= LONG_ROW ? DOT_W_ONE : 1;
+        const int rows = n_x - i < DOT_X ? n_x - i : DOT_X, most = rows > 1 ? DOT_W : DOT_W_ONE;
         for (int j = 0, step; j < n_w; j += step) {
             const unsigned char *row = (const unsigned char *)w + (size_t)j * w_stride;
             step = n_w - j >= most ? most : 1;

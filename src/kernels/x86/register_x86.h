@@ -16,6 +16,7 @@ static void register_all(trine_kernels *k)
     k->unpack[TRINE_Q4_K] = TRINE_NAME(unpack_q4_k);
     k->unpack[TRINE_Q5_K] = TRINE_NAME(unpack_q5_k);
     k->unpack[TRINE_Q6_K] = TRINE_NAME(unpack_q6_k);
+    k->dot_tile_streams = DOT_W_ONE > 1;
     k->dot_tile[TRINE_F16] = TRINE_NAME(dot_tile_f16);
     k->dot_tile[TRINE_BF16] = TRINE_NAME(dot_tile_bf16);
     k->dot_tile[TRINE_F32] = TRINE_NAME(dot_tile_f32);

@@ -16,7 +16,8 @@ enum {
     DOT_X = 2,
     DOT_W = 2,
     DOT_W_ONE = 4,
-    DOT_SUMS = 2
+    DOT_SUMS = 2,
+    DOT_AHEAD = 256
 }; /* of the products: 16 registers hold 12 sums and what they are made from */
 #define TRINE_ROWS_WIDE TRINE_ROWS_6
 #define TRINE_ROWS_NARROW TRINE_ROWS_3

@@ -13,7 +13,8 @@ enum {
     DOT_X = 4,
     DOT_W = 2,
     DOT_W_ONE = 1,
-    DOT_SUMS = 2
+    DOT_SUMS = 2,
+    DOT_AHEAD = 4096
 }; /* of the products: 32 registers hold 24 sums and what they are made from */
 #define TRINE_DOT_X_4
 #define TRINE_ROWS_WIDE TRINE_ROWS_12
