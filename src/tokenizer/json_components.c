@@ -365,7 +365,7 @@ static trine_status read_decoder(trine_tokenizer *t, const json_t *value, const 
     d->kind = (trine_decoder_kind)kind;
     const char *text = NULL, *key = kind == TRINE_DECODE_WORDPIECE ? "prefix" : kind == TRINE_DECODE_BPE ? "suffix" : "content";
     trine_prepend_scheme scheme;
-    json_int_t count;
+    json_int_t count = 0;
     trine_status status = TRINE_OK;
     switch (d->kind) {
     case TRINE_DECODE_REPLACE: status = read_pattern(&d->pattern, value, type, err); /* fall through */
