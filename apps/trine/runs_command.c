@@ -211,21 +211,25 @@ static int show_recorded(run *r, drawing *d, trine_record *record, const trine_r
     return 0;
 }
 
-/* The end of a path, for a legend: whole names of it, where they fit. */
-static const char *end_of(const char *path)
+/* The end of a path, for a legend: whole names of it, where they fit, without .jsonl. */
+static void name_after(char *out, size_t cap, const char *path)
 {
-    const size_t bytes = strlen(path);
-    if (bytes <= LEGEND) return path;
-    const char *end = path + bytes - LEGEND, *name = strchr(end, '/');
-    return name && name[1] ? name + 1 : end;
+    static const char extension[] = ".jsonl";
+    const size_t all = strlen(path), more = sizeof extension - 1;
+    const size_t bytes = all > more && !strcmp(path + all - more, extension) ? all - more : all;
+    const char *end = path + (bytes > LEGEND ? bytes - LEGEND : 0), *name = bytes > LEGEND ? strchr(end, '/') : NULL;
+    if (name && name + 1 < path + bytes) end = name + 1;
+    snprintf(out, cap, "%.*s", (int)(path + bytes - end), end);
 }
 
 static int show_file(run *r, drawing *d, const char *path)
 {
     json_t *lines = NULL;
+    char name[LEGEND + 1];
     int code = read_metrics(r, &lines, path);
+    name_after(name, sizeof name, path);
     const metrics of = { .lines = lines };
-    if (!code) code = r->args.json && !r->args.svg ? tell_file(r, &of, path) : add_curves(r, d, &of, end_of(path));
+    if (!code) code = r->args.json && !r->args.svg ? tell_file(r, &of, path) : add_curves(r, d, &of, name);
     json_decref(lines);
     return code;
 }

@@ -100,7 +100,7 @@ static void files_of_metrics_are_drawn(void **state)
     temp_write("other.jsonl", lines, sizeof lines - 1);
     process_result r = run_trine(NULL, "runs", temp_path("out"), temp_path("other.jsonl"), "--record", none);
     assert_status(&r, 0);
-    assert_contains(r.out, "other.jsonl: 2.5 at the end");
+    assert_contains(r.out, "/other: 2.5 at the end");
     assert_contains(r.out, "valid_loss of ");
     assert_true(longest_line(r.out) <= 80);
     process_result_clear(&r);
