@@ -43,11 +43,10 @@ TRINE_INLINE void rows_from(const unsigned char **rows, const unsigned char *w, 
     for (int i = 0; i < LANES; i++) rows[i] = w + (size_t)trine_min_int(j + i, n_w - 1) * w_stride;
 }
 
-/* Asks for the first bytes of the LANES rows after these: short pieces of many rows are no stream that the hardware follows. */
-TRINE_INLINE void ask_for_rows(const unsigned char *const *rows, size_t w_stride, size_t bytes)
+/* Asks for bytes [at, at + n) of the row LANES behind this one: short pieces of many rows are no stream that the hardware follows. */
+TRINE_INLINE void ask_for_row(const unsigned char *row, size_t w_stride, size_t at, size_t n)
 {
-    for (int i = 0; i < LANES; i++)
-        for (size_t at = 0; at < bytes; at += 64) _mm_prefetch((const char *)rows[i] + LANES * w_stride + at, _MM_HINT_T0);
+    for (const size_t end = at + n; at < end; at += 64) _mm_prefetch((const char *)row + LANES * w_stride + at, _MM_HINT_T0);
 }
 
 /* The first four bytes of a block in LANES rows. */

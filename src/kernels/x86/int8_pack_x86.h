@@ -225,7 +225,7 @@ TRINE_INLINE void pack_panel(trine_int8_panel *panel, const unsigned char *w, si
         for (size_t k = 0; k < n; k += SLICE) {
             const size_t take = n - k < SLICE ? n - k : SLICE, bytes = take / block * block_bytes;
             unsigned char *to = panel->bytes + k / 4 * line + 4 * (size_t)j;
-            ask_for_rows(rows, w_stride, bytes);
+            for (int i = 0; i < LANES; i++) ask_for_row(rows[i], w_stride, 0, bytes);
             make_scales(factors, panel->scale + k / TRINE_INT8_GROUP * WIDTH + j, WIDTH, rows, take, offset, type, block,
                         block_bytes);
             const vi *f = factors;

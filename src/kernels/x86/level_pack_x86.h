@@ -129,8 +129,11 @@ TRINE_INLINE void pack_levels(const trine_level_panel *panel, const unsigned cha
         const trine_level_panel to = { panel->bytes + 4 * (size_t)j, panel->d + j, panel->m + j };
         const unsigned char *rows[LANES];
         rows_from(rows, w, w_stride, j, n_w);
-        ask_for_rows(rows, w_stride, n / block * block_bytes);
-        for (size_t k = 0, at = 0; k < n; k += block, at += block_bytes) put_block(&to, k, rows, at, type);
+        for (size_t k = 0, at = 0, asked = 0; k < n; k += block, at += block_bytes) {
+            /* A line of each at a time: all at once fill the places in which the first cache waits for memory. */
+            for (; asked <= at; asked += 64) TRINE_UNROLL for (int i = 0; i < LANES; i++) ask_for_row(rows[i], w_stride, asked, 1);
+            put_block(&to, k, rows, at, type);
+        }
     }
 }
 
