@@ -124,7 +124,8 @@ def orthogonal(g, coefficients, steps, eps):
 
 
 def optimisers_of(model, o):
-    """Muon, where asked for, has the matrices of the layers; AdamW all the rest, without decay what is no matrix."""
+    """Muon, where asked for, has the matrices of the layers; AdamW all the rest, without decay what is no matrix. The queries of T5 are
+    stepped by 1 / sqrt(d_head) of the rate (src/train/params.c)."""
     hidden = [q for name, q in model.named_parameters() if o.muon and q.dim() == 2 and (".layer." in name or ".layers." in name or ".block." in name)
               and "relative_attention_bias" not in name]
     rest = [q for q in model.parameters() if not any(q is h for h in hidden)]
@@ -133,7 +134,11 @@ def optimisers_of(model, o):
     if hidden:
         if not o.bf16:
             torch.optim._muon._zeropower_via_newtonschulz = orthogonal
-        made.append(torch.optim.Muon(hidden, lr=o.lr, weight_decay=o.decay, adjust_lr_fn="match_rms_adamw"))
+        queries = [q for name, q in model.named_parameters() if name.endswith("Attention.q.weight")]
+        share = model.config.d_kv**-0.5 if queries else 1
+        groups = [{"params": [q for q in hidden if not any(q is k for k in queries)], "share": 1.0, "weight_decay": o.decay},
+                  {"params": queries, "share": share, "weight_decay": o.decay / share}]
+        made.append(torch.optim.Muon([g for g in groups if g["params"]], lr=o.lr, adjust_lr_fn="match_rms_adamw"))
     return made
 
 
@@ -200,7 +205,7 @@ def main():
     for step in range(o.steps or o.total):
         for optimiser in optimisers:
             for group in optimiser.param_groups:
-                group["lr"] = rate_at(step, o)
+                group["lr"] = rate_at(step, o) * group.get("share", 1)
         loss, _ = loss_of(model, next(batches), o, o.smoothing)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -149,7 +149,7 @@ static void store(void *job, int piece, int thread)
     const size_t step = twin_step(m), cols = (size_t)m->cols;
     const int first = piece * m->slab, end = trine_min_int(first + m->slab, m->rows);
     const float shrink = m->tensor->decays ? (float)(1 - o->rate * o->decay) : 1,
-                size = (float)(o->rate * rms_of_adamw * sqrt((double)m->tall)), share = (float)o->average_rate;
+                size = m->tensor->step * (float)(o->rate * rms_of_adamw * sqrt((double)m->tall)), share = (float)o->average_rate;
     for (int from = 0; from < m->cols; from += BLOCK)
         for (int row = first; row < end; row++) {
             const size_t at = m->tensor->offset + (size_t)row * cols;

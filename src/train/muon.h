@@ -1,7 +1,7 @@
 /* muon.h - the optimiser of a layer's matrices: a step goes along the orthogonal matrix nearest to the momentum (Jordan et al. 2024,
  * "Muon: An optimizer for hidden layers in neural networks"), scaled so that AdamW's rate and decay serve (Liu et al. 2025, "Muon is
  * Scalable for LLM Training", sec. 2.2). Embeddings, heads, norms and biases stay with AdamW (adamw.h). As torch.optim.Muon with
- * adjust_lr_fn="match_rms_adamw", but for its rounding to bf16.
+ * adjust_lr_fn="match_rms_adamw", but for its rounding to bf16 and the queries of T5, whose steps are smaller (params.h).
  *
  * U [r, c] = Nesterov's momentum of the gradient becomes U (U^T U)^(-1/2), nearly: five steps of a polynomial in U^T U bring every
  * singular value near 1 (Newton and Schulz). All is computed with the tall one of U and U^T. */

@@ -1,11 +1,13 @@
 /* params.c - see params.h: the flat arrays, and the model that points into them. */
 #include "train/params.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "base/buffer.h"
+#include "base/ends.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "checkpoint/blank_checkpoint.h"
@@ -85,6 +87,14 @@ static trine_status add_pair(trine_params *p, const char *name, const trine_decl
     return status ? status : add(p, ".lora_B.weight", name, &b, err);
 }
 
+/* T5 does not scale its scores: its queries' weights hold the factor 1 / sqrt(d_head) from the beginning (Raffel et al. 2020; Adafactor, by
+ * which it learnt, steps in proportion to the weights). Steps of one size for all matrices would make its scores that much too large
+ * within some dozens of them, and attention learn little from then on. */
+static float step_of(const trine_model_info *info, const char *name)
+{
+    return !strcmp(info->family, "t5") && trine_ends_with(name, ".q.weight") ? (float)(1 / sqrt(info->d_head)) : 1;
+}
+
 /* The table, from what the family declared; names are the checkpoint's. */
 static trine_status lay_out(trine_params *p, const trine_checkpoint *c, const trine_source *s, const trine_model_info *info,
                             trine_error *err)
@@ -100,7 +110,9 @@ static trine_status lay_out(trine_params *p, const trine_checkpoint *c, const tr
             p->lora_rank ? trine_lora_role(p, name, &d, trine_source_find(s, name), info->head) : TRINE_ROLE_LEARNS;
         if (role == TRINE_ROLE_LEARNS) {
             status = add(p, "", name, &d, err);
-            p->tensors[p->n_tensors - 1].hidden = d.n_dims == 2 && !d.unused && trine_params_is_linear(info->family, name);
+            trine_param *t = &p->tensors[p->n_tensors - 1];
+            t->hidden = d.n_dims == 2 && !d.unused && trine_params_is_linear(info->family, name);
+            t->step = step_of(info, name);
         }
         if (role == TRINE_ROLE_ADAPTED) status = add_pair(p, name, &d, err);
     }

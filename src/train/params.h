@@ -21,6 +21,7 @@ typedef struct trine_param {
     size_t offset, n; /* its floats in the flat arrays */
     bool decays;      /* by weight decay: matrices; not norms, biases, and what the model does not read */
     bool hidden;      /* a matrix of a layer's attention or feed-forward: what muon.h steps */
+    float step;       /* and how far, of what its rate says: 1, or less */
     bool is_new;      /* initialised here, not taken from a checkpoint */
 } trine_param;
 

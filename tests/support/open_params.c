@@ -41,6 +41,7 @@ trine_params *bare_params(const trine_param *tensors, int n, bool bf16)
         trine_param *t = &p->tensors[i];
         *t = tensors[i];
         t->name = strdup("tensor");
+        if (t->step == 0) t->step = 1;
         t->offset = p->n;
         t->n = (size_t)t->shape[0] * (size_t)(t->n_dims > 1 ? t->shape[1] : 1);
         p->n += (t->n + 15) / 16 * 16;

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,6 +133,50 @@ static void threads_do_not_show(void **state)
     }
 }
 
+/* A matrix whose weights hold a factor goes by that factor as far; it decays as others do. */
+static void smaller_steps_are_taken(void **state)
+{
+    (void)state;
+    trine_param tensors[2] = { { .n_dims = 2, .shape = { 24, 40 }, .decays = true, .hidden = true } };
+    tensors[1] = tensors[0];
+    tensors[1].step = 0.125f;
+    trine_params *p = bare_params(tensors, 2, false);
+    random_state r = { 11 };
+    float *first = p->values + p->tensors[0].offset, *second = p->values + p->tensors[1].offset;
+    random_fill(&r, p->grads, 24 * 40, 0.1f);
+    memcpy(p->grads + p->tensors[1].offset, p->grads, 24 * 40 * sizeof(float));
+    for (int i = 0; i < 24 * 40; i++) first[i] = second[i] = 1;
+    step(p, trine_cpu_detect(), 2, &(trine_adamw_options) { .rate = 0.5, .decay = 0.25 });
+    for (int i = 0; i < 24 * 40; i++) {
+        const double shrunk = 1 - 0.5 * 0.25, whole = (double)first[i] - shrunk;
+        assert_true(fabs((double)second[i] - shrunk - 0.125 * whole) < 1e-6);
+    }
+    trine_params_close(p);
+}
+
+/* Of a T5 they are the queries' alone. */
+static void queries_of_t5_hold_their_scale(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "models/t5-v1.1", "models/llama3" };
+    for (int i = 0; i < 2; i++) {
+        trine_model *m;
+        char path[512];
+        snprintf(path, sizeof path, "%s/%s", TRINE_FIXTURES, names[i]);
+        trine_params *p = open_params(&m, &(trine_params_options) { .checkpoint = path, .cpu = "scalar" });
+        int n = 0;
+        for (int t = 0; t < p->n_tensors; t++) {
+            const bool query = !i && strstr(p->tensors[t].name, "Attention.q.weight");
+            const double expected = query ? 1 / sqrt(trine_model_get_info(m)->d_head) : 1;
+            assert_true(fabs((double)p->tensors[t].step - expected) < 1e-7);
+            n += query;
+        }
+        assert_true(i ? n == 0 : n >= 3);
+        trine_model_close(m);
+        trine_params_close(p);
+    }
+}
+
 /* What one optimiser steps the other leaves as it is, gradients too; the average follows. */
 static void each_has_its_own(void **state)
 {
@@ -202,8 +247,14 @@ static void memory_can_run_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(steps_are_pytorchs), cmocka_unit_test(steps_are_nearly_orthogonal), cmocka_unit_test(threads_do_not_show),
-        cmocka_unit_test(each_has_its_own),   cmocka_unit_test(no_gradient_is_no_step),      cmocka_unit_test(memory_can_run_out),
+        cmocka_unit_test(steps_are_pytorchs),
+        cmocka_unit_test(steps_are_nearly_orthogonal),
+        cmocka_unit_test(threads_do_not_show),
+        cmocka_unit_test(smaller_steps_are_taken),
+        cmocka_unit_test(queries_of_t5_hold_their_scale),
+        cmocka_unit_test(each_has_its_own),
+        cmocka_unit_test(no_gradient_is_no_step),
+        cmocka_unit_test(memory_can_run_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
