@@ -113,9 +113,9 @@ for seed; do
     multi30k)
         pairs
         from_nothing "--arch t5 --objective seq2seq --layers 3 --width 256 --heads 4 --ff 512 --tokenizer $records/multi30k-data" \
-            "--objective seq2seq --batch-tokens 4096 --epochs 7 --optimizer muon --lr 3e-3 --warmup 100 --decay linear --min-lr 0
+            "--objective seq2seq --batch-tokens 4096 --epochs 6 --optimizer muon --lr 5e-3 --warmup 100 --decay linear --min-lr 0
             --dropout 0.1 --label-smoothing 0.1" "$records/multi30k-data/train.tsv" "$records/multi30k-data/val.tsv" \
-            "seq2seq --tokens 4096 --lr 3e-3 --warmup 100 --linear --min-lr 0 --dropout 0.1 --smoothing 0.1 --muon"
+            "seq2seq --tokens 4096 --lr 5e-3 --warmup 100 --linear --min-lr 0 --dropout 0.1 --smoothing 0.1 --muon"
         for side in "$out" "$out-torch"; do
             [ ! -e "$side" ] || "$trine" eval -q -m "$side" --task translate --prefix "" --beam 4 -n 80 "$records/multi30k-data/val.tsv"
         done
