@@ -221,6 +221,14 @@ int check_sources(run *r)
     return 0;
 }
 
+/* Who gives a path as a text most often means the file. */
+static void note_file(run *r, const char *text)
+{
+    struct stat info;
+    if (strpbrk(text, "./") && stat(text, &info) == 0 && S_ISREG(info.st_mode))
+        note(r, "'%s' is taken as the text itself; -f reads the file of that name", text);
+}
+
 static int for_each_source(run *r, int most, each_fn *each, void *user)
 {
     const arguments *a = &r->args;
@@ -234,6 +242,7 @@ static int for_each_source(run *r, int most, each_fn *each, void *user)
         int first_failure = 0;
         for (int i = 0; i < a->rest.n && !interrupted(); i++) {
             r->last_status = TRINE_OK;
+            note_file(r, a->rest.items[i]);
             code = one_text(r, a->rest.items[i], strlen(a->rest.items[i]), each, user);
             if (code && !goes_on(r)) return code;
             if (code && !first_failure) first_failure = code;

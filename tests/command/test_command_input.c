@@ -22,6 +22,10 @@ static void text_comes_the_same_from_everywhere(void **state)
         assert_string_equal(r[i].out, r[0].out);
     }
     for (int i = 0; i < 5; i++) process_result_clear(&r[i]);
+    process_result named = run_trine(NULL, "embed", "-m", MLM, "--json", path);
+    assert_status(&named, 0);
+    assert_contains(named.err, "is taken as the text itself; -f reads the file");
+    process_result_clear(&named);
     remove(path);
 }
 
