@@ -159,13 +159,14 @@ static void write_curves(run *r, const trine_run_info *info, const char *path, c
 static int tell(run *r, const metrics *of, const char *const *names, int n_names, const trine_run_info *info, const char *path)
 {
     curve *curves = calloc((size_t)n_names + 1, sizeof *curves);
-    int code = curves ? 0 : fail_memory(r), n = 0;
+    if (!curves) return fail_memory(r);
+    int code = 0, n = 0;
     for (; n < n_names && !code; n++) {
         curves[n].name = names[n];
         code = series_of(r, &curves[n].series, of, names[n]);
     }
     if (!code) write_curves(r, info, path, curves, n);
-    for (int i = 0; curves && i < n; i++) trine_series_clear(&curves[i].series);
+    for (int i = 0; i < n; i++) trine_series_clear(&curves[i].series);
     free(curves);
     return code;
 }
@@ -247,7 +248,8 @@ static bool is_number(int64_t *id, const char *text)
 static int show_runs(run *r, trine_record *record, const trine_runs *runs)
 {
     drawing *d = calloc(1, sizeof *d);
-    int code = d ? 0 : fail_memory(r);
+    if (!d) return fail_memory(r);
+    int code = 0;
     for (int i = 0; i < r->args.rest.n && !code; i++) {
         const char *text = r->args.rest.items[i];
         int64_t id;
@@ -262,7 +264,7 @@ static int show_runs(run *r, trine_record *record, const trine_runs *runs)
         code = write_svg(r, r->args.svg, d->curves, d->n);
     else if (!code && !r->args.json)
         code = draw_curves(r, d->curves, d->n);
-    for (int i = 0; d && i < d->n; i++) trine_series_clear(&d->curves[i].series);
+    for (int i = 0; i < d->n; i++) trine_series_clear(&d->curves[i].series);
     free(d);
     return code;
 }

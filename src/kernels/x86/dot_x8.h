@@ -16,7 +16,8 @@ enum { MOST_W = W_ROWS > W_ONE ? W_ROWS : W_ONE };
  * weights this does nothing. */
 TRINE_INLINE void trine_prefetch_rows(const unsigned char *w, size_t w_stride, int n_w, size_t n)
 {
-    const size_t tile = (size_t)n_w * w_stride, ahead = n_w == 1 || W_ONE > 1 ? W_AHEAD : (W_AHEAD + tile - 1) / tile * tile;
+    const bool tiles = n_w > 1 && W_ONE == 1;
+    const size_t part = tiles ? (size_t)n_w * w_stride : W_AHEAD, ahead = (W_AHEAD + part - 1) / part * part;
     TRINE_UNROLL for (int j = 0; j < n_w; j++) TRINE_UNROLL for (size_t at = 0; at < n; at += 64)
         _mm_prefetch((const char *)w + (size_t)j * w_stride + at + ahead, _MM_HINT_T0);
 }
