@@ -351,9 +351,8 @@ const command trine_commands[] = {
       -1,
       "list the runs of training and measuring, and draw their curves",
       "Without RUN a list, the newest first; with one number or several their configurations and the curves of their losses, one "
-      "drawing for all, in the terminal or as SVG. RUN may also be the folder that a training writes to, or a file of metrics as "
-      "JSON "
-      "lines. --json prints everything that is recorded, a document for each run.",
+      "drawing for all, in the terminal or as SVG. RUN may also be the folder that a training writes to, or a file of metrics, "
+      "as JSON lines. --json prints everything that is recorded, a document for each run.",
       { { "runs", "the list" },
         { "runs 12 13 --metric valid_loss", "two runs compared" },
         { "runs gpt/", "of a training that is under way" },

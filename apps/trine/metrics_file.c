@@ -31,8 +31,9 @@ int read_metrics(run *r, json_t **lines, const char *path)
     if (code) return code;
     *lines = json_array();
     if (!*lines) code = fail_memory(r);
-    for (const char *line = text, *end; !code && (end = memchr(line, '\n', bytes - (size_t)(line - text))); line = end + 1)
-        if (end > line) code = add_line(r, *lines, path, number++, line, (size_t)(end - line));
+    for (const char *line = text, *end; !code && (end = memchr(line, '\n', bytes - (size_t)(line - text)));
+         line = end + 1, number++)
+        if (end > line) code = add_line(r, *lines, path, number, line, (size_t)(end - line));
     free(text);
     if (!code && !json_array_size(*lines)) code = fail(r, EXIT_DATA, "'%s' has no metrics yet", path);
     return code;
@@ -55,7 +56,8 @@ bool metrics_series(trine_series *out, const json_t *lines, const char *name)
     return true;
 }
 
-json_t *metrics_names(const json_t *lines)
+/* An object whose keys they are; NULL: no memory. */
+static json_t *find_names(const json_t *lines)
 {
     json_t *names = json_object();
     for (size_t i = 0; names && i < json_array_size(lines); i++) {
@@ -70,4 +72,22 @@ json_t *metrics_names(const json_t *lines)
         }
     }
     return names;
+}
+
+bool metrics_names(trine_names *out, const json_t *lines)
+{
+    json_t *names = find_names(lines), *value;
+    const char *name;
+    *out = (trine_names) { .items = calloc(json_object_size(names) + 1, sizeof *out->items) };
+    bool fine = names && out->items;
+    json_object_foreach(names, name, value)
+    {
+        if (fine && (out->items[out->n] = strdup(name)))
+            out->n++;
+        else
+            fine = false;
+    }
+    json_decref(names);
+    if (!fine) trine_names_clear(out);
+    return fine;
 }

@@ -11,7 +11,7 @@
 int read_metrics(run *r, json_t **lines, const char *path);
 /* One metric of them, in order; free with trine_series_clear. False: no memory. */
 bool metrics_series(trine_series *out, const json_t *lines, const char *name);
-/* All that are there, once each, as the keys of an object; NULL: no memory. */
-json_t *metrics_names(const json_t *lines);
+/* All that are there, once each; free with trine_names_clear. False: no memory. */
+bool metrics_names(trine_names *out, const json_t *lines);
 
 #endif

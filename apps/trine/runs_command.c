@@ -155,43 +155,30 @@ static void write_curves(run *r, const trine_run_info *info, const char *path, c
     jw_end(&j);
 }
 
-/* --json: every metric of a run, or of a file. */
-static int tell(run *r, const metrics *of, const char *const *names, int n_names, const trine_run_info *info, const char *path)
+static int names_of(run *r, trine_names *out, const metrics *of)
 {
-    curve *curves = calloc((size_t)n_names + 1, sizeof *curves);
-    if (!curves) return fail_memory(r);
-    int code = 0, n = 0;
-    for (; n < n_names && !code; n++) {
-        curves[n].name = names[n];
-        code = series_of(r, &curves[n].series, of, names[n]);
-    }
-    if (!code) write_curves(r, info, path, curves, n);
-    for (int i = 0; i < n; i++) trine_series_clear(&curves[i].series);
-    free(curves);
-    return code;
+    trine_error err = { 0 };
+    if (of->lines) return metrics_names(out, of->lines) ? 0 : fail_memory(r);
+    const trine_status status = trine_record_metric_names(out, of->record, of->id, &err);
+    return status ? fail_status(r, status, &err) : 0;
 }
 
-static int tell_run(run *r, const metrics *of, const trine_run_info *info)
+/* --json: every metric of a run, or of the file at `path`. */
+static int tell(run *r, const metrics *of, const trine_run_info *info, const char *path)
 {
     trine_names all;
-    trine_error err = { 0 };
-    const trine_status status = trine_record_metric_names(&all, of->record, of->id, &err);
-    if (status) return fail_status(r, status, &err);
-    const int code = tell(r, of, (const char *const *)all.items, all.n, info, NULL);
+    int code = names_of(r, &all, of), n = 0;
+    if (code) return code;
+    curve *curves = calloc((size_t)all.n + 1, sizeof *curves);
+    if (!curves) code = fail_memory(r);
+    for (; curves && n < all.n && !code; n++) {
+        curves[n].name = all.items[n];
+        code = series_of(r, &curves[n].series, of, all.items[n]);
+    }
+    if (curves && !code) write_curves(r, info, path, curves, n);
+    for (int i = 0; curves && i < n; i++) trine_series_clear(&curves[i].series);
+    free(curves);
     trine_names_clear(&all);
-    return code;
-}
-
-static int tell_file(run *r, const metrics *of, const char *path)
-{
-    json_t *all = metrics_names(of->lines);
-    const char **names = calloc(json_object_size(all) + 1, sizeof *names), *name;
-    json_t *value;
-    int n = 0;
-    if (names) json_object_foreach(all, name, value) names[n++] = name;
-    const int code = all && names ? tell(r, of, names, n, NULL, path) : fail_memory(r);
-    free(names);
-    json_decref(all);
     return code;
 }
 
@@ -201,7 +188,7 @@ static int show_recorded(run *r, drawing *d, trine_record *record, const trine_r
     const metrics of = { record, id, NULL };
     char name[32];
     if (!info) return fail(r, EXIT_DATA, "there is no run %lld; `trine runs` lists them", (long long)id);
-    if (r->args.json && !r->args.svg) return tell_run(r, &of, info);
+    if (r->args.json && !r->args.svg) return tell(r, &of, info, NULL);
     snprintf(name, sizeof name, "run %lld", (long long)id);
     const int code = add_curves(r, d, &of, name);
     if (code || r->args.json || r->args.svg) return code;
@@ -230,7 +217,7 @@ static int show_file(run *r, drawing *d, const char *path)
     int code = read_metrics(r, &lines, path);
     name_after(name, sizeof name, path);
     const metrics of = { .lines = lines };
-    if (!code) code = r->args.json && !r->args.svg ? tell_file(r, &of, path) : add_curves(r, d, &of, name);
+    if (!code) code = r->args.json && !r->args.svg ? tell(r, &of, NULL, path) : add_curves(r, d, &of, name);
     json_decref(lines);
     return code;
 }

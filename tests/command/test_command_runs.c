@@ -117,6 +117,8 @@ static void files_of_metrics_are_drawn(void **state)
 
     temp_write("bad.jsonl", "{\"step\":1,\"loss\":3}\n[1]\n", 24);
     assert_error(run_trine(NULL, "runs", temp_path("bad.jsonl")), 3, "bad.jsonl:2: expected metrics as a JSON object with a");
+    temp_write("gap.jsonl", "{\"step\":1}\n\n[1]\n", 16);
+    assert_error(run_trine(NULL, "runs", temp_path("gap.jsonl")), 3, "gap.jsonl:3: expected metrics");
     temp_write("torn.jsonl", "{\"step\":1,\n", 11);
     assert_error(run_trine(NULL, "runs", temp_path("torn.jsonl")), 3, "torn.jsonl:1: expected metrics");
     temp_write("empty.jsonl", "", 0);

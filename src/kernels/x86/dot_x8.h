@@ -4,6 +4,7 @@
 
 #include <immintrin.h>
 
+#include "kernels/x86/rows_ahead.h"
 #include "kernels/x8_order.h"
 
 #define TRINE_UNROLL _Pragma("GCC unroll 16")
@@ -11,13 +12,10 @@
 
 enum { MOST_W = W_ROWS > W_ONE ? W_ROWS : W_ONE };
 
-/* Asks for n bytes of each of n_w rows of W, so far ahead that memory answers in time. One row after another, and rows far apart, are
- * streams that the hardware follows as well, but it stops at a page's end; rows side by side are asked for by tiles. Past the end of the
- * weights this does nothing. */
+/* Asks for n bytes of what comes after each of n_w rows of W. Past the end of the weights this does nothing. */
 TRINE_INLINE void trine_prefetch_rows(const unsigned char *w, size_t w_stride, int n_w, size_t n)
 {
-    const bool tiles = n_w > 1 && W_ONE == 1;
-    const size_t part = tiles ? (size_t)n_w * w_stride : W_AHEAD, ahead = (W_AHEAD + part - 1) / part * part;
+    const size_t ahead = trine_rows_ahead(W_AHEAD, w_stride, n_w, W_ONE > 1);
     TRINE_UNROLL for (int j = 0; j < n_w; j++) TRINE_UNROLL for (size_t at = 0; at < n; at += 64)
         _mm_prefetch((const char *)w + (size_t)j * w_stride + at + ahead, _MM_HINT_T0);
 }

@@ -44,43 +44,30 @@ static float peak_int8(size_t n_rounds)
     return (float)_mm256_extract_epi32(sum[0], 0);
 }
 
-static uint64_t read_bytes(const void *data, size_t n)
+/* In `streams` (a constant where this is inlined, as `ahead` is) parts at once: each waits for memory by itself. */
+static inline __attribute__((always_inline)) uint64_t read_parts(const void *data, size_t n, int streams, ptrdiff_t ahead)
 {
-    __m256i a = _mm256_setzero_si256(), b = a, c = a, d = a;
-    for (const char *p = data, *end = p + n; p < end; p += 128) {
-        _mm_prefetch(p + 2048, _MM_HINT_T0);
-        _mm_prefetch(p + 2112, _MM_HINT_T0);
-        a = _mm256_xor_si256(a, _mm256_load_si256((const void *)p));
-        b = _mm256_xor_si256(b, _mm256_load_si256((const void *)(p + 32)));
-        c = _mm256_xor_si256(c, _mm256_load_si256((const void *)(p + 64)));
-        d = _mm256_xor_si256(d, _mm256_load_si256((const void *)(p + 96)));
-    }
-    a = _mm256_xor_si256(_mm256_xor_si256(a, b), _mm256_xor_si256(c, d));
-    return (uint64_t)_mm256_extract_epi64(a, 0);
-}
-
-/* A fourth of the data from here is another stream, and so on: each waits for memory by itself. */
-static uint64_t read_streams(const void *data, size_t n)
-{
-    enum { STREAMS = 4, AHEAD = 512 };
-    const size_t part = n / STREAMS;
-    __m256i sum[STREAMS];
+    enum { MOST = 4 };
+    const size_t part = n / (size_t)streams;
+    __m256i sum[MOST];
     UNROLL
-    for (int s = 0; s < STREAMS; s++) sum[s] = _mm256_setzero_si256();
+    for (int s = 0; s < streams; s++) sum[s] = _mm256_setzero_si256();
     for (const char *p = data, *end = p + part; p < end; p += 128) {
         UNROLL
-        for (int s = 0; s < STREAMS; s++) {
+        for (int s = 0; s < streams; s++) {
             const char *at = p + (size_t)s * part;
-            _mm_prefetch(at + AHEAD, _MM_HINT_T0);
-            _mm_prefetch(at + AHEAD + 64, _MM_HINT_T0);
+            _mm_prefetch(at + ahead, _MM_HINT_T0);
+            _mm_prefetch(at + ahead + 64, _MM_HINT_T0);
             UNROLL
             for (int i = 0; i < 4; i++) sum[s] = _mm256_xor_si256(sum[s], _mm256_load_si256((const void *)(at + 32 * i)));
         }
     }
     UNROLL
-    for (int s = 1; s < STREAMS; s++) sum[0] = _mm256_xor_si256(sum[0], sum[s]);
+    for (int s = 1; s < streams; s++) sum[0] = _mm256_xor_si256(sum[0], sum[s]);
     return (uint64_t)_mm256_extract_epi64(sum[0], 0);
 }
+static uint64_t read_bytes(const void *data, size_t n) { return read_parts(data, n, 1, 2048); }
+static uint64_t read_streams(const void *data, size_t n) { return read_parts(data, n, 4, 512); }
 
 void trine_limits_avx2(trine_limit_kernels *k)
 {

@@ -9,6 +9,7 @@
 #define TRINE_KERNELS_PRODUCTS_X86_H
 
 #include "kernels/kernels.h"
+#include "kernels/x86/rows_ahead.h"
 
 #define TRINE_UNROLL _Pragma("GCC unroll 16")
 #define TRINE_INLINE static inline __attribute__((always_inline))
@@ -31,15 +32,6 @@ TRINE_INLINE vf load_w_n(const unsigned char *w, size_t k, size_t n, int kind)
     return load_w(rest, 0, kind);
 }
 
-/* Where rows of W are asked for while `n_w` before them are multiplied. One row after another, and rows far apart, are streams that the
- * hardware follows as well, but for the ends of pages, so that DOT_AHEAD suffices: several streams hide each other's waiting. Rows side
- * by side are asked for by tiles. */
-TRINE_INLINE size_t distance_ahead(size_t w_stride, int n_w)
-{
-    const size_t tile = (size_t)n_w * w_stride;
-    return n_w == 1 || DOT_W_ONE > 1 ? DOT_AHEAD : (DOT_AHEAD + tile - 1) / tile * tile;
-}
-
 /* sums[i][j][s] += x_i[k .. k + LANES] w_j[k .. k + LANES] */
 #define DOT_STEP(s, at, load_x, load_w)                                                                                            \
     {                                                                                                                              \
@@ -57,7 +49,7 @@ TRINE_INLINE void dot_rows(float *y, size_t y_stride, const float *x, size_t x_s
                            size_t w_stride, int n_w, size_t n, int kind)
 {
     enum { STEP = DOT_SUMS * LANES };
-    const size_t size = kind == W_F32 ? 4 : 2, ahead = distance_ahead(w_stride, n_w);
+    const size_t size = kind == W_F32 ? 4 : 2, ahead = trine_rows_ahead(DOT_AHEAD, w_stride, n_w, DOT_W_ONE > 1);
     vf sums[DOT_X][DOT_W_ONE > DOT_W ? DOT_W_ONE : DOT_W][DOT_SUMS];
     TRINE_UNROLL for (int i = 0; i < n_x; i++) TRINE_UNROLL for (int j = 0; j < n_w; j++)
         TRINE_UNROLL for (int s = 0; s < DOT_SUMS; s++) sums[i][j][s] = vf_zero();
