@@ -19,27 +19,28 @@ TRINE_INLINE vf strip_weight(const unsigned char *p)
     return vf_set(one);
 }
 
-/* n_vectors (a constant where this is inlined) vectors of rows of x by rows [j, j + STRIP_W) of W. */
-TRINE_INLINE void strip_tile(const trine_strip *s, int j, int n_vectors)
+/* n_vectors vectors of rows of x by rows [j, j + n_w) of W: both are constants where this is inlined. */
+TRINE_INLINE void strip_tile(const trine_strip *s, int j, int n_vectors, int n_w)
 {
-    const unsigned char *w[STRIP_W]; /* a row that is not there is another once more */
+    const unsigned char *w[TRINE_GROUP]; /* a row that is not there is another once more */
     const float *x = s->x;
-    vf sums[STRIP_W][STRIP_VECTORS];
-    TRINE_UNROLL for (int r = 0; r < STRIP_W; r++) w[r] = s->w + (size_t)(j + r < s->n_w ? j + r : j) * s->w_stride;
-    TRINE_UNROLL for (int r = 0; r < STRIP_W; r++) TRINE_UNROLL for (int v = 0; v < n_vectors; v++) sums[r][v] = vf_zero();
+    vf sums[TRINE_GROUP][STRIP_VECTORS];
+    TRINE_UNROLL for (int r = 0; r < n_w; r++) w[r] = s->w + (size_t)(j + r < s->n_w ? j + r : j) * s->w_stride;
+    TRINE_UNROLL for (int r = 0; r < n_w; r++) TRINE_UNROLL for (int v = 0; v < n_vectors; v++) sums[r][v] = vf_zero();
     for (size_t at = 0; at < s->depth * sizeof(float); at += sizeof(float), x += STRIP_COLS) {
         /* A line for each of the next rows while 16 weights pass, so that they are in the first cache when it is their turn; and x. */
-        _mm_prefetch((const char *)s->next_w + ((size_t)j + at * STRIP_W / 64 % STRIP_W) * s->w_stride + at, _MM_HINT_T0);
+        if (n_w == STRIP_W)
+            _mm_prefetch((const char *)s->next_w + ((size_t)j + at * STRIP_W / 64 % STRIP_W) * s->w_stride + at, _MM_HINT_T0);
         _mm_prefetch((const char *)s->next_x + at * (TRINE_STRIP_AHEAD / sizeof(float)), _MM_HINT_T1);
         vf a[STRIP_VECTORS];
         TRINE_UNROLL for (int v = 0; v < n_vectors; v++) a[v] = vf_load(x + v * LANES);
-        TRINE_UNROLL for (int r = 0; r < STRIP_W; r++)
+        TRINE_UNROLL for (int r = 0; r < n_w; r++)
         {
             const vf b = strip_weight(w[r] + at);
             TRINE_UNROLL for (int v = 0; v < n_vectors; v++) sums[r][v] = vf_fma(a[v], b, sums[r][v]);
         }
     }
-    TRINE_UNROLL for (int r = 0; r < STRIP_W; r++)
+    TRINE_UNROLL for (int r = 0; r < n_w; r++)
     {
         if (j + r >= s->n_w) return;
         float *out = s->sums + (size_t)(j + r) * STRIP_COLS;
@@ -52,22 +53,24 @@ TRINE_INLINE void strip_tile(const trine_strip *s, int j, int n_vectors)
 }
 
 #define TRINE_STRIP_TILE(vectors)                                                                                                  \
-    static void strip_tile_##vectors(const trine_strip *s, int j) { strip_tile(s, j, vectors); }
-TRINE_STRIP_TILE(1)
+    static void strip_tile_##vectors(const trine_strip *s, int j) { strip_tile(s, j, vectors, STRIP_W); }
 TRINE_STRIP_TILE(2)
 TRINE_STRIP_TILE(3)
 #undef TRINE_STRIP_TILE
 
+/* One vector alone meets all rows of W: the sums of fewer would wait for each other. Where those are more rows at once, nothing is asked
+ * for: with as many lines of the next rows they would push each other out of the first cache wherever rows lie whole pages apart. */
+static void strip_tile_1(const trine_strip *s) { strip_tile(s, 0, 1, TRINE_GROUP); }
+
 static void TRINE_NAME(gemm_strip)(const trine_strip *s)
 {
     const int n_vectors = (s->n_rows + LANES - 1) / LANES;
-    for (int j = 0; j < s->n_w; j += STRIP_W)
+    if (n_vectors == 1) strip_tile_1(s);
+    for (int j = 0; n_vectors > 1 && j < s->n_w; j += STRIP_W)
         if (n_vectors == 3)
             strip_tile_3(s, j);
-        else if (n_vectors == 2)
-            strip_tile_2(s, j);
         else
-            strip_tile_1(s, j);
+            strip_tile_2(s, j);
     if (s->last) transpose_by_8(s->y, s->y_stride, s->sums, STRIP_COLS, s->n_w, s->n_rows);
 }
 
