@@ -248,7 +248,8 @@ const command trine_commands[] = {
       "Writes the model at -m (or MODEL) with its tokenizer to -o (or OUT): a .gguf file, or a directory of safetensors. The "
       "output appears whole or not at all.",
       { { "convert -m bert-base-uncased -o bert.gguf --type f16", "" },
-        { "convert SmolLM2.gguf smol-directory", "back to safetensors" } },
+        { "convert SmolLM2.gguf smol-directory", "back to safetensors" },
+        { "convert -m MiniLM --adapter sentiment -o sentiment.gguf", "with an adapter in its weights" } },
       convert_main },
     { "quantize",
       CMD_QUANTIZE,

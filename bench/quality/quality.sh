@@ -106,7 +106,7 @@ for seed; do
     sst2-small)
         "$trine" train --arch bert --layers 3 --width 192 --heads 3 --neighbours --seq-len 128 --separate --vocab 8000 --epochs 5 --bf16 \
             --optimizer muon --lr 2e-3 --warmup 50 --decay linear --min-lr 0 --noise 0.3 \
-            "$data/sst2/train.tsv.gz" -q --seed "$seed" --no-record --overwrite -o "$out-words"
+            "$data/sst2/train.tsv.gz" -q --seed "$seed" --no-record --overwrite -o "$out-words" ${BENCH_TRAIN:-}
         "$trine" finetune classify -m "$out-words" "$data/sst2/train.tsv.gz" --valid "$data/sst2/dev.tsv" --bf16 --epochs 2 --lr 3e-4 \
             --dropout 0.15 --weight-decay 0.3 --ema 0.999 $common
         ;;

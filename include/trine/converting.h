@@ -28,8 +28,8 @@ typedef struct trine_convert_result {
 TRINE_API trine_status trine_convert(trine_convert_result *result, const char *out, const char *in,
                                      const trine_convert_options *options, trine_error *err);
 
-/* Writes the model at `in`, a directory, with the adapter of directory `adapter` added into its weights: a directory that needs it no
- * more. options->type f32, f16 or bf16; 0: that of most of the model's weights, where it is one of these. */
+/* Writes the model at `in`, a directory, with the adapter of directory `adapter` added into its weights: a directory, or a GGUF file, that
+ * needs it no more. options->type f32, f16 or bf16; 0: that of most of the model's weights, where it is one of these. */
 TRINE_API trine_status trine_merge_adapter(trine_convert_result *result, const char *out, const char *in, const char *adapter,
                                            const trine_convert_options *options, trine_error *err);
 

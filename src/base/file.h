@@ -38,6 +38,8 @@ typedef struct trine_writer {
     uint64_t written;  /* bytes so far */
     trine_error error; /* the first failure; sticky */
 } trine_writer;
+/* Whether `path` may be written, as trine_writer_open asks: for who begins with something else. */
+trine_status trine_writer_check(const char *path, bool overwrite, trine_error *err);
 trine_status trine_writer_open(trine_writer *w, const char *path, bool overwrite, trine_error *err);
 void trine_writer_write(trine_writer *w, const void *bytes, size_t n); /* failures are sticky, told by commit */
 /* Flushes, syncs and renames; on failure the temporary file is gone and the final name untouched. Ends the writer either way. */

@@ -43,16 +43,21 @@ static char *followed(const char *path)
     return strdup(path);
 }
 
+trine_status trine_writer_check(const char *path, bool overwrite, trine_error *err)
+{
+    struct stat st;
+    if (stat(path, &st)) return TRINE_OK;
+    if (S_ISDIR(st.st_mode)) return trine_fail(err, TRINE_ERROR_IO, "cannot write '%s': it is a directory", path);
+    if (!S_ISREG(st.st_mode)) return trine_fail(err, TRINE_ERROR_IO, "cannot write '%s': it is not a regular file", path);
+    if (overwrite) return TRINE_OK;
+    return trine_fail(err, TRINE_ERROR_IO, "'%s' exists already: choose another name, or ask to overwrite it", path);
+}
+
 trine_status trine_writer_open(trine_writer *w, const char *path, bool overwrite, trine_error *err)
 {
     *w = (trine_writer) { .fd = -1, .overwrite = overwrite };
-    struct stat st;
-    if (!stat(path, &st)) {
-        if (S_ISDIR(st.st_mode)) return trine_fail(err, TRINE_ERROR_IO, "cannot write '%s': it is a directory", path);
-        if (!S_ISREG(st.st_mode)) return trine_fail(err, TRINE_ERROR_IO, "cannot write '%s': it is not a regular file", path);
-        if (!overwrite)
-            return trine_fail(err, TRINE_ERROR_IO, "'%s' exists already: choose another name, or ask to overwrite it", path);
-    }
+    const trine_status status = trine_writer_check(path, overwrite, err);
+    if (status) return status;
     w->path = followed(path);
     w->buffer = malloc(BUFFER_BYTES);
     const size_t n = w->path ? strlen(w->path) + 32 : 0;

@@ -82,11 +82,9 @@ static trine_status check_old(const char *path, bool overwrite, trine_error *err
     return TRINE_OK;
 }
 
-trine_status trine_new_directory_open(trine_new_directory *d, const char *path, bool overwrite, trine_error *err)
+trine_status trine_new_directory_beside(trine_new_directory *d, const char *path, trine_error *err)
 {
-    *d = (trine_new_directory) { .overwrite = overwrite };
-    trine_status status = check_old(path, overwrite, err);
-    if (status) return status;
+    *d = (trine_new_directory) { 0 };
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/') n--; /* the temporary name must lie beside, not inside */
     d->path = strndup(path, n);
@@ -103,14 +101,23 @@ trine_status trine_new_directory_open(trine_new_directory *d, const char *path, 
         if (made && errno != EEXIST) break;
     }
     if (made) {
-        status = trine_fail(err, errno == ENOENT || errno == ENOTDIR ? TRINE_ERROR_NOT_FOUND : TRINE_ERROR_IO,
-                            "cannot make a directory beside '%s': %s", path, strerror(errno));
+        const trine_status status = trine_fail(err, errno == ENOENT || errno == ENOTDIR ? TRINE_ERROR_NOT_FOUND : TRINE_ERROR_IO,
+                                               "cannot make a directory beside '%s': %s", path, strerror(errno));
         free(temporary);
         trine_new_directory_abandon(d);
         return status;
     }
     d->temporary = temporary;
     return TRINE_OK;
+}
+
+trine_status trine_new_directory_open(trine_new_directory *d, const char *path, bool overwrite, trine_error *err)
+{
+    *d = (trine_new_directory) { 0 };
+    trine_status status = check_old(path, overwrite, err);
+    if (!status) status = trine_new_directory_beside(d, path, err);
+    d->overwrite = overwrite;
+    return status;
 }
 
 trine_status trine_new_directory_commit(trine_new_directory *d, trine_error *err)

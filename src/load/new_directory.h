@@ -13,6 +13,8 @@ typedef struct trine_new_directory {
 
 /* ERROR_IO when `path` exists and is not to be overwritten, or holds what no model's directory does: nothing else is deleted. */
 trine_status trine_new_directory_open(trine_new_directory *d, const char *path, bool overwrite, trine_error *err);
+/* A temporary directory beside `path`, whatever that is or will be: it is never committed. */
+trine_status trine_new_directory_beside(trine_new_directory *d, const char *path, trine_error *err);
 /* Renames, when all of it is on the disk; on failure the old directory is as it was. Ends it either way. */
 trine_status trine_new_directory_commit(trine_new_directory *d, trine_error *err);
 void trine_new_directory_abandon(trine_new_directory *d); /* removes the temporary directory; fine after commit */

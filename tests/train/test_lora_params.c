@@ -1,5 +1,6 @@
 /* test_lora_params.c - adapters in place of the weights: what learns and what stays, that they begin as nothing, are saved in PEFT's
  * layout, opened beside the model, and merged; and PEFT's own (tests/fixtures/train/lora-*, by tools/make_train_fixtures.py). */
+#include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "checkpoint/json_file.h"
 #include "support/alloc.h"
 #include "support/open_fixture.h"
@@ -247,6 +249,43 @@ static void a_new_head_goes_with_its_adapter(void **state)
     }
 }
 
+/* Into one file: rows of q and k become pairs there, Conv1D turns. What is there already stays, and nothing else is left behind. */
+static void merges_into_gguf(void **state)
+{
+    static const char *const names[] = { "gpt2", "llama3", "t5-v1.1", "bert-classify" };
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char name[64], adapter[300], file[300];
+        snprintf(name, sizeof name, "models/%s", names[i]);
+        snprintf(adapter, sizeof adapter, "%s-%zu", temp_path("for-gguf"), i);
+        snprintf(file, sizeof file, "%s-%zu.gguf", temp_path("merged"), i);
+        const char *path = fixture(name);
+        trine_model *model, *whole;
+        trine_error err;
+        trine_params *p = open_params(&model, &(trine_params_options) { .checkpoint = path, .lora_rank = 3, .cpu = "scalar" });
+        random_state r = { 20 + i };
+        random_fill(&r, p->values, p->n, 0.3f);
+        if (trine_params_save(adapter, p, model, NULL, &err)) fail_msg("%s", err.text);
+        trine_convert_options options = { .type = TRINE_F32 };
+        trine_convert_result result;
+        if (trine_merge_adapter(&result, file, path, adapter, &options, &err)) fail_msg("%s", err.text);
+        assert_true(result.n_tensors > 0 && result.n_files == 1);
+        open_beside(&whole, file, NULL);
+        assert_false(trine_is_directory(file));
+        check_near(model, whole, 1e-4);
+        trine_model_close(whole);
+        assert_int_equal(trine_merge_adapter(NULL, file, path, adapter, &options, &err), TRINE_ERROR_IO);
+        assert_non_null(strstr(err.text, "exists already"));
+        options.overwrite = true;
+        if (trine_merge_adapter(NULL, file, path, adapter, &options, &err)) fail_msg("%s", err.text);
+        trine_model_close(model);
+        trine_params_close(p);
+    }
+    DIR *dir = opendir(temp_folder());
+    for (struct dirent *e; (e = readdir(dir));) assert_null(strstr(e->d_name, ".part"));
+    closedir(dir);
+}
+
 /* What PEFT saved gives what PEFT computed. */
 static void adapters_of_peft_are_read(void **state)
 {
@@ -370,12 +409,22 @@ static void memory_may_run_out(void **state)
         if (!status) break;
         assert_int_equal(status, TRINE_ERROR_MEMORY);
     }
+    for (long k = 1;; k++) {
+        alloc_fail_at(k);
+        const trine_status status =
+            trine_merge_adapter(NULL, temp_path("merged.gguf"), gpt2, lora, &(trine_convert_options) { .type = TRINE_F32 }, NULL);
+        alloc_fail_at(0);
+        if (!status) break;
+        assert_int_equal(status, TRINE_ERROR_MEMORY);
+        assert_false(trine_file_exists(temp_path("merged.gguf")));
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(adapters_are_saved_opened_and_merged, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(merges_into_gguf, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(adapters_learn_as_the_merged_weights_would, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_new_head_goes_with_its_adapter, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(adapters_of_peft_are_read, temp_set_up, temp_tear_down),
