@@ -1,8 +1,9 @@
 /* engine.c - the thread that owns every session.
  *
  * A turn of its loop is, for each model that has work: one step of the batch that is being written (texts that have come join it
- * first), one pass of texts that are only read, from as many requests as fit, and one call. So no kind of work waits for the end
- * of another, only for one pass of it. Passes use all cores, and so models take turns rather than run side by side. */
+ * first), one pass of texts that are only read, from as many requests as fit, and one call. A call that takes many passes gives way
+ * between them (engine_goes_on). So batches and readings wait for no end, only for one pass of other work; calls wait for each other.
+ * Passes use all cores, and so models take turns rather than run side by side. */
 #include "engine.h"
 
 #include <stdarg.h>
@@ -400,6 +401,38 @@ static bool anybody_waits(const engine *e)
     return false;
 }
 
+/* Those who wait and are not wanted any more leave; all do when the engine stops, which is returned. With the lock. */
+static bool look_at_lines(engine *e)
+{
+    const bool stopping = atomic_load(&e->stopping);
+    for (int i = 0; i < e->n_models && (stopping || e->woken); i++)
+        for (int l = 0; l < N_LANES; l++) drop_waiting(e, &e->models[i], (lane)l, stopping);
+    e->woken = false;
+    return stopping;
+}
+
+/* A pass of each kind for each model; returns whether any text is to go on. */
+static bool pass_on(engine *e)
+{
+    bool writing = false;
+    for (int i = 0; i < e->n_models; i++) {
+        writing |= write_on(e, &e->models[i]);
+        read_on(e, &e->models[i]);
+    }
+    return writing;
+}
+
+bool engine_goes_on(job *j)
+{
+    engine *e = j->order->engine;
+    if (is_cancelled(e, j)) return false;
+    pthread_mutex_lock(&e->lock);
+    look_at_lines(e);
+    pthread_mutex_unlock(&e->lock);
+    pass_on(e);
+    return true;
+}
+
 static void *run(void *user)
 {
     engine *e = user;
@@ -407,18 +440,10 @@ static void *run(void *user)
     while (!stopping) {
         pthread_mutex_lock(&e->lock);
         while (!writing && !atomic_load(&e->stopping) && !e->woken && !anybody_waits(e)) pthread_cond_wait(&e->work, &e->lock);
-        stopping = atomic_load(&e->stopping);
-        for (int i = 0; i < e->n_models && (stopping || e->woken); i++)
-            for (int l = 0; l < N_LANES; l++) drop_waiting(e, &e->models[i], (lane)l, stopping);
-        e->woken = false;
+        stopping = look_at_lines(e);
         pthread_mutex_unlock(&e->lock);
-        writing = false;
-        for (int i = 0; i < e->n_models; i++) {
-            served *s = &e->models[i];
-            writing |= write_on(e, s);
-            read_on(e, s);
-            call_one(e, s);
-        }
+        writing = pass_on(e);
+        for (int i = 0; i < e->n_models; i++) call_one(e, &e->models[i]);
     }
     return NULL;
 }

@@ -145,6 +145,9 @@ struct engine {
 trine_status say(trine_error *err, trine_status code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Opens a session for each model of the options, and the thread. */
 trine_status engine_open(engine **out, const server_options *options, trine_error *err);
+/* Within a call, between two of its passes: one pass of all that is no call. False when it should end: its owner has left, or the server
+ * stops. */
+bool engine_goes_on(job *j);
 /* Ends every job with ERROR_CANCELLED and takes no more. */
 void engine_stop(engine *e);
 void engine_close(engine *e);

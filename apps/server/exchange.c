@@ -105,8 +105,8 @@ void fail_job(exchange *x, trine_status status, const trine_error *err)
     const char *text = err && err->text[0] ? err->text : trine_status_text(status);
     switch (status) {
     case TRINE_OK: return;
+    case TRINE_ERROR_EMPTY: fail_request(x, 400, NULL, "empty", "%s", text); return;
     case TRINE_ERROR_ARGUMENT:
-    case TRINE_ERROR_EMPTY:
     case TRINE_ERROR_UNSUPPORTED:
     case TRINE_ERROR_NOT_FOUND: fail_request(x, 400, NULL, NULL, "%s", text); return;
     case TRINE_ERROR_TOO_LONG: fail_request(x, 400, NULL, "context_length_exceeded", "%s", text); return;
@@ -209,7 +209,8 @@ int64_t get_int(exchange *x, const json_t *o, const char *key, int64_t low, int6
     const json_t *value = get(o, key);
     if (!value || x->failed) return fallback;
     const bool whole =
-        json_is_integer(value) || (json_is_real(value) && nearbyint(json_real_value(value)) == json_real_value(value));
+        json_is_integer(value) || (json_is_real(value) && nearbyint(json_real_value(value)) == json_real_value(value) &&
+                                   fabs(json_real_value(value)) < 0x1p63);
     const double n = json_number_value(value);
     if (!whole || n < (double)low || n > (double)high) {
         fail_request(x, 400, key, NULL, "'%s' must be a whole number from %lld to %lld", key, (long long)low, (long long)high);

@@ -36,8 +36,9 @@ struct exchange {
     json_t *in; /* the body, an object */
     int status; /* of the answer; 0: none yet */
     bool failed;
-    int retry_s; /* Retry-After; 0: none */
-    bytes out;   /* the answer, or events not yet sent */
+    int retry_s;         /* Retry-After; 0: none */
+    const char *allowed; /* Allow, of 405 */
+    bytes out;           /* the answer, or events not yet sent */
     size_t n_sent;
     const server_asset *asset;
     bool not_modified;

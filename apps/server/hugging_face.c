@@ -1,6 +1,7 @@
 /* hugging_face.c - POST /tasks/TASK and /models/NAME: {"inputs", "parameters"} as Hugging Face's clients send it. Parameters go by
  * the names of transformers, in snake_case or camelCase, also inside "generate_parameters". */
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,8 @@ typedef struct hub {
     const json_t *parameters; /* or NULL */
     json_t *own;              /* an object of plain names for read_writing */
     size_t n;
-    bool list; /* inputs came as a list: so do the results */
+    bool list;      /* inputs came as a list: so do the results */
+    int max_length; /* of prompt and text; 0: max_tokens says how long a text is */
     const char **texts, **pairs;
 } hub;
 
@@ -47,13 +49,13 @@ static void rename_parameters(exchange *x, hub *h)
 {
     static const struct {
         const char *theirs, *ours;
-    } names[] = { { "max_length", "max_tokens" },
-                  { "max_new_tokens", "max_tokens" },
+    } names[] = { { "max_length", "max_length" },
+                  { "max_new_tokens", "max_new_tokens" },
                   { "temperature", "temperature" },
                   { "top_k", "top_k" },
                   { "top_p", "top_p" },
                   { "min_p", "min_p" },
-                  { "repetition_penalty", "repeat_penalty" },
+                  { "repetition_penalty", "repetition_penalty" },
                   { "seed", "seed" },
                   { "stop", "stop" },
                   { "stop_sequences", "stop" },
@@ -72,6 +74,39 @@ static void rename_parameters(exchange *x, hub *h)
         fail_no_memory(x);
     else /* lives as long as the request */
         json_object_set_new(x->in, "\x01parameters", h->own);
+}
+
+/* What is not done here must not be overlooked: the answer would not be what was asked. */
+static void refuse_unsupported(exchange *x, const hub *h)
+{
+    static const struct {
+        const char *name;
+        double harmless; /* the number that asks for nothing */
+    } numbers[] = { { "num_return_sequences", 1 }, { "no_repeat_ngram_size", 0 }, { "min_length", 0 }, { "min_new_tokens", 0 },
+                    { "num_beam_groups", 1 },      { "penalty_alpha", 0 },        { "typical_p", 1 },  { "best_of", 1 } };
+    static const char *const others[] = { "targets", "bad_words_ids", "forced_bos_token_id", "stream", "details", "grammar" };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        const json_t *value = parameter(h, numbers[i].name);
+        if (value && !(json_number_value(value) <= numbers[i].harmless))
+            fail_request(x, 400, numbers[i].name, "unsupported", "'%s' is not supported by this server", numbers[i].name);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        const json_t *value = parameter(h, others[i]);
+        if (!value) value = get(x->in, others[i]);
+        if (value && !json_is_false(value))
+            fail_request(x, 400, others[i], "unsupported", "'%s' is not supported by this server", others[i]);
+    }
+    const json_t *apply = parameter(h, "function_to_apply");
+    if (apply && (!json_is_string(apply) || strcmp(json_string_value(apply), "softmax") != 0))
+        fail_request(x, 400, "function_to_apply", "unsupported", "'function_to_apply' other than softmax is not supported");
+}
+
+/* A parameter that is a text, or NULL. */
+static const char *text_parameter(exchange *x, const hub *h, const char *name)
+{
+    const json_t *value = parameter(h, name);
+    if (value && !json_is_string(value)) fail_request(x, 400, name, NULL, "'%s' must be a text", name);
+    return json_string_value(value);
 }
 
 static int top_k(exchange *x, const hub *h, int fallback)
@@ -200,12 +235,18 @@ static void read_features(exchange *x, hub *h)
     const int d = x->on->info->d_embedding;
     const json_t *inputs = get(x->in, "inputs");
     all->reading.no_normalize = json_is_false(normalize);
+    if (normalize && !json_is_boolean(normalize)) fail_request(x, 400, "normalize", NULL, "'normalize' must be true or false");
+    if (x->failed) return;
     if (!read_inputs(x, all, inputs, "inputs", too_long(x, h) == TRINE_LONG_TRUNCATE) || !run_order(x, true)) return;
     json_writer j = answer_begin(x);
     jw_open(&j, '[');
     for (int i = 0; i < all->n; i++) {
+        const float *v = all->results.vectors + (size_t)i * (size_t)d;
+        double squares = 0;
+        for (int k = 0; k < d; k++) squares += (double)v[k] * (double)v[k];
+        const double scale = json_is_true(normalize) && squares > 0 ? 1 / sqrt(squares) : 1; /* whatever the model declares */
         jw_open(&j, '[');
-        for (int k = 0; k < d; k++) jw_float(&j, all->results.vectors[(size_t)i * (size_t)d + (size_t)k]);
+        for (int k = 0; k < d; k++) jw_float(&j, (float)(v[k] * scale));
         jw_close(&j, ']');
     }
     jw_close(&j, ']');
@@ -223,11 +264,17 @@ typedef struct alone {
     trine_generation written;
 } alone;
 
+/* Between two of its passes others have one. */
 static bool goes_on(void *user, int done, int total)
 {
-    const job *j = user;
     (void)done, (void)total;
-    return !atomic_load(&((job *)(uintptr_t)j)->cancelled);
+    return engine_goes_on(user);
+}
+
+static void after_token(void *user, const trine_chosen_token *token)
+{
+    (void)token;
+    engine_goes_on(user);
 }
 
 static trine_status write_alone(void *what, served *on, trine_error *err)
@@ -241,12 +288,35 @@ static trine_status write_alone(void *what, served *on, trine_error *err)
     trine_status status = trine_session_open(&s, on->model, &so, err);
     if (status) return status;
     a->options.generate.on_progress = goes_on;
+    a->options.generate.on_token = after_token;
     a->options.generate.user = a->job;
     status = a->kind == JOB_TRANSLATE   ? trine_translate(&a->written, s, a->text, &a->options, err)
              : a->kind == JOB_SUMMARIZE ? trine_summarize(&a->written, s, a->text, &a->options, err)
                                         : trine_generate(&a->written, s, a->text, &a->options.generate, err);
     trine_session_close(s);
-    return status;
+    if (status || a->written.finish != TRINE_FINISH_CANCELLED) return status;
+    trine_generation_clear(&a->written);
+    return say(err, TRINE_ERROR_CANCELLED, "stopped before it was done");
+}
+
+/* How text i is written: transformers' max_length counts a decoder's prompt. ERROR: the request has failed. */
+static trine_text_options options_of(exchange *x, const hub *h, size_t i, const trine_text_options *o)
+{
+    trine_text_options own = *o;
+    trine_encoding e;
+    trine_error err = { 0 };
+    if (!h->max_length || x->failed) return own;
+    const trine_status status = trine_tokenizer_encode(&e, x->on->tokenizer, h->texts[i], 0, NULL, &err);
+    if (status) {
+        fail_job(x, status, &err);
+        return own;
+    }
+    own.generate.max_tokens = h->max_length - e.n;
+    if (own.generate.max_tokens < 1)
+        fail_request(x, 400, "max_length", NULL, "'max_length' is %d, and the prompt alone has %d tokens: give max_new_tokens",
+                     h->max_length, e.n);
+    trine_encoding_clear(&e);
+    return own;
 }
 
 static bool write_texts_alone(exchange *x, const hub *h, job_kind kind, const trine_text_options *o)
@@ -259,13 +329,13 @@ static bool write_texts_alone(exchange *x, const hub *h, job_kind kind, const tr
     }
     for (size_t i = 0; i < h->n; i++) {
         job *j = &x->order.jobs[i];
-        all[i] = (alone) { .job = j, .kind = kind, .text = h->texts[i], .options = *o };
+        all[i] = (alone) { .job = j, .kind = kind, .text = h->texts[i], .options = options_of(x, h, i, o) };
         j->kind = JOB_CALL;
         j->on = x->on;
         j->call = write_alone;
         j->what = &all[i];
     }
-    const bool done = run_order(x, true);
+    const bool done = !x->failed && run_order(x, true);
     if (!done) { /* what the engine still holds it lets go of before results are released */
         order_close(&x->order);
         for (size_t i = 0; i < h->n; i++) trine_generation_clear(&all[i].written);
@@ -295,8 +365,9 @@ static bool write_texts(exchange *x, const hub *h, job_kind kind, const trine_te
         j->kind = kind;
         j->on = x->on;
         j->text = h->texts[i];
-        j->text_options = *o;
+        j->text_options = options_of(x, h, i, o);
     }
+    if (x->failed) return false;
     if (run_order(x, true)) return true;
     if (kind != JOB_SUMMARIZE || !is_too_long(x)) return false;
     x->failed = false; /* it is not: it is read in parts */
@@ -325,16 +396,23 @@ static void write_results(exchange *x, const hub *h, const char *name, bool full
 
 static void write_hub(exchange *x, hub *h, job_kind kind, const char *name)
 {
-    const bool sampled = get(h->own, "temperature") || json_is_true(get(h->own, "do_sample"));
-    const json_t *from = parameter(h, "src_lang"), *to = parameter(h, "tgt_lang"), *prefix = parameter(h, "prefix");
-    trine_text_options o = { .from = json_string_value(from), .to = json_string_value(to), .prefix = json_string_value(prefix) };
+    const bool asked = get_bool(x, h->own, "do_sample", false), sampled = asked || get(h->own, "temperature"),
+               decoder = x->on->info->paradigm == TRINE_DECODER;
+    const int most = kind == JOB_SUMMARIZE ? 256 : 512, length = (int)get_int(x, h->own, "max_length", 1, 1 << 24, 0);
+    trine_text_options o = { .from = text_parameter(x, h, "src_lang"),
+                             .to = text_parameter(x, h, "tgt_lang"),
+                             .prefix = text_parameter(x, h, "prefix") };
     o.generate = read_writing(x, h->own, x->on);
-    o.generate.max_tokens = (int)get_int(x, h->own, "max_tokens", 1, 1 << 24, kind == JOB_SUMMARIZE ? 256 : 512);
+    o.generate.max_tokens = (int)get_int(x, h->own, "max_new_tokens", 1, 1 << 24, length && !decoder ? length : most);
+    o.generate.continues = kind == JOB_WRITE;
+    h->max_length = decoder && kind == JOB_WRITE && !get(h->own, "max_new_tokens") ? length : 0;
     o.generate.beam = (int)get_int(x, h->own, "num_beams", 1, MAX_BEAMS, 1);
+    if (asked && o.generate.beam > 1)
+        fail_request(x, 400, "do_sample", "unsupported", "'do_sample' with 'num_beams' is not supported: beams take the likeliest");
     o.generate.length_penalty = (float)get_real(x, h->own, "length_penalty", -100, 100, 1);
     if (o.generate.length_penalty == 0.0f) o.generate.length_penalty = 1e-30f; /* the library reads 0 as 1 */
     if (!sampled || json_is_false(get(h->own, "do_sample"))) o.generate.temperature = 0;
-    const bool full = kind == JOB_WRITE && x->on->info->paradigm == TRINE_DECODER && get_bool(x, h->own, "return_full_text", true);
+    const bool full = kind == JOB_WRITE && decoder && get_bool(x, h->own, "return_full_text", true);
     if (kind == JOB_TRANSLATE && !o.from && !o.to && !o.prefix)
         fail_request(x, 400, "parameters", NULL,
                      "translation needs parameters.src_lang and parameters.tgt_lang, as \"en\" and \"de\"");
@@ -347,7 +425,9 @@ static void answer_task(exchange *x, task what)
 {
     hub h = { 0 };
     rename_parameters(x, &h);
-    if (x->failed || !order_open(&x->order, x->engine, 1)) {
+    if (h.own) refuse_unsupported(x, &h);
+    if (x->failed) return;
+    if (!order_open(&x->order, x->engine, 1)) {
         fail_no_memory(x);
         return;
     }

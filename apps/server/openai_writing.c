@@ -20,24 +20,23 @@ typedef struct writing {
     bool began[MAX_CHOICES], ended[MAX_CHOICES];
     int n_ended;
     const char *echoed[MAX_CHOICES]; /* the prompt to put before a text, or NULL */
-    size_t offset[MAX_CHOICES];      /* completions' logprobs: bytes told so far */
+    size_t offset[MAX_CHOICES];      /* completions' logprobs: characters told so far */
 } writing;
 
 static const char *finish_name(trine_finish finish) { return finish == TRINE_FINISH_LENGTH ? "length" : "stop"; }
 
 /* ------------------------------------------------------------------------------------------------------------ log probs */
 
-/* The bytes of a token; null where it is a part of a character only. */
-static void write_bytes(json_writer *j, const char *text)
+/* The bytes of a token, of a part of a character too: a client puts characters together by them. */
+static void write_bytes(json_writer *j, const served *s, int32_t id)
 {
+    size_t n;
+    char *own = token_bytes(&n, s->tokenizer, id);
     jw_key(j, "bytes");
-    if (strstr(text, "\xEF\xBF\xBD")) {
-        jw_null(j);
-        return;
-    }
     jw_open(j, '[');
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++) jw_int(j, *p);
+    for (size_t i = 0; i < n; i++) jw_int(j, (unsigned char)own[i]);
     jw_close(j, ']');
+    free(own);
 }
 
 static void write_chance(json_writer *j, const served *s, int32_t id, float log_prob)
@@ -45,7 +44,7 @@ static void write_chance(json_writer *j, const served *s, int32_t id, float log_
     char *text = token_text(s->tokenizer, id);
     jw_set_text(j, "token", text ? text : "");
     jw_set_float(j, "logprob", log_prob);
-    write_bytes(j, text ? text : "");
+    write_bytes(j, s, id);
     free(text);
 }
 
@@ -73,13 +72,16 @@ static void write_chat_logprobs(json_writer *j, const served *s, const job_news 
     jw_close(j, '}');
 }
 
-/* A token by its text, or where that is none, or a part of a character, as the vocabulary spells it: so no two are the same. */
+/* A token by its text, or where that is none, or a part of a character, as the vocabulary spells it, or by its number: so no two are the
+ * same. */
 static void write_token(json_writer *j, const served *s, int32_t id, bool as_key)
 {
     char *text = token_text(s->tokenizer, id);
     const char *spelt = trine_tokenizer_token(s->tokenizer, id),
                *shown = text && *text && !strstr(text, "\xEF\xBF\xBD") ? text : spelt;
-    if (!shown) shown = "";
+    char number[32];
+    snprintf(number, sizeof number, "token_id:%d", (int)id);
+    if (!shown) shown = number;
     if (as_key)
         jw_key(j, shown);
     else
@@ -114,10 +116,11 @@ static void write_completion_logprobs(json_writer *j, const served *s, const job
     jw_key(j, "text_offset");
     jw_open(j, '[');
     for (int i = 0; i < news->n_tokens; i++) {
-        char *text = token_text(s->tokenizer, news->tokens[i].id);
+        size_t n;
+        char *own = token_bytes(&n, s->tokenizer, news->tokens[i].id);
         jw_int(j, (int64_t)at);
-        at += text ? strlen(text) : 0;
-        free(text);
+        for (size_t k = 0; k < n; k++) at += ((unsigned char)own[k] & 0xC0) != 0x80; /* a character's first byte */
+        free(own);
     }
     jw_close(j, ']');
     jw_close(j, '}');
@@ -326,11 +329,20 @@ static bool write_events(exchange *x)
 /* What is not done here must not be overlooked: the answer would not be what was asked. */
 static void refuse_unsupported(exchange *x)
 {
-    static const char *const lists[] = { "tools", "functions", "logit_bias" };
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        const json_t *value = get(x->in, lists[i]);
-        if (json_array_size(value) || json_object_size(value))
-            fail_request(x, 400, lists[i], "unsupported", "'%s' is not supported by this server", lists[i]);
+    static const char *const others[] = { "tools",          "functions",   "logit_bias",   "grammar",
+                                          "json_schema",    "guided_json", "guided_regex", "guided_choice",
+                                          "guided_grammar", "audio",       "min_tokens" };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        const json_t *value = get(x->in, others[i]);
+        if (json_array_size(value) || json_object_size(value) || json_string_length(value) || json_number_value(value) != 0)
+            fail_request(x, 400, others[i], "unsupported", "'%s' is not supported by this server", others[i]);
+    }
+    const json_t *modalities = get(x->in, "modalities"), *modality;
+    size_t k;
+    json_array_foreach(modalities, k, modality)
+    {
+        if (!json_is_string(modality) || strcmp(json_string_value(modality), "text") != 0)
+            fail_request(x, 400, "modalities", "unsupported", "'modalities' other than text are not supported by this server");
     }
     const json_t *format = get(x->in, "response_format");
     const char *type = json_string_value(json_object_get(format, "type"));
@@ -484,6 +496,7 @@ void answer_completions(exchange *x)
     read_shape(x, w);
     trine_generate_options g = read_writing(x, x->in, x->on);
     g.max_tokens = (int)get_int(x, x->in, "max_tokens", 1, 1 << 24, DEFAULT_COMPLETION);
+    g.continues = true;
     const json_t *prompt = get(x->in, "prompt"), *first = json_array_get(prompt, 0);
     const bool several = json_is_string(first) || json_is_array(first);
     const size_t n = several ? json_array_size(prompt) : 1;

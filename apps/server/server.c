@@ -2,6 +2,7 @@
  * goes out. A thread for each connection runs the routes; it may wait there as long as it likes. */
 #include "server.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -62,11 +63,13 @@ static const char *header(exchange *x, const char *name)
 static bool is_loopback_name(const char *host)
 {
     char name[64];
+    struct in_addr address;
     size_t n = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
     if (n >= sizeof name) return false;
     memcpy(name, host, n);
     name[n] = 0;
-    return strcasecmp(name, "localhost") == 0 || strncmp(name, "127.", 4) == 0 || strcmp(name, "[::1]") == 0;
+    if (strcasecmp(name, "localhost") == 0 || strcmp(name, "[::1]") == 0) return true;
+    return inet_pton(AF_INET, name, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
 }
 
 /* The origin whose page may read the answer, or NULL: its own need not be told. */
@@ -121,12 +124,13 @@ static void find_asset(exchange *x, const char *path)
 
 static void find_route(exchange *x, const char *path, const char *method)
 {
-    const char *allowed = NULL;
+    bool gets = false, posts = false;
     if (strcmp(method, "HEAD") == 0) method = "GET";
     for (int i = 0; i < server_n_routes && !x->route; i++) {
         const route *r = &server_routes[i];
         if (!leads_to(r, path)) continue;
-        allowed = r->method;
+        gets |= strcmp(r->method, "GET") == 0;
+        posts |= strcmp(r->method, "POST") == 0;
         if (strcmp(r->method, method) != 0) continue;
         x->route = r;
         const size_t n = strlen(r->path);
@@ -135,10 +139,14 @@ static void find_route(exchange *x, const char *path, const char *method)
         if (x->rest) strcpy(x->rest, rest);
     }
     if (x->route || x->failed) return;
-    if (!allowed && strcmp(method, "GET") == 0) find_asset(x, path);
+    if (!gets && !posts && strcmp(method, "GET") == 0) find_asset(x, path);
     if (x->asset) return;
-    if (allowed)
-        fail_request(x, 405, NULL, "method_not_allowed", "%.100s is asked by %s", path, allowed);
+    x->allowed = !posts ? "GET, HEAD" : gets ? "GET, HEAD, POST" : "POST";
+    if (gets || posts)
+        fail_request(x, 405, NULL, "method_not_allowed", "%.100s is asked by %s", path,
+                     !posts ? "GET"
+                     : gets ? "GET or POST"
+                            : "POST");
     else
         fail_request(x, 404, NULL, "route_not_found", "there is nothing at %.100s; docs/SERVER.md lists the routes", path);
 }
@@ -213,7 +221,7 @@ static void add_headers(exchange *x, struct MHD_Response *r)
                                 "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; "
                                 "form-action 'none'; frame-ancestors 'none'");
     }
-    if (x->status == 405) MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET, HEAD, POST");
+    if (x->status == 405) MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, x->allowed);
     if (x->retry_s) {
         snprintf(number, sizeof number, "%d", x->retry_s);
         MHD_add_response_header(r, MHD_HTTP_HEADER_RETRY_AFTER, number);
@@ -223,7 +231,10 @@ static void add_headers(exchange *x, struct MHD_Response *r)
     MHD_add_response_header(r, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     MHD_add_response_header(r, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ORIGIN);
     MHD_add_response_header(r, "Access-Control-Allow-Methods", "GET, POST, OPTIONS");
-    MHD_add_response_header(r, "Access-Control-Allow-Headers", "Content-Type, Authorization");
+    /* What a client library sends of its own (x-stainless-os) is ignored here, and a browser asks for it by name. */
+    const char *asked = header(x, "Access-Control-Request-Headers");
+    MHD_add_response_header(r, "Access-Control-Allow-Headers", asked ? asked : "Content-Type, Authorization");
+    MHD_add_response_header(r, "Access-Control-Expose-Headers", "Retry-After");
 }
 
 static enum MHD_Result send_answer(exchange *x)

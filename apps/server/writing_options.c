@@ -40,18 +40,18 @@ static void read_stops(exchange *x, const json_t *o, trine_generate_options *g)
 
 trine_generate_options read_writing(exchange *x, const json_t *o, const served *s)
 {
-    const bool greedy = s->info->paradigm == TRINE_ENCODER_DECODER;
+    const bool greedy = s->info->paradigm == TRINE_ENCODER_DECODER && !get_bool(x, o, "do_sample", false);
     const double top_p = get_real(x, o, "top_p", 0, 1, 0.95);
     trine_generate_options g = {
         .temperature = (float)get_real(x, o, "temperature", 0, 10, greedy ? 0 : 0.8),
         .top_k = (int)get_int(x, o, "top_k", 0, 1 << 24, 40),
         .top_p = top_p > 0 ? (float)top_p : 1e-6f, /* the library reads 0 as off */
         .min_p = (float)get_real(x, o, "min_p", 0, 1, 0.05),
-        .repeat_penalty = (float)get_real(x, o, "repeat_penalty", 0.01, 100, 1),
+        .repeat_penalty = (float)get_real(x, o, get(o, "repeat_penalty") ? "repeat_penalty" : "repetition_penalty", 0.01, 100, 1),
         .presence_penalty = (float)get_real(x, o, "presence_penalty", -2, 2, 0),
         .frequency_penalty = (float)get_real(x, o, "frequency_penalty", -2, 2, 0),
         .ignore_eos = get_bool(x, o, "ignore_eos", false),
-        .seed = get(o, "seed") ? (uint64_t)get_int(x, o, "seed", INT64_MIN / 2, INT64_MAX / 2, 0) : random_bits(),
+        .seed = get(o, "seed") ? (uint64_t)get_int(x, o, "seed", INT64_MIN, INT64_MAX, 0) : random_bits(),
     };
     read_stops(x, o, &g);
     return g;
@@ -103,4 +103,50 @@ char *token_text(const trine_tokenizer *t, int32_t id)
     }
     free(text);
     return with;
+}
+
+/* The byte that GPT-2's vocabulary spells as this character: printable ones stand for themselves, the others have those from 256 on, in
+ * their order. -1: none. */
+static int byte_of(uint32_t c)
+{
+    int spelt = 256;
+    for (int b = 0; b < 256; b++) {
+        const bool itself = (b >= '!' && b <= '~') || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
+        if (c == (uint32_t)(itself ? b : spelt++)) return b;
+    }
+    return -1;
+}
+
+/* A character of valid UTF-8 below 0x800, or 0; *p goes on behind it. */
+static uint32_t next_character(const unsigned char **p)
+{
+    const unsigned first = *(*p)++;
+    if (first < 0x80) return first;
+    return (first & 0xE0) == 0xC0 && **p ? (first & 0x1F) << 6 | (*(*p)++ & 0x3F) : 0;
+}
+
+char *token_bytes(size_t *n, const trine_tokenizer *t, int32_t id)
+{
+    const char *spelt = trine_tokenizer_token(t, id);
+    char *text = token_text(t, id), *out;
+    unsigned byte;
+    *n = text ? strlen(text) : 0;
+    if (!text || !spelt || !strstr(text, "\xEF\xBF\xBD") || !(out = malloc(strlen(spelt) + 1))) return text;
+    size_t count = 0;
+    if (strlen(spelt) == 6 && sscanf(spelt, "<0x%2X>", &byte) == 1) { /* SentencePiece's */
+        out[count++] = (char)byte;
+    } else {
+        for (const unsigned char *p = (const unsigned char *)spelt; *p;) {
+            const int b = byte_of(next_character(&p));
+            if (b < 0) { /* no vocabulary of bytes: the text is what it is */
+                free(out);
+                return text;
+            }
+            out[count++] = (char)b;
+        }
+    }
+    out[count] = 0;
+    *n = count;
+    free(text);
+    return out;
 }

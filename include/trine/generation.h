@@ -47,6 +47,9 @@ typedef struct trine_generate_options {
     int n_ids;
     const int32_t *decoder_ids; /* encoder-decoder: decoder tokens to begin with in place of the start token */
     int n_decoder_ids;
+    bool
+        continues; /* decoders: the text is what follows the prompt's, so that both together are the document: a space before its first
+                     * word, which a vocabulary of SentencePiece leaves away where a text begins, is told */
     bool no_special;          /* do not add the special tokens the tokenizer puts around a prompt (chat templates have them) */
     trine_sequence *sequence; /* decoders, no beams: work in this sequence of the session, kept by the caller. What it holds that
                                * the prompt begins with is not computed again; afterwards it holds the prompt and the answer
@@ -83,8 +86,8 @@ TRINE_API trine_status trine_generate(trine_generation *out, trine_session *sess
 TRINE_API void trine_generation_clear(trine_generation *generation);
 
 /* Many texts written as one batch. A step reads the weights once for all of them, so that eight texts take little longer than one;
- * when one is over the next takes its place. Each is what trine_generate would write (to the rounding of f32: the sums of a batch
- * may run in another order), whatever is written beside it.
+ * when one is over the next takes its place. Each is what trine_generate would write, to rounding: with six rows in a pass or more sums
+ * run in another order, and quantised weights may meet x by a coarser way, so two tokens that are nearly as likely may change places.
  *
  *     while (more() || trine_generator_held(g)) {
  *         while (more() && trine_generator_room(g)) trine_generator_add(g, id++, next_prompt(), &options, &err);

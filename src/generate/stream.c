@@ -135,9 +135,10 @@ static trine_status decode(trine_stream *s, bool final, trine_error *err)
     return !final && sure == whole && s->n_ids >= ANCHOR_EVERY ? move_anchor(s, err) : TRINE_OK;
 }
 
-trine_status trine_stream_push(trine_stream *s, int32_t id, trine_error *err)
+static bool has_token(const trine_stream *s, int32_t id) { return id >= 0 && id < trine_tokenizer_vocab_size(s->tokenizer); }
+
+static trine_status keep_id(trine_stream *s, int32_t id, trine_error *err)
 {
-    if (s->stopped || s->cancelled || !s->tokenizer || id < 0 || id >= trine_tokenizer_vocab_size(s->tokenizer)) return TRINE_OK;
     if (s->n_ids == s->ids_cap) {
         const int cap = s->ids_cap ? 2 * s->ids_cap : 2 * ANCHOR_EVERY;
         int32_t *ids = realloc(s->ids, (size_t)cap * sizeof *ids);
@@ -146,6 +147,29 @@ trine_status trine_stream_push(trine_stream *s, int32_t id, trine_error *err)
         s->ids_cap = cap;
     }
     s->ids[s->n_ids++] = id;
+    return TRINE_OK;
+}
+
+trine_status trine_stream_follow(trine_stream *s, const int32_t *ids, int n, trine_error *err)
+{
+    char *text;
+    trine_status status = TRINE_OK;
+    if (!s->tokenizer) return TRINE_OK;
+    for (int i = n > ANCHOR_KEEPS ? n - ANCHOR_KEEPS : 0; i < n && !status; i++)
+        if (has_token(s, ids[i])) status = keep_id(s, ids[i], err);
+    if (!status && s->n_ids) status = trine_tokenizer_decode(&text, s->tokenizer, s->ids, s->n_ids, true, err);
+    if (status || !s->n_ids) return status;
+    s->known = sure_bytes(text);
+    if (!*text) s->n_ids = 0; /* special tokens alone: a text begins after them */
+    trine_free(text);
+    return TRINE_OK;
+}
+
+trine_status trine_stream_push(trine_stream *s, int32_t id, trine_error *err)
+{
+    if (s->stopped || s->cancelled || !s->tokenizer || !has_token(s, id)) return TRINE_OK;
+    const trine_status status = keep_id(s, id, err);
+    if (status) return status;
     return in_byte_run(s) ? TRINE_OK : decode(s, false, err);
 }
 

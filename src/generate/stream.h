@@ -24,6 +24,8 @@ typedef struct trine_stream {
  * ERROR_ARGUMENT for a stop string that is empty or not UTF-8. */
 trine_status trine_stream_open(trine_stream *s, const trine_tokenizer *tokenizer, const trine_generate_options *options,
                                trine_error *err);
+/* Before the first token: what will come follows these tokens' text, and is no beginning. ERROR_MEMORY. */
+trine_status trine_stream_follow(trine_stream *s, const int32_t *ids, int n, trine_error *err);
 /* The next token. An id that the tokenizer does not have (models may have more rows than words) is no text. */
 trine_status trine_stream_push(trine_stream *s, int32_t id, trine_error *err);
 /* There will be no more: shows what was held back. */

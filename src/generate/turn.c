@@ -115,6 +115,8 @@ trine_status trine_turn_open(trine_turn *t, trine_session *session, const char *
     if (!status) status = read_prompt(t, prompt, err);
     if (!status) status = plan_length(t, err);
     if (!status) status = trine_stream_open(&t->stream, session->model->tokenizer, &t->o, err);
+    if (!status && t->o.continues && session->model->info.paradigm == TRINE_DECODER)
+        status = trine_stream_follow(&t->stream, t->begin, t->n_begin, err);
     if (!status)
         status =
             trine_sampler_open(&t->sampler, &t->o, &session->model->kernels, session->model->info.vocab, session->options.ctx, err);

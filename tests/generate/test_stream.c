@@ -160,6 +160,53 @@ static void test_equal_to_all_at_once(void **unused)
     temp_remove();
 }
 
+/* What follows a prompt is the rest of the document: prompt and text together are all tokens at once, a space between them too. */
+static void test_follows(void **unused)
+{
+    (void)unused;
+    temp_make();
+    trine_tokenizer *tokenizers[] = { open_bytes_as_letters(), open_pieces() };
+    const trine_generate_options o = { 0 };
+    trine_error err;
+    for (int round = 0; round < 600; round++) {
+        const trine_tokenizer *t = tokenizers[round % 2];
+        int32_t ids[60];
+        const int n = 2 + below(58), n_prompt = 1 + below(n - 1);
+        if (round % 2)
+            for (int i = 0; i < n; i++) ids[i] = FIRST_PIECE + below(N_PIECES);
+        else
+            make_stream(ids, n, t, 1);
+        char *prompt, *whole;
+        check_ok(trine_tokenizer_decode(&prompt, t, ids, n_prompt, true, &err), &err);
+        check_ok(trine_tokenizer_decode(&whole, t, ids, n, true, &err), &err);
+        size_t sure = strlen(prompt); /* a character that the prompt has not ended is the text's */
+        while (sure >= 3 && !memcmp(prompt + sure - 3, "\xEF\xBF\xBD", 3)) sure -= 3;
+        trine_stream s;
+        check_ok(trine_stream_open(&s, t, &o, &err), &err);
+        check_ok(trine_stream_follow(&s, ids, n_prompt, &err), &err);
+        for (int i = n_prompt; i < n; i++) check_ok(trine_stream_push(&s, ids[i], &err), &err);
+        check_ok(trine_stream_end(&s, &err), &err);
+        char *text = trine_stream_take(&s);
+        if (*prompt) assert_string_equal(text, whole + sure);
+        trine_free(text);
+        trine_free(prompt);
+        trine_free(whole);
+        trine_stream_close(&s);
+    }
+    /* After special tokens alone a text begins, and has no space before it. */
+    const int32_t begin = 1, word = trine_tokenizer_id(tokenizers[1], "\u2581the");
+    trine_stream s;
+    check_ok(trine_stream_open(&s, tokenizers[1], &o, &err), &err);
+    check_ok(trine_stream_follow(&s, &begin, 1, &err), &err);
+    check_ok(trine_stream_push(&s, word, &err), &err);
+    char *text = trine_stream_take(&s);
+    assert_string_equal(text, "the");
+    trine_free(text);
+    trine_stream_close(&s);
+    for (int k = 0; k < 2; k++) trine_tokenizer_close(tokenizers[k]);
+    temp_remove();
+}
+
 /* A character in four tokens appears when its last has come, an unfinished one as U+FFFD at the end, and not before. */
 static void test_characters(void **unused)
 {
@@ -407,7 +454,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_equal_to_all_at_once), cmocka_unit_test(test_characters), cmocka_unit_test(test_stop),
-        cmocka_unit_test(test_stop_cases),           cmocka_unit_test(test_generation),
+        cmocka_unit_test(test_stop_cases),           cmocka_unit_test(test_generation), cmocka_unit_test(test_follows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -126,6 +126,29 @@ static void slow_readers_and_leavers(void **state)
     assert_int_equal(http_stop(&s, SIGTERM), 0);
 }
 
+/* A search by beams takes long; texts of others are written and read between its steps, and it ends when nobody waits for it. */
+static void beams_give_way(void **state)
+{
+    (void)state;
+    http_server s = start_server("-q");
+    static const char long_search[] = "{\"model\":\"t5\",\"inputs\":\"hello\",\"parameters\":{\"num_beams\":16,"
+                                      "\"max_new_tokens\":4000,\"ignore_eos\":true}}";
+    const int searching = http_begin(&s, "/tasks/text2text-generation", long_search, 0);
+    wait_load(&s, 1, 0);
+    json_decref(post(&s, "/v1/completions", quick, 200));
+    json_decref(post(&s, "/v1/embeddings", "{\"model\":\"bert-mlm\",\"input\":\"a\"}", 200));
+    wait_load(&s, 1, 0); /* it is still at it */
+    close(searching);
+    wait_load(&s, 0, 0);
+    const int stopped = http_begin(&s, "/tasks/text2text-generation", long_search, 0);
+    wait_load(&s, 1, 0);
+    assert_int_equal(http_stop(&s, SIGTERM), 0);
+    http_reply r = http_finish(stopped);
+    assert_int_equal(r.status, 503);
+    assert_contains(r.body, "stopping");
+    http_reply_clear(&r);
+}
+
 static void time_is_limited(void **state)
 {
     (void)state;
@@ -226,15 +249,21 @@ static void only_whom_it_concerns(void **state)
         { "GET", "/etc/passwd", NULL, NULL, 404, "", "route_not_found" },
         { "GET", "/../etc/passwd", NULL, NULL, 404, "", "route_not_found" },
         { "GET", "/v1/models/..%2F..%2Fetc%2Fpasswd", NULL, NULL, 404, "", "model_not_found" },
-        { "GET", "/v1/completions", NULL, NULL, 405, "Allow", "method_not_allowed" },
+        { "GET", "/v1/completions", NULL, NULL, 405, "Allow: POST\r\n", "method_not_allowed" },
         { "DELETE", "/v1/models", NULL, NULL, 405, "Allow", "method_not_allowed" },
         { "GET", "/health", "Host: evil.example\r\n", NULL, 403, "", "host_refused" },
+        { "GET", "/health", "Host: 127.evil.example\r\nOrigin: http://127.evil.example\r\n", NULL, 403, "", "host_refused" },
+        { "GET", "/health", "Host: 127.0.0.1.evil.example:80\r\n", NULL, 403, "", "host_refused" },
+        { "GET", "/health", "Host: 127.1.2.3\r\n", NULL, 200, "", "ok" },
         { "GET", "/health", "Host: 127.0.0.1:80\r\n", NULL, 200, "", "ok" },
         { "GET", "/health", "Host: [::1]:80\r\n", NULL, 200, "", "ok" },
         { "GET", "/health", "Origin: http://localhost\r\n", NULL, 200, "", "ok" },
         { "GET", "/health", "Origin: http://evil.example\r\n", NULL, 403, "", "origin_refused" },
         { "OPTIONS", "/v1/completions", "Origin: http://evil.example\r\n", NULL, 403, "", "origin_refused" },
         { "OPTIONS", "/v1/completions", "Origin: http://page.example\r\n", NULL, 204, "Access-Control-Allow-Headers", "" },
+        { "OPTIONS", "/v1/completions",
+          "Origin: http://page.example\r\nAccess-Control-Request-Headers: content-type,x-stainless-os\r\n", NULL, 204,
+          "Access-Control-Allow-Headers: content-type,x-stainless-os", "" },
         { "GET", "/health", "Origin: http://page.example\r\n", NULL, 200, "Access-Control-Allow-Origin: http://page.example",
           "ok" },
     };
@@ -292,9 +321,10 @@ int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(together_as_alone),   cmocka_unit_test(slow_readers_and_leavers), cmocka_unit_test(time_is_limited),
-        cmocka_unit_test(too_much_is_refused), cmocka_unit_test(only_whom_it_concerns),    cmocka_unit_test(stopped_in_the_middle),
-        cmocka_unit_test(wrong_use),
+        cmocka_unit_test(together_as_alone),     cmocka_unit_test(slow_readers_and_leavers),
+        cmocka_unit_test(time_is_limited),       cmocka_unit_test(too_much_is_refused),
+        cmocka_unit_test(only_whom_it_concerns), cmocka_unit_test(stopped_in_the_middle),
+        cmocka_unit_test(beams_give_way),        cmocka_unit_test(wrong_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

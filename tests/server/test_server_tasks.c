@@ -131,6 +131,70 @@ static void texts_are_turned_into_others(void **state)
     json_decref(vectors);
 }
 
+static void parameters_do_what_they_say(void **state)
+{
+    (void)state;
+    /* normalize: length 1 whatever the model declares */
+    json_t *vectors = post(&server, "/tasks/feature-extraction", "{\"inputs\":\"a cat\",\"parameters\":{\"normalize\":true}}", 200);
+    double squares = 0;
+    size_t i;
+    const json_t *one;
+    json_array_foreach(json_array_get(vectors, 0), i, one) squares += json_number_value(one) * json_number_value(one);
+    assert_true(fabs(squares - 1) < 1e-5);
+    json_decref(vectors);
+    /* do_sample: an encoder-decoder samples too */
+    char *first = NULL;
+    bool apart = false;
+    for (int seed = 1; seed < 9; seed++) {
+        char body[200];
+        snprintf(body, sizeof body,
+                 "{\"model\":\"t5\",\"inputs\":\"a cat sat\",\"parameters\":{\"do_sample\":true,\"top_k\":0,\"max_new_tokens\":9,"
+                 "\"seed\":%d}}",
+                 seed);
+        json_t *doc = post(&server, "/tasks/text2text-generation", body, 200);
+        const char *text = text_of(json_array_get(doc, 0), "generated_text");
+        if (!first)
+            first = strdup(text);
+        else
+            apart |= strcmp(first, text) != 0;
+        json_decref(doc);
+    }
+    free(first);
+    assert_true(apart);
+    /* max_length counts a decoder's prompt */
+    json_t *tokens = post(&server, "/tokenize", "{\"model\":\"chat\",\"text\":\"hello\"}", 200);
+    char body[200];
+    snprintf(body, sizeof body, "{\"inputs\":\"hello\",\"parameters\":{\"max_length\":%d}}", (int)number_of(tokens, "n") + 3);
+    json_t *by_length = post(&server, "/models/chat", body, 200);
+    json_t *by_new = post(&server, "/models/chat", "{\"inputs\":\"hello\",\"parameters\":{\"max_new_tokens\":3}}", 200);
+    assert_true(json_equal(by_length, by_new));
+    json_decref(by_length);
+    json_decref(by_new);
+    json_decref(tokens);
+    refused(&server, "/models/chat", "{\"inputs\":\"hello\",\"parameters\":{\"max_length\":1}}", 400, "max_length",
+            "max_new_tokens");
+    static const struct {
+        const char *path, *parameters, *param;
+    } others[] = { { "/tasks/text-generation", "\"num_return_sequences\":3", "num_return_sequences" },
+                   { "/tasks/text-generation", "\"no_repeat_ngram_size\":2", "no_repeat_ngram_size" },
+                   { "/tasks/text-generation", "\"details\":true", "details" },
+                   { "/tasks/text-generation", "\"num_beams\":2,\"do_sample\":true", "do_sample" },
+                   { "/tasks/text-generation", "\"max_new_tokens\":0", "max_new_tokens" },
+                   { "/tasks/fill-mask", "\"targets\":[\"dog\"]", "targets" },
+                   { "/tasks/text-classification", "\"function_to_apply\":\"none\"", "function_to_apply" },
+                   { "/tasks/translation", "\"src_lang\":1", "src_lang" },
+                   { "/tasks/feature-extraction", "\"normalize\":7", "normalize" } };
+    for (i = 0; i < sizeof others / sizeof *others; i++) {
+        snprintf(body, sizeof body, "{\"inputs\":\"a [MASK]\",\"parameters\":{%s}}", others[i].parameters);
+        refused(&server, others[i].path, body, 400, others[i].param, "");
+    }
+    /* what asks for nothing is no reason to refuse */
+    json_decref(post(&server, "/tasks/text-generation",
+                     "{\"inputs\":\"hello\",\"stream\":false,\"parameters\":{\"max_new_tokens\":2,\"num_return_sequences\":1,"
+                     "\"details\":false,\"watermark\":false,\"best_of\":null}}",
+                     200));
+}
+
 static void tokens_go_there_and_back(void **state)
 {
     (void)state;
@@ -271,10 +335,15 @@ static void what_is_wrong_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(masks_are_filled),         cmocka_unit_test(texts_are_labelled),
-        cmocka_unit_test(entities_are_found),       cmocka_unit_test(texts_are_turned_into_others),
-        cmocka_unit_test(tokens_go_there_and_back), cmocka_unit_test(traces_show_the_inside),
-        cmocka_unit_test(what_is_wrong_is_named),   cmocka_unit_test(laws_are_fitted),
+        cmocka_unit_test(masks_are_filled),
+        cmocka_unit_test(texts_are_labelled),
+        cmocka_unit_test(entities_are_found),
+        cmocka_unit_test(texts_are_turned_into_others),
+        cmocka_unit_test(parameters_do_what_they_say),
+        cmocka_unit_test(tokens_go_there_and_back),
+        cmocka_unit_test(traces_show_the_inside),
+        cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(laws_are_fitted),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
