@@ -61,7 +61,8 @@ int join_ranks(run *r)
     if (!found.symbol) return fail(r, EXIT_FAILED, "trine_mpi.so is of another version: it has no trine_mpi_open");
     const trine_status status = found.open(&r->ranks, &err);
     if (status) return fail_status(r, status, &err);
-    if (r->ranks->rank) r->out_terminal = r->err_terminal = r->color = r->err_color = false;
+    r->out_terminal = r->color = false; /* what mpirun hands on is in a terminal of its own making, whatever it goes to */
+    if (r->ranks->rank) r->err_terminal = r->err_color = false;
     return 0;
 }
 

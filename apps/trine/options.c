@@ -450,10 +450,12 @@ const option trine_options[] = {
           "Probabilities are the model's own, before temperature and filters. In the terminal three others are shown; --json has "
           "all N." },
     { "seed", 's', .argument = "N", .kind = OPTION_SEED, .group = GROUP_WRITING,
-      .commands = WRITERS | CMD_EVAL | CMD_QUANTIZE | LEARNERS | CMD_FIT | CMD_CORPUS | CMD_COMPARE, .offset = FIELD(seed),
+      .commands = WRITERS | CMD_EVAL | CMD_QUANTIZE | CMD_FIT | CMD_COMPARE, .offset = FIELD(seed),
       .help = "the same seed gives the same text (default: a new one, which is told)",
-      .more = "For eval: which tokens are masked. For train and finetune: first weights, order, masks and dropout. There the "
-              "default is 0, and for corpus." },
+      .more = "For eval: which tokens are masked." },
+    { "seed", 's', .argument = "N", .kind = OPTION_SEED, .group = GROUP_WRITING, .commands = LEARNERS | CMD_CORPUS,
+      .offset = FIELD(seed), .help = "the same seed gives the same result (default: 0)",
+      .more = "Of learners: first weights, order, masks and dropout." },
     { "stop", .argument = "TEXT", .kind = OPTION_TEXTS, .group = GROUP_WRITING, .commands = WRITERS, .offset = FIELD(stop),
       .help = "end where this text would appear; may be given again" },
     { "beam", .argument = "N", .kind = OPTION_INT, .group = GROUP_WRITING, .min = 1, .max = 256, .fallback = "1",

@@ -144,6 +144,24 @@ bool trine_is_directory(const char *path)
     return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
 
+bool trine_same_place(const char *in, const char *out)
+{
+    struct stat a, b;
+    if (stat(in, &a) || stat(out, &b)) return false;
+    if (a.st_dev == b.st_dev && a.st_ino == b.st_ino) return true;
+    if (S_ISDIR(a.st_mode) || !S_ISDIR(b.st_mode)) return false;
+    char *dir = strdup(in);
+    if (!dir) return false;
+    char *slash = strrchr(dir, '/');
+    if (slash)
+        slash[slash == dir] = 0;
+    else
+        strcpy(dir, *dir ? "." : "");
+    const bool same = !stat(dir, &a) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+    free(dir);
+    return same;
+}
+
 char *trine_path_join(const char *dir, const char *name)
 {
     const size_t n_dir = strlen(dir), n_name = strlen(name);

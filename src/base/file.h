@@ -20,6 +20,8 @@ trine_status trine_file_read(char **out, size_t *n, const char *path, size_t lim
 trine_status trine_file_read_packed(char **out, size_t *n, const char *path, size_t limit, trine_error *err);
 bool trine_file_exists(const char *path);
 bool trine_is_directory(const char *path);
+/* Whether the file or directory `in` is what `out` names; a file given for the directory it lies in counts too. */
+bool trine_same_place(const char *in, const char *out);
 /* "dir/name" in new memory (free), or NULL when memory ran out. */
 char *trine_path_join(const char *dir, const char *name);
 

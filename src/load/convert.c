@@ -1,7 +1,5 @@
 /* convert.c - any container to any: the checks before anything is opened or written. */
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/ends.h"
 #include "base/status.h"
@@ -16,25 +14,6 @@ trine_status trine_convert_progress(const trine_convert_plan *plan, const trine_
                       plan->n_tensors);
 }
 
-/* The same file or directory under both names; a file given for the directory it lies in counts too. */
-static bool is_same(const char *in, const char *out)
-{
-    struct stat a, b;
-    if (stat(in, &a) || stat(out, &b)) return false;
-    if (a.st_dev == b.st_dev && a.st_ino == b.st_ino) return true;
-    if (S_ISDIR(a.st_mode) || !S_ISDIR(b.st_mode)) return false;
-    char *dir = strdup(in);
-    if (!dir) return false;
-    char *slash = strrchr(dir, '/');
-    if (slash)
-        slash[slash == dir] = 0;
-    else
-        strcpy(dir, *dir ? "." : "");
-    const bool same = !stat(dir, &a) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-    free(dir);
-    return same;
-}
-
 trine_status trine_convert_check(bool *to_gguf, const char *task, const char *out, const char *in,
                                  const trine_convert_options *options, trine_error *err)
 {
@@ -45,7 +24,7 @@ trine_status trine_convert_check(bool *to_gguf, const char *task, const char *ou
     if (container && !*to_gguf && strcmp(container, "safetensors"))
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "%s: there is no container '%s', expected \"gguf\" or \"safetensors\"", task,
                           container);
-    if (is_same(in, out))
+    if (trine_same_place(in, out))
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "%s: '%s' is the input itself: choose another name", task, out);
     return TRINE_OK;
 }

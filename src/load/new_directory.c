@@ -141,6 +141,11 @@ trine_status trine_new_directory_commit(trine_new_directory *d, trine_error *err
     return status;
 }
 
+void trine_directory_remove(const char *path)
+{
+    if (unlink(path)) remove_directory(AT_FDCWD, path);
+}
+
 void trine_new_directory_abandon(trine_new_directory *d)
 {
     if (d->temporary) remove_directory(AT_FDCWD, d->temporary);

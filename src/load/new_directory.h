@@ -19,4 +19,7 @@ trine_status trine_new_directory_beside(trine_new_directory *d, const char *path
 trine_status trine_new_directory_commit(trine_new_directory *d, trine_error *err);
 void trine_new_directory_abandon(trine_new_directory *d); /* removes the temporary directory; fine after commit */
 
+/* Removes a file, or a directory with all in it, that trine itself has made; what cannot be removed stays. */
+void trine_directory_remove(const char *path);
+
 #endif

@@ -54,6 +54,9 @@ static trine_status grow(trine_conll *c, trine_error *err)
 /* "O", a letter and a dash before a type, or a plain type: nothing with a blank or of a length that no tag has. */
 static bool is_tag(const char *tag) { return *tag && strlen(tag) < 64; }
 
+/* "# id 4a domain=en", "# text = ...": a comment before a sentence, as CoNLL-U and MultiCoNER have them. "# O" is a word. */
+static bool is_comment(const char *line, bool begins) { return begins && !strncmp(line, "# ", 2) && strchr(line, '='); }
+
 trine_status trine_conll_next(bool *more, trine_tagged *out, trine_conll *c, trine_error *err)
 {
     *out = (trine_tagged) { 0 };
@@ -66,6 +69,7 @@ trine_status trine_conll_next(bool *more, trine_tagged *out, trine_conll *c, tri
         while (stop > line && strchr(" \t\r", stop[-1])) stop--;
         *stop = 0;
         line += strspn(line, " \t");
+        if (is_comment(line, !out->n)) continue;
         if (!*line || !strncmp(line, "-DOCSTART-", 10)) {
             if (out->n) break;
             continue;

@@ -122,6 +122,10 @@ static void choose_measure(tuning *u)
         return;
     }
     const bool labels = u->task == TRINE_FINETUNE_CLASSIFY || u->task == TRINE_FINETUNE_TAG;
+    const bool held = u->o.hold_out > 0 || (u->o.valid && u->o.valid->n_paths);
+    if (labels && held && !(u->o.valid && u->o.valid->n_paths == 1 && !trine_is_directory(u->o.valid->paths[0])))
+        trine_train_log(&u->o, "%s is measured on one file (--valid FILE): here the loss alone decides what is best",
+                        u->task == TRINE_FINETUNE_TAG ? "f1" : "accuracy");
     if (!labels || !u->o.valid || u->o.valid->n_paths != 1 || trine_is_directory(u->o.valid->paths[0])) return;
     u->t.measure = (trine_measure) { .name = u->task == TRINE_FINETUNE_TAG ? "f1" : "accuracy", .self = u, .run = measure };
 }
@@ -218,6 +222,10 @@ static trine_status check(const tuning *u, const char *model, trine_error *err)
                           u->o.metric, task_names[u->task]);
     if (u->o.metric && !(u->o.valid && u->o.valid->n_paths))
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "finetune: %s needs files to measure on (--valid)", u->o.metric);
+    if (u->o.lora_rank && u->o.out && trine_same_place(model, u->o.out))
+        return trine_fail(err, TRINE_ERROR_ARGUMENT,
+                          "finetune: '%s' is the model that the adapter is to stand beside: write it to another directory (--out)",
+                          u->o.out);
     return trine_train_find("finetune", model, err);
 }
 

@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/ends.h"
 #include "base/file.h"
 #include "base/many_ranks.h"
 #include "base/status.h"
+#include "load/new_directory.h"
 #include "train/checkpoint_train.h"
 
 #define METRICS_BYTES_MAX ((size_t)4 << 30)
@@ -63,6 +65,22 @@ static trine_status take_lock(trine_run_directory *d, trine_error *err)
     return status;
 }
 
+/* Files and folders that a run which was killed had half written go; before a run that begins anew, all that is of the one before: what it
+ * left would be taken for its own when it is resumed. */
+static trine_status clean(const trine_run_directory *d, bool anew, trine_error *err)
+{
+    DIR *dir = opendir(d->training);
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        if (!trine_ends_with(e->d_name, ".part") && !(anew && (!strcmp(e->d_name, "last") || !strcmp(e->d_name, "tokenizer"))))
+            continue;
+        char *path = trine_path_join(d->training, e->d_name);
+        if (path) trine_directory_remove(path);
+        free(path);
+    }
+    if (dir) closedir(dir);
+    return anew ? trine_training_prune(d->checkpoints, 0, TRINE_NO_STEP, err) : TRINE_OK;
+}
+
 static trine_status open_first(trine_run_directory *d, const trine_train_options *o, trine_error *err)
 {
     if (!o->out || !*o->out) return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: no directory to write to");
@@ -88,7 +106,7 @@ static trine_status open_first(trine_run_directory *d, const trine_train_options
             err, TRINE_ERROR_IO,
             "'%s' holds a run already: go on with it (--resume), begin anew (--overwrite), or choose another directory", d->out);
     if (!status) status = make_folder(d->checkpoints, err);
-    if (!status && o->overwrite && !o->resume) status = trine_training_prune(d->checkpoints, 0, TRINE_NO_STEP, err);
+    if (!status) status = clean(d, o->overwrite && !o->resume, err);
     return status;
 }
 
@@ -127,8 +145,9 @@ void trine_run_directory_close(trine_run_directory *d)
 
 /* ----------------------------------------------------------------------------------------------------------- metrics */
 
-/* The lines of steps up to `step`: what was told after the checkpoint will be told again. */
-static trine_status trim(const char *path, int64_t step, trine_error *err)
+/* The lines of steps up to `step`: what was told after the checkpoint will be told again. A file that the caller names must hold nothing
+ * else. */
+static trine_status trim(const char *path, int64_t step, bool named, trine_error *err)
 {
     char *text;
     size_t n;
@@ -141,20 +160,30 @@ static trine_status trim(const char *path, int64_t step, trine_error *err)
         const char *stop = memchr(line, '\n', (size_t)(end - line));
         long long at;
         if (!stop) break; /* a line cut short */
-        if (sscanf(line, "{\"step\":%lld", &at) == 1 && at <= step) trine_writer_write(&w, line, (size_t)(stop - line) + 1);
+        const bool metrics = sscanf(line, "{\"step\":%lld", &at) == 1;
+        if (named && !metrics) {
+            status = trine_fail(err, TRINE_ERROR_IO, "'%s' holds other lines than metrics: name another file (--metrics)", path);
+            trine_writer_abandon(&w);
+            break;
+        }
+        if (metrics && at <= step) trine_writer_write(&w, line, (size_t)(stop - line) + 1);
         line = stop + 1;
     }
     free(text);
     return status ? status : trine_writer_commit(&w, err);
 }
 
-trine_status trine_run_directory_metrics(trine_run_directory *d, const char *path, int64_t step, trine_error *err)
+trine_status trine_run_directory_metrics(trine_run_directory *d, const char *path, int64_t step, bool anew, trine_error *err)
 {
     char *own = path ? strdup(path) : trine_path_join(d->training, "metrics.jsonl");
     if (!own) return no_memory(err);
     struct stat st;
     const bool regular = !stat(own, &st) && S_ISREG(st.st_mode);
-    trine_status status = regular ? trim(own, step, err) : TRINE_OK;
+    trine_status status = TRINE_OK;
+    if (path && regular && st.st_size && anew)
+        status = trine_fail(err, TRINE_ERROR_IO,
+                            "'%s' exists already: name another file (--metrics), or ask to overwrite it (--overwrite)", path);
+    if (!status && regular) status = trim(own, step, path != NULL, err);
     if (!status && !(d->metrics = fopen(own, "ae")))
         status = trine_fail(err, TRINE_ERROR_IO, "cannot write '%s': %s", own, strerror(errno));
     free(own);
@@ -193,9 +222,11 @@ static trine_status move_all(const char *to, const char *from, trine_error *err)
     return status;
 }
 
-/* What a run of the other kind has left, whole weights or an adapter, would be taken for what this one learnt. */
-static trine_status remove_others(const char *out, bool adapter, trine_error *err)
+/* What a run of another kind has left, whole weights or an adapter, would be taken for what this one learnt, and how an embedder pools for
+ * a part of a classifier. */
+static trine_status remove_others(const char *out, bool adapter, bool embeds, trine_error *err)
 {
+    static const char *const modules[] = { "modules.json", "1_Pooling", "2_Normalize" };
     static const char *const names[2][2] = { { "adapter_model.safetensors", "adapter_config.json" },
                                              { "model.safetensors", "model.safetensors.index.json" } };
     trine_status status = TRINE_OK;
@@ -205,6 +236,11 @@ static trine_status remove_others(const char *out, bool adapter, trine_error *er
             status = no_memory(err);
         else if (unlink(path) && errno != ENOENT)
             status = trine_fail(err, TRINE_ERROR_IO, "cannot remove '%s' of an earlier run: %s", path, strerror(errno));
+        free(path);
+    }
+    for (size_t i = 0; !status && !embeds && i < sizeof modules / sizeof *modules; i++) {
+        char *path = trine_path_join(out, modules[i]);
+        if (path) trine_directory_remove(path);
         free(path);
     }
     return status;
@@ -218,7 +254,7 @@ trine_status trine_run_directory_save(trine_run_directory *d, bool last, const t
     o.overwrite = true;
     trine_status status = to ? trine_params_save(to, params, model, &o, err) : no_memory(err);
     if (!status && !last) status = move_all(d->out, to, err);
-    if (!status && !last) status = remove_others(d->out, params->lora_rank > 0, err);
+    if (!status && !last) status = remove_others(d->out, params->lora_rank > 0, model->info.head == TRINE_HEAD_NONE, err);
     free(to);
     return status;
 }

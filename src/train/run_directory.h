@@ -21,8 +21,9 @@ typedef struct trine_run_directory {
  * says what to do with it. */
 trine_status trine_run_directory_open(trine_run_directory *d, const trine_train_options *o, trine_error *err);
 void trine_run_directory_close(trine_run_directory *d);
-/* Opens the file for metrics; lines of steps after `step` are dropped from one that is there. */
-trine_status trine_run_directory_metrics(trine_run_directory *d, const char *path, int64_t step, trine_error *err);
+/* Opens the file for metrics, `path` or OUT/training/metrics.jsonl; lines of steps after `step` are dropped from one that is there. ERROR_IO
+ * when `path` holds anything else, or, for a run that begins `anew` and is not to overwrite, anything. */
+trine_status trine_run_directory_metrics(trine_run_directory *d, const char *path, int64_t step, bool anew, trine_error *err);
 /* Writes one line; failure of the disk is told. */
 trine_status trine_run_directory_line(trine_run_directory *d, const char *line, trine_error *err);
 /* The model into OUT, file by file, each whole; `last`: into OUT/training/last. */

@@ -213,6 +213,9 @@ trine_status trine_train_open_feeds(trine_trainer *t, const trine_train_options 
         status = trine_train_read_part(&parts[n].examples, !n && o->hold_out > 0 ? &held : NULL, &o->parts[n], t->model, o, t->team,
                                        err);
     }
+    if (!status && held && o->n_parts > 1)
+        trine_train_log(o, "what is held out is of '%s' alone, the mixture's first source: --valid measures on others",
+                        o->parts[0].paths[0]);
     if (!status && files) status = trine_train_read_part(&held, NULL, o->valid, t->model, o, t->team, err);
     if (status) {
         for (int i = 0; i < n; i++) trine_examples_close(parts[i].examples);

@@ -383,16 +383,32 @@ static trine_status resume(running *r, trine_error *err)
 
 /* ----------------------------------------------------------------------------------------------------------- telling */
 
+/* Whether this record's run of that number is this one: it may be another file than the run began with. */
+static trine_status is_recorded(bool *out, const running *r, const char *configuration, trine_error *err)
+{
+    trine_runs runs = { 0 };
+    *out = false;
+    if (!r->state.record_run) return TRINE_OK;
+    const trine_status status = trine_record_list(&runs, r->o->record, err);
+    for (int i = 0; i < runs.n && !*out; i++) {
+        const trine_run_info *k = &runs.items[i];
+        *out = k->id == r->state.record_run && !strcmp(k->kind, r->t->kind) && !strcmp(k->configuration, configuration);
+    }
+    trine_runs_clear(&runs);
+    return status;
+}
+
 static trine_status open_record(running *r, trine_error *err)
 {
     trine_record *record = r->o->record;
+    bool there;
     if (!record) return TRINE_OK;
-    trine_status status = TRINE_ERROR_NOT_FOUND;
-    if (r->state.record_run) status = trine_record_resume(record, r->state.record_run, r->state.step, err);
-    if (status != TRINE_ERROR_NOT_FOUND) return status;
     char *text = json_dumps(r->t->configuration, JSON_COMPACT);
     if (!text) return trine_fail(err, TRINE_ERROR_MEMORY, "train: no memory");
-    status = trine_record_begin(&r->state.record_run, record, r->t->kind, text, r->o->seed, err);
+    trine_status status = is_recorded(&there, r, text, err);
+    if (!status)
+        status = there ? trine_record_resume(record, r->state.record_run, r->state.step, err)
+                       : trine_record_begin(&r->state.record_run, record, r->t->kind, text, r->o->seed, err);
     free(text);
     return status;
 }
@@ -517,7 +533,7 @@ static trine_status begin(running *r, trine_error *err)
     status = trine_ranks_agree(o->ranks, status, err);
     if (!status && o->resume) status = resume(r, err);
     if (!status && trine_is_first(o->ranks)) {
-        status = trine_run_directory_metrics(&r->t->directory, o->metrics, r->state.step, err);
+        status = trine_run_directory_metrics(&r->t->directory, o->metrics, r->state.step, !o->resume && !o->overwrite, err);
         if (!status) status = open_record(r, err);
     }
     r->started_ms = trine_clock_ms();

@@ -165,6 +165,9 @@ static void conll(void **state)
         read_conll(got, sizeof got, "-DOCSTART- -X- O O\n\nEU NNP B-NP B-ORG\nrejects VBZ B-VP O\r\n\n\n\nPeter\tB-PER\n"),
         TRINE_OK);
     assert_string_equal(got, "EU/B-ORG rejects/O @3\nPeter/B-PER @8\n");
+    /* comments stand before a sentence and have a sign of equality; a word may be a hash */
+    assert_int_equal(read_conll(got, sizeof got, "# id 3 domain=en\na O\n# B-X\n\n# O\nb O\n"), TRINE_OK);
+    assert_string_equal(got, "a/O #/B-X @2\n#/O b/O @5\n");
     assert_int_equal(read_conll(got, sizeof got, "a\tO\nlonely\n"), TRINE_ERROR_FORMAT);
     assert_non_null(strstr(got, "line 2: expected a word and its tag"));
     assert_int_equal(read_conll(got, sizeof got, "\n\n"), TRINE_ERROR_FORMAT);

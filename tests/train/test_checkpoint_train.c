@@ -130,7 +130,7 @@ static void old_ones_go_and_the_best_stays(void **state)
     assert_true(trine_file_exists(temp_path("checkpoint-0000000700.safetensors")));
     assert_true(trine_file_exists(temp_path("checkpoint-0000000600.safetensors")));
     assert_true(trine_file_exists(temp_path("checkpoint-0000000300.safetensors")));
-    assert_int_equal(trine_training_prune(temp_folder(), 0, TRINE_NO_STEP, NULL), TRINE_OK);
+    assert_int_equal(trine_training_prune(temp_folder(), 1, TRINE_NO_STEP, NULL), TRINE_OK);
     assert_int_equal(temp_count(temp_folder()), 3);
     assert_int_equal(load(&a), 700);
     json_t *of_step;

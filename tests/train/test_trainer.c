@@ -262,6 +262,54 @@ static void stopped_by_the_caller_it_is_resumed(void **state)
     expect_same_run(temp_path("whole"), temp_path("stopped"));
 }
 
+/* What an earlier run has left is not taken for the new one's, also when that is killed before its first checkpoint is as far. */
+static void begun_anew_nothing_of_before_is_left(void **state)
+{
+    (void)state;
+    trine_train_result r;
+    trine_error err = { 0 };
+    int64_t last = 0;
+    trine_train_options o = usual;
+    o.seed = 2;
+    if (run(&r, temp_path("whole"), o, harmless, NULL, NULL, &err)) fail_msg("%s", err.text);
+    if (run(&r, temp_path("anew"), usual, harmless, NULL, NULL, &err)) fail_msg("%s", err.text);
+    temp_write("anew/training/metrics.jsonl.1-0.part", "x", 1);
+    assert_int_equal(mkdir(temp_path("anew/training/new.1-0.part"), 0777), 0);
+    temp_write("anew/training/new.1-0.part/model.safetensors", "x", 1);
+    o.overwrite = true;
+    o.keep = 1;
+    assert_int_equal(run(&r, temp_path("anew"), o, harmless, stop_at_33, &last, &err), TRINE_ERROR_CANCELLED);
+    assert_int_equal(temp_count(temp_path("anew/training/checkpoints")), 1);
+    assert_false(trine_file_exists(temp_path("anew/training/metrics.jsonl.1-0.part")));
+    assert_false(trine_is_directory(temp_path("anew/training/new.1-0.part")));
+    o.overwrite = false;
+    o.resume = true;
+    if (run(&r, temp_path("anew"), o, harmless, NULL, NULL, &err)) fail_msg("%s", err.text);
+    expect_same_run(temp_path("whole"), temp_path("anew"));
+}
+
+/* A file of other lines is not written over, nor without being asked to one of metrics. */
+static void metrics_go_where_nothing_is_lost(void **state)
+{
+    (void)state;
+    trine_train_result r;
+    trine_error err = { 0 };
+    trine_train_options o = usual;
+    char *text;
+    size_t n;
+    o.metrics = temp_write("data.tsv", "a\tb\n", 4);
+    assert_int_equal(run(&r, temp_path("a"), o, harmless, NULL, NULL, &err), TRINE_ERROR_IO);
+    assert_non_null(strstr(err.text, "--metrics"));
+    o.overwrite = true;
+    assert_int_equal(run(&r, temp_path("a"), o, harmless, NULL, NULL, &err), TRINE_ERROR_IO);
+    assert_non_null(strstr(err.text, "other lines"));
+    assert_int_equal(trine_file_read(&text, &n, o.metrics, 100, NULL), TRINE_OK);
+    assert_int_equal(n, 4);
+    free(text);
+    o.metrics = temp_write("metrics.jsonl", "{\"step\":1}\n", 11);
+    if (run(&r, temp_path("a"), o, harmless, NULL, NULL, &err)) fail_msg("%s", err.text);
+}
+
 static void muon_is_resumed_too(void **state)
 {
     (void)state;
@@ -458,6 +506,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(killed_anywhere_it_goes_on_bit_for_bit, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(stopped_by_the_caller_it_is_resumed, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(begun_anew_nothing_of_before_is_left, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(metrics_go_where_nothing_is_lost, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(muon_is_resumed_too, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_full_disk_loses_nothing, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_finite_stops, temp_set_up, temp_tear_down),
