@@ -1,4 +1,4 @@
-/* pattern.c - translation of Oniguruma's classes, and matching with limits. */
+/* pattern.c - regular expressions, matched with limits. */
 #include "tokenizer/pattern.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -9,8 +9,8 @@
 #include "base/buffer.h"
 #include "base/status.h"
 #include "tokenizer/pattern_scan.h"
+#include "tokenizer/pattern_syntax.h"
 #include "tokenizer/unicode.h"
-#include "tokenizer/unicode_tables.h"
 
 struct trine_pattern {
     pcre2_code *code; /* NULL for a literal text of a byte or more */
@@ -19,132 +19,6 @@ struct trine_pattern {
     trine_scan *scan; /* by hand, where the pattern is known and the text is ASCII; or NULL */
 };
 
-/* White_Space, without U+180E which PCRE2's \s still counts. */
-#define SPACES "\\t-\\r \\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}"
-#define WORDS "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
-
-static const char *addition(const char *name, size_t n)
-{
-    for (const trine_class_addition *a = trine_class_additions; a->name; a++)
-        if (strlen(a->name) == n && !memcmp(a->name, name, n)) return a->text;
-    return "";
-}
-
-/* Appends a class: members as they are inside of [..], in brackets outside. */
-static bool put_class(trine_buffer *out, const char *members, const char *more, bool negated, bool inside)
-{
-    if (inside && negated) return false;
-    if (!inside) trine_buffer_puts(out, negated ? "[^" : "[");
-    trine_buffer_puts(out, members);
-    trine_buffer_puts(out, more);
-    if (!inside) trine_buffer_putc(out, ']');
-    return true;
-}
-
-/* \p{..} at s[0..n): how many bytes it takes, or 0 when it is not a property in braces. */
-static size_t put_property(trine_buffer *out, const char *s, size_t n, bool inside, bool *supported)
-{
-    if (n < 4 || s[2] != '{') return 0;
-    const char *close = memchr(s + 3, '}', n - 3);
-    if (!close) return 0;
-    const char *name = s + 3;
-    bool negated = s[1] == 'P';
-    if (*name == '^') {
-        negated = !negated;
-        name++;
-    }
-    const size_t length = (size_t)(close - name);
-    const char *more = addition(name, length);
-    char members[64];
-    if (length + 8 > sizeof members) return 0;
-    strcpy(members, "\\p{");
-    memcpy(members + 3, name, length);
-    strcpy(members + 3 + length, "}");
-    if (length == 3 && !memcmp(name, "Han", 3)) /* the script itself; PCRE2 would take its extensions too */
-        strcpy(members, "\\p{sc:Han}");
-    if (negated && inside) { /* of the code points that differ none can be taken out of a class; they are newer than PCRE2 */
-        trine_buffer_append(out, "\\P", 2);
-        trine_buffer_puts(out, members + 2);
-    } else {
-        *supported = *supported && put_class(out, members, more, negated, inside);
-    }
-    return (size_t)(close - s) + 1;
-}
-
-/* Rewrites an Oniguruma pattern for PCRE2; false when a construct has no equal. */
-static bool translate(trine_buffer *out, const char *s, size_t n, const char **why)
-{
-    int depth = 0; /* of brackets */
-    bool supported = true;
-    for (size_t i = 0; i < n && supported;) {
-        if (s[i] == '\\' && i + 1 < n) {
-            const char c = s[i + 1];
-            const bool inside = depth > 0;
-            size_t taken = 0;
-            *why = "a negated class inside of a class";
-            switch (c) {
-            case 'p':
-            case 'P': taken = put_property(out, s + i, n - i, inside, &supported); break;
-            case 's': taken = put_class(out, SPACES, "", false, inside) ? 2 : 0; break;
-            case 'S':
-                if (inside)
-                    trine_buffer_puts(out, "\\S\\x{180E}");
-                else
-                    put_class(out, SPACES, "", true, false);
-                taken = 2;
-                break;
-            case 'd': taken = put_class(out, "\\p{Nd}", addition("Nd", 2), false, inside) ? 2 : 0; break;
-            case 'D':
-                if (inside)
-                    trine_buffer_puts(out, "\\P{Nd}");
-                else
-                    put_class(out, "\\p{Nd}", addition("Nd", 2), true, false);
-                taken = 2;
-                break;
-            case 'w': taken = put_class(out, WORDS, addition("w", 1), false, inside) ? 2 : 0; break;
-            case 'W':
-                supported = put_class(out, WORDS, addition("w", 1), true, inside);
-                taken = 2;
-                break;
-            case 'h': /* Oniguruma: a hexadecimal digit */ taken = put_class(out, "0-9A-Fa-f", "", false, inside) ? 2 : 0; break;
-            default: break;
-            }
-            if (!taken) {
-                taken = 1 + trine_utf8_length((unsigned char)s[i + 1]);
-                if (taken > n - i) taken = n - i;
-                trine_buffer_append(out, s + i, taken);
-            }
-            i += taken;
-            continue;
-        }
-        if (depth && s[i] == '&' && i + 1 < n && s[i + 1] == '&') {
-            *why = "an intersection of classes (&&)";
-            return false;
-        }
-        if (s[i] == '[') {
-            if (depth && !(i + 1 < n && s[i + 1] == ':')) {
-                *why = "a class inside of a class";
-                return false;
-            }
-            if (depth) { /* [:alpha:] */
-                const char *close = memchr(s + i + 1, ']', n - i - 1);
-                const size_t taken = close ? (size_t)(close - (s + i)) + 1 : n - i;
-                trine_buffer_append(out, s + i, taken);
-                i += taken;
-                continue;
-            }
-            depth++;
-            trine_buffer_putc(out, s[i++]);
-            if (i < n && s[i] == '^') trine_buffer_putc(out, s[i++]);
-            if (i < n && s[i] == ']') trine_buffer_putc(out, s[i++]);
-            continue;
-        }
-        if (s[i] == ']' && depth) depth--;
-        trine_buffer_putc(out, s[i++]);
-    }
-    return supported;
-}
-
 trine_status trine_pattern_open(trine_pattern **out, const char *text, size_t n, bool literal, trine_error *err)
 {
     *out = NULL;
@@ -152,7 +26,7 @@ trine_status trine_pattern_open(trine_pattern **out, const char *text, size_t n,
     const char *why = "";
     if (literal)
         trine_buffer_append(&buffer, text, n);
-    else if (!translate(&buffer, text, n, &why) && !buffer.failed) {
+    else if (!trine_pattern_translate(&buffer, text, n, &why) && !buffer.failed) {
         trine_buffer_clear(&buffer);
         return trine_fail(err, TRINE_ERROR_UNSUPPORTED, "regular expression '%.80s' has %s, which is not supported", text, why);
     }

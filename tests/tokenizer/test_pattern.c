@@ -144,9 +144,188 @@ static void test_literals_are_found(void **state)
     trine_pattern_close(pattern);
 }
 
+/* What tokenizers 0.23.3 makes of them, each match replaced by a hash: constructs that PCRE2 alone reads otherwise. */
+static const struct {
+    const char *pattern, *text, *replaced;
+} read_alike[] = { { "a{2}?", "xaaa",
+                     "#x#"
+                     "a#" },
+                   { "a{2,3}?", "xaaaaa",
+                     "x##"
+                     "a" },
+                   { "a{2}+", "aaaaa",
+                     "#"
+                     "a" },
+                   { "a{,3}", "xaaaax", "#x##x#" },
+                   { "a{,}", "a{,}a",
+                     "#"
+                     "a" },
+                   { "\\p{N}{1,3}+", "20241231 cats", "# cats" },
+                   { "(ab){1,2}+c?", "abababc", "#" },
+                   { "[ab]{1,2}+", "abab x", "# x" },
+                   { "\\b", "x\xC2\xB2 caf\xC3\xA9",
+                     "#x\xC2\xB2# #"
+                     "caf\xC3\xA9#" },
+                   { "\\b", "\xE0\xA4\xB9\xE0\xA4\xBF\xE0\xA4\xA8\xE0\xA5\x8D\xE0\xA4\xA6\xE0\xA5\x80 caf\xC3\xA9",
+                     "#\xE0\xA4\xB9\xE0\xA4\xBF\xE0\xA4\xA8\xE0\xA5\x8D\xE0\xA4\xA6\xE0\xA5\x80# #"
+                     "caf\xC3\xA9#" },
+                   { "\\w+", "x\xC2\xB2 \xC2\xBD y", "# # #" },
+                   { "\\W+", "x\xC2\xB2 \xC2\xBD y", "x\xC2\xB2#\xC2\xBD#y" },
+                   { "[\\w]+", "x\xC2\xB2 \xC2\xBD y", "#\xC2\xB2 \xC2\xBD #" },
+                   { "\\B", "a\xC2\xB2 b", "a#\xC2\xB2 b" },
+                   { "\\bq", "q\xCC\xA3\xCC\x87 aq q", "#\xCC\xA3\xCC\x87 aq #" },
+                   { "[[:alpha:]]+", "\xE0\xA4\xA8\xE0\xA4\xAE\xE0\xA4\xB8\xE0\xA5\x8D\xE0\xA4\xA4\xE0\xA5\x87", "#\xE0\xA5\x8D#" },
+                   { "[[:punct:]]",
+                     "a\xE2\x82\xAC"
+                     "b\xE3\x8E\x8F$+",
+                     "a#"
+                     "b###" },
+                   { "[[:alnum:]]+", "a1\xC2\xB2 \xC2\xBD\xC3\xA9", "#\xC2\xB2 \xC2\xBD#" },
+                   { "[[:upper:]]+", "ABc\xE2\x85\xA0\xE2\x92\xB6",
+                     "#"
+                     "c#" },
+                   { "[[:lower:]]+", "abC\xC2\xAA\xE2\x85\xB0",
+                     "#"
+                     "C#" },
+                   { "[[:space:]]",
+                     "a\xE1\xA0\x8E"
+                     "b\xC2\xA0"
+                     "c\x09",
+                     "a\xE1\xA0\x8E"
+                     "b#"
+                     "c#" },
+                   { "[[:blank:]]",
+                     "a\xE1\xA0\x8E"
+                     "b\xC2\xA0"
+                     "c\x09"
+                     "d\xE2\x80\x83"
+                     "e\x0A",
+                     "a\xE1\xA0\x8E"
+                     "b#"
+                     "c#"
+                     "d#"
+                     "e\x0A" },
+                   { "[[:word:]]+",
+                     "q\xCC\xA3\xCC\x87"
+                     "a_1\xC2\xB2 x",
+                     "#\xC2\xB2 #" },
+                   { "[[:digit:]]+", "12\xD9\xA3", "#" },
+                   { "[^[:punct:]]+",
+                     "a\xE2\x82\xAC"
+                     "b.",
+                     "#\xE2\x82\xAC#." },
+                   { "[[:^punct:]]+",
+                     "a\xE2\x82\xAC"
+                     "b.",
+                     "#\xE2\x82\xAC#." },
+                   { "(?m)a.b",
+                     "a\x0A"
+                     "b",
+                     "#" },
+                   { "(?m:a.b)|c",
+                     "a\x0A"
+                     "b c",
+                     "# #" },
+                   { "(?i-m:A)", "a", "#" },
+                   { "a.b",
+                     "a\x0A"
+                     "b a\x0D"
+                     "b",
+                     "a\x0A"
+                     "b #" },
+                   { "\\v",
+                     "a\xE2\x80\xA8"
+                     "b\x0B"
+                     "c",
+                     "a\xE2\x80\xA8"
+                     "b#"
+                     "c" },
+                   { "\\H+", "xyz abc",
+                     "#"
+                     "abc" },
+                   { "\\h+", "xyz abc", "xyz #" },
+                   { "[\\H]+", "xyz abc",
+                     "#"
+                     "abc" },
+                   { "\\pL+", "ab pL", "ab #" },
+                   { "\\PL", "PL ab", "# ab" },
+                   { "\\p{Hangul}+", "\xEC\x95\x88\xEB\x85\x95\xE3\x80\x81\xED\x95\x98\xEC\x84\xB8\xEC\x9A\x94\xE3\x80\x82",
+                     "#\xE3\x80\x81#\xE3\x80\x82" },
+                   { "[\\p{Hiragana}\\p{Katakana}]+",
+                     "\xE3\x83\xA9\xE3\x83\xBC\xE3\x83\xA1\xE3\x83\xB3\xE3\x83\xBC\xE3\x80\x81\xEF\xBE\x9E\xE3\x80\x82\xE3\x80\x8C"
+                     "\xE3\x81\x82\xE3\x80\x8D",
+                     "#\xE3\x83\xBC#\xE3\x83\xBC\xE3\x80\x81\xEF\xBE\x9E\xE3\x80\x82\xE3\x80\x8C#\xE3\x80\x8D" },
+                   { "\\p{Arabic}+", "\xD8\xB3\xD9\x84\xD8\xA7\xD9\x85\xD8\x8C \xD8\xB9\xD9\x84\xD9\x8A", "#\xD8\x8C #" },
+                   { "\\p{Devanagari}+", "\xE0\xA4\xB9\xE0\xA4\xBF\xE0\xA5\xA4\xE0\xA4\xA8", "#\xE0\xA5\xA4#" },
+                   { "\\p{Han}+", "\xE6\xBC\xA2\xE5\xAD\x97\xE3\x80\x81\xE3\x80\x85", "#\xE3\x80\x81#" },
+                   { "\\p{Latin}+",
+                     "a\xC3\xA9"
+                     "1",
+                     "#"
+                     "1" },
+                   { "\\P{Hangul}+",
+                     "\xEC\x95\x88"
+                     "a\xE3\x80\x81\xED\x95\x98",
+                     "\xEC\x95\x88#\xED\x95\x98" },
+                   { "[^\\p{Hangul}]+",
+                     "\xEC\x95\x88"
+                     "a\xE3\x80\x81\xED\x95\x98",
+                     "\xEC\x95\x88#\xED\x95\x98" },
+                   { "\\p{^Hangul}+",
+                     "\xEC\x95\x88"
+                     "a\xE3\x80\x81\xED\x95\x98",
+                     "\xEC\x95\x88#\xED\x95\x98" },
+                   { "\\p{Emoji}",
+                     "\xF0\x9F\x98\x80"
+                     "1",
+                     "##" },
+                   { "\\p{Alphabetic}+",
+                     "a\xE2\x85\xA0"
+                     "1",
+                     "#"
+                     "1" },
+                   { "\\p{greek}+",
+                     "\xCE\xB1\xCE\xB2"
+                     "a",
+                     "#"
+                     "a" } };
+
+static void patterns_are_read_as_oniguruma_reads_them(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof read_alike / sizeof *read_alike; i++) {
+        trine_pattern *p;
+        trine_error err;
+        trine_matches m;
+        trine_span span;
+        char got[200] = "";
+        size_t at = 0, n = 0;
+        const char *text = read_alike[i].text;
+        if (trine_pattern_open(&p, read_alike[i].pattern, strlen(read_alike[i].pattern), false, &err))
+            fail_msg("%s: %s", read_alike[i].pattern, err.text);
+        trine_matches_open(&m, p);
+        trine_matches_begin(&m, text, strlen(text));
+        while (trine_matches_next(&span, &m, &err) == 1) {
+            n += (size_t)snprintf(got + n, sizeof got - n, "%.*s#", (int)(span.start - at), text + at);
+            at = span.end;
+        }
+        snprintf(got + n, sizeof got - n, "%s", text + at);
+        if (strcmp(got, read_alike[i].replaced) != 0)
+            fail_msg("%s in %s: got %s, expected %s", read_alike[i].pattern, text, got, read_alike[i].replaced);
+        trine_matches_close(&m);
+        trine_pattern_close(p);
+    }
+    static const char *const refused[] = { "[a[b]]", "[a&&b]", "[\\W_]", "[[:print:]]", "[a[:^alpha:]]", "\\p{Nothing}" };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        trine_pattern *p;
+        assert_int_equal(trine_pattern_open(&p, refused[i], strlen(refused[i]), false, NULL), TRINE_ERROR_UNSUPPORTED);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_scanners_cut_as_pcre2_does),
-                                        cmocka_unit_test(test_literals_are_found) };
+                                        cmocka_unit_test(test_literals_are_found),
+                                        cmocka_unit_test(patterns_are_read_as_oniguruma_reads_them) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
