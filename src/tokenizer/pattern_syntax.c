@@ -12,6 +12,8 @@
 
 /* White_Space, without U+180E which PCRE2's \s still counts. */
 #define SPACES "\\t-\\r \\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}"
+/* With letters above others, which are alphabetic since Unicode 15.1. */
+#define ALPHABETIC "\\p{Alphabetic}\\x{363}-\\x{36F}"
 #define WORDS "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
 /* Superscripts and fractions of Latin-1 are of a word, but not of a word's class inside of brackets. */
 #define OUTSIDE "\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}"
@@ -68,6 +70,55 @@ static bool is_script(const char *name, size_t n)
     return compiled != NULL;
 }
 
+/* A general category by its long name; blanks, signs and case do not count. NULL: none. */
+static const char *category(const char *name, size_t n)
+{
+    static const struct {
+        const char *longer, *shorter;
+    } names[] = { { "letter", "L" },
+                  { "uppercaseletter", "Lu" },
+                  { "lowercaseletter", "Ll" },
+                  { "titlecaseletter", "Lt" },
+                  { "modifierletter", "Lm" },
+                  { "otherletter", "Lo" },
+                  { "mark", "M" },
+                  { "nonspacingmark", "Mn" },
+                  { "spacingmark", "Mc" },
+                  { "enclosingmark", "Me" },
+                  { "number", "N" },
+                  { "decimalnumber", "Nd" },
+                  { "letternumber", "Nl" },
+                  { "othernumber", "No" },
+                  { "punctuation", "P" },
+                  { "connectorpunctuation", "Pc" },
+                  { "dashpunctuation", "Pd" },
+                  { "openpunctuation", "Ps" },
+                  { "closepunctuation", "Pe" },
+                  { "initialpunctuation", "Pi" },
+                  { "finalpunctuation", "Pf" },
+                  { "otherpunctuation", "Po" },
+                  { "symbol", "S" },
+                  { "mathsymbol", "Sm" },
+                  { "currencysymbol", "Sc" },
+                  { "modifiersymbol", "Sk" },
+                  { "othersymbol", "So" },
+                  { "separator", "Z" },
+                  { "spaceseparator", "Zs" },
+                  { "control", "Cc" },
+                  { "format", "Cf" } };
+    char plain[32];
+    size_t k = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (strchr(" _-", name[i])) continue;
+        if (k + 1 == sizeof plain) return NULL;
+        plain[k++] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 32) : name[i];
+    }
+    plain[k] = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(plain, names[i].longer)) return names[i].shorter;
+    return NULL;
+}
+
 /* \p{..}, \P{..}, \p{^..}; false as refused, *taken 0 when it is not in braces. */
 static bool put_property(translation *t, size_t *taken)
 {
@@ -80,7 +131,12 @@ static bool put_property(translation *t, size_t *taken)
         negated = !negated;
         name++;
     }
-    const size_t length = (size_t)(close - name);
+    size_t length = (size_t)(close - name);
+    const char *shorter = category(name, length);
+    if (shorter) {
+        name = shorter;
+        length = strlen(shorter);
+    }
     char members[80];
     if (length + 8 > sizeof members) return true;
     /* Of a script itself: PCRE2 would take what other scripts share with it too. */
@@ -148,6 +204,10 @@ static bool put_escape(translation *t)
     case 'h': /* a hexadecimal digit */ put_class(t, "0-9A-Fa-f", "", false); break;
     case 'H': put_class(t, "\\x{0}-/:-@G-`g-\\x{10FFFF}", "", false); break;
     case 'v': trine_buffer_puts(t->out, "\\x0B"); break;
+    case 'u': /* four hexadecimal digits */
+        taken = t->n - t->i < 6 ? t->n - t->i : 6;
+        trine_buffer_printf(t->out, "\\x{%.*s}", (int)(taken - 2), t->s + t->i + 2);
+        break;
     default:
         taken = 1 + trine_utf8_length((unsigned char)c);
         if (taken > t->n - t->i) taken = t->n - t->i;
@@ -164,7 +224,7 @@ static bool put_posix(translation *t)
     static const struct {
         const char *name, *members, *more; /* more: whose additions */
     } classes[] = {
-        { "alpha", "\\p{Alphabetic}", "L" }, { "alnum", "\\p{Alphabetic}\\p{Nd}", "L" },
+        { "alpha", ALPHABETIC, "L" },        { "alnum", ALPHABETIC "\\p{Nd}", "L" },
         { "punct", "\\p{P}\\p{S}", "S" },    { "upper", "\\p{Uppercase}", "Lu" },
         { "lower", "\\p{Lowercase}", "Ll" }, { "space", SPACES, "" },
         { "blank", "\\p{Zs}\\t", "" },       { "word", WORDS, "w" },
