@@ -20,6 +20,7 @@ static int find_paths(run *r)
 
 int in_and_out(run *r)
 {
+    interrupt_catch_end(); /* what is half written goes, by Control-C and by SIGTERM */
     int code = find_paths(r);
     if (!code) code = take_shipped_model(r);
     if (!code) code = check_folder_of(r, r->args.out);

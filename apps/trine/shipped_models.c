@@ -52,6 +52,12 @@ static int take(run *r, const trine_shipped_model *m)
     arguments *a = &r->args;
     if (m->adapter && a->adapter)
         return fail_usage(r, "%s is a model with an adapter of its own: --adapter goes with the one it was trained on", m->name);
+    if (m->adapter && (r->command->id & (CMD_QUANTIZE | CMD_TRAIN | CMD_FINETUNE)))
+        return fail_usage(
+            r,
+            "%s is an adapter beside another model, which %s would be done to alone: make one model of both first (trine "
+            "convert -m %s --type f32 -o DIR; trine convert -m DIR --adapter %s -o BOTH)",
+            m->name, r->command->name, m->path, m->adapter);
     a->model = m->path;
     if (m->adapter) a->adapter = m->adapter;
     return 0;

@@ -112,8 +112,10 @@ static trine_status put_vocabulary(trine_gguf_head *h, const trine_vocabulary *v
     const trine_status status = put_tokens(h, v, n_rows, plan, err);
     if (status) return status;
     if (v->n_merges) trine_gguf_put_strings(h, "tokenizer.ggml.merges", v->merges, (size_t)v->n_merges);
-    put_id(h, "tokenizer.ggml.bos_token_id", v->bos);
-    put_id(h, "tokenizer.ggml.eos_token_id", v->eos);
+    /* llama.cpp puts these around a text of WordPiece, and takes 101 and 102 where they are not told. */
+    const bool pairs = !strcmp(v->model, "bert");
+    put_id(h, "tokenizer.ggml.bos_token_id", pairs && v->bos < 0 ? v->cls : v->bos);
+    put_id(h, "tokenizer.ggml.eos_token_id", pairs && v->eos < 0 ? v->sep : v->eos);
     put_id(h, "tokenizer.ggml.padding_token_id", v->pad);
     put_id(h, "tokenizer.ggml.unknown_token_id", v->unk);
     put_id(h, "tokenizer.ggml.cls_token_id", v->cls);

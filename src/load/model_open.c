@@ -2,6 +2,7 @@
  *
  * Weights stay in the mapped file and are not read here: a family checks names, types and shapes, which the container's head
  * says, so opening a model costs neither time nor resident memory. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +79,32 @@ static void fill_token(int32_t *id, int32_t other)
     if (*id < 0) *id = other;
 }
 
+/* Says what generation_config.json asks of transformers' generate() beside tokens: here the caller says how a text is written. */
+static void tell_of_generation(const trine_model *m, const json_t *generation)
+{
+    static const struct {
+        const char *name;
+        double harmless;
+    } numbers[] = { { "repetition_penalty", 1 }, { "no_repeat_ngram_size", 0 }, { "num_beams", 1 },
+                    { "length_penalty", 1 },     { "min_length", 0 },           { "min_new_tokens", 0 } };
+    static const char *const others[] = { "suppress_tokens",     "begin_suppress_tokens", "bad_words_ids",
+                                          "forced_bos_token_id", "forced_eos_token_id",   "forced_decoder_ids" };
+    char text[512];
+    int n = snprintf(text, sizeof text, "not applied of generation_config.json, options say how a text is written:");
+    const int nothing = n;
+    if (m->info.paradigm == TRINE_ENCODER || m->info.head != TRINE_HEAD_LM) return;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        const double value = json_number_value(json_object_get(generation, numbers[i].name));
+        if (json_is_number(json_object_get(generation, numbers[i].name)) && value != numbers[i].harmless)
+            n += snprintf(text + n, sizeof text - (size_t)n, " %s %.4g", numbers[i].name, value);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        const json_t *value = json_object_get(generation, others[i]);
+        if (json_is_integer(value) || json_array_size(value)) n += snprintf(text + n, sizeof text - (size_t)n, " %s", others[i]);
+    }
+    if (n > nothing) tell(m, text);
+}
+
 /* Special tokens that config.json does not name: generation_config.json, then the tokenizer. */
 static trine_status fill_tokens(trine_model *m, trine_error *err)
 {
@@ -91,6 +118,7 @@ static trine_status fill_tokens(trine_model *m, trine_error *err)
     fill_token(&info->pad, token_of(generation, "pad_token_id", info->vocab));
     if (info->paradigm == TRINE_ENCODER_DECODER)
         fill_token(&info->decoder_start, token_of(generation, "decoder_start_token_id", info->vocab));
+    tell_of_generation(m, generation);
     json_decref(generation);
     if (m->tokenizer) {
         fill_token(&info->bos, trine_tokenizer_special(m->tokenizer, TRINE_TOKEN_BOS));

@@ -149,6 +149,22 @@ static void test_round_trip(void **state)
 }
 
 /* RoBERTa's table of positions loses the rows before the pad token's, which nothing reads; all others are the same. */
+/* What llama.cpp puts around a text of WordPiece is told by the names it looks for. */
+static void test_wordpiece_ends(void **state)
+{
+    (void)state;
+    trine_gguf *g;
+    int64_t bos, eos, cls, sep;
+    convert(temp_path("w.gguf"), TRINE_FIXTURES "/command/bert-mlm", &(trine_convert_options) { .overwrite = true });
+    assert_int_equal(trine_gguf_open(&g, temp_path("w.gguf"), NULL), TRINE_OK);
+    assert_true(trine_gguf_get_int(&bos, g, "tokenizer.ggml.bos_token_id") &&
+                trine_gguf_get_int(&eos, g, "tokenizer.ggml.eos_token_id"));
+    assert_true(trine_gguf_get_int(&cls, g, "tokenizer.ggml.cls_token_id") &&
+                trine_gguf_get_int(&sep, g, "tokenizer.ggml.seperator_token_id"));
+    assert_true(bos == cls && eos == sep && bos != eos);
+    trine_gguf_close(g);
+}
+
 static void test_positions(void **state)
 {
     (void)state;
@@ -460,8 +476,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_round_trip), TEST(test_positions), TEST(test_pairs),     TEST(test_foreign),   TEST(test_shards),
-        TEST(test_quantised),  TEST(test_refused),   TEST(test_too_large), TEST(test_full_disk), TEST(test_no_memory),
+        TEST(test_round_trip), TEST(test_wordpiece_ends), TEST(test_positions), TEST(test_pairs),
+        TEST(test_foreign),    TEST(test_shards),         TEST(test_quantised), TEST(test_refused),
+        TEST(test_too_large),  TEST(test_full_disk),      TEST(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -64,6 +64,27 @@ static void count_line(void *user, const char *text)
     ++*(int *)user;
 }
 
+static void keep_line(void *user, const char *text)
+{
+    if (strstr(text, "generation_config")) snprintf(user, 512, "%s", text);
+}
+
+/* What a model asks of transformers' generate() and does not get here is said, once and by its name. */
+static void test_generation_config(void **state)
+{
+    const char *dir = *state;
+    char line[512] = "";
+    const trine_model_options options = { .cpu = "scalar", .log = keep_line, .log_user = line };
+    copy_model("gpt2");
+    write_text("generation_config.json",
+               "{\"eos_token_id\": 1, \"num_beams\": 1, \"repetition_penalty\": 1.0, \"suppress_tokens\": []}");
+    trine_model_close(open_model(dir, &options));
+    assert_string_equal(line, "");
+    write_text("generation_config.json", "{\"repetition_penalty\": 1.8, \"no_repeat_ngram_size\": 2, \"suppress_tokens\": [3]}");
+    trine_model_close(open_model(dir, &options));
+    assert_non_null(strstr(line, "repetition_penalty 1.8 no_repeat_ngram_size 2 suppress_tokens"));
+}
+
 static void test_facts(void **state)
 {
     const char *dir = *state;
@@ -478,9 +499,10 @@ static void test_rope_scaling(void **state)
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-    const struct CMUnitTest tests[] = { TEST(test_facts),     TEST(test_refused),         TEST(test_configurations_that_lie),
-                                        TEST(test_tokenizer), TEST(test_special_tokens),  TEST(test_pooling),
-                                        TEST(test_gguf),      TEST(test_gguf_tokenizers), TEST(test_resident),
-                                        TEST(test_no_memory), TEST(test_rope_scaling) };
+    const struct CMUnitTest tests[] = {
+        TEST(test_generation_config), TEST(test_facts),          TEST(test_refused),   TEST(test_configurations_that_lie),
+        TEST(test_tokenizer),         TEST(test_special_tokens), TEST(test_pooling),   TEST(test_gguf),
+        TEST(test_gguf_tokenizers),   TEST(test_resident),       TEST(test_no_memory), TEST(test_rope_scaling)
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
