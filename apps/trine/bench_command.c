@@ -229,6 +229,10 @@ int bench_main(run *r)
     int code = a->model || !a->limits ? open_model(r) : 0;
     if (!code && r->model) code = open_record(r, &record);
     if (!code && r->model) code = bench_measure(r, &all);
+    if (!code && r->model && !all.n)
+        code = fail_usage(
+            r, "nothing to measure: no prompt or tokens were asked for, or none that fit the context of %d with the depth",
+            r->info->max_tokens);
     if (!code) tell(r, &all, a->limits ? &limits : NULL);
     if (!code) code = keep(r, record, &all);
     trine_record_close(record);

@@ -74,6 +74,8 @@ int corpus_main(run *r)
     trine_error err = { 0 };
     trine_status status = TRINE_OK;
     choice_name(kind, sizeof kind, CORPUS_KINDS, a->corpus_kind);
+    if (a->grammar && (a->json || a->facts))
+        return fail_usage(r, "--grammar prints the grammar's own text: not with %s", a->json ? "--json" : "--facts");
     if (a->grammar) {
         puts_out(r, trine_corpus_grammar());
         return EXIT_DONE;

@@ -60,6 +60,7 @@ int generate_main(run *r)
     if (!code && r->args.choices && !r->tokenizer)
         code = fail(r, EXIT_DATA, "%s: holds no tokenizer; --choices shows pieces", r->args.model);
     if (!code && r->args.system && !r->args.use_chat) code = fail_usage(r, "--system is part of a conversation; add --chat");
+    if (!code && r->args.template_file && !r->args.use_chat) code = fail_usage(r, "--template is of a conversation; add --chat");
     if (!code && r->args.use_chat && r->args.tokens.n) code = fail_usage(r, "--chat takes text, not --tokens");
     if (!code && r->args.use_chat) code = chat_template(r, &template);
     if (!code) code = open_session(r, (trine_session_options) { .n_sequences = n_sequences });

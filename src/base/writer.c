@@ -75,8 +75,7 @@ trine_status trine_writer_open(trine_writer *w, const char *path, bool overwrite
         if (w->fd < 0 && errno != EEXIST) break;
     }
     if (w->fd < 0) {
-        const trine_status code = trine_fail(err, errno == ENOENT || errno == ENOTDIR ? TRINE_ERROR_NOT_FOUND : TRINE_ERROR_IO,
-                                             "cannot write '%s': %s", path, strerror(errno));
+        const trine_status code = trine_fail(err, TRINE_ERROR_IO, "cannot write '%s': %s", path, strerror(errno));
         free(w->temporary);
         w->temporary = NULL;
         trine_writer_abandon(w);
@@ -147,9 +146,7 @@ void trine_writer_abandon(trine_writer *w)
 
 trine_status trine_directory_make(const char *path, trine_error *err)
 {
-    if (mkdir(path, 0777) && errno != EEXIST)
-        return trine_fail(err, errno == ENOENT || errno == ENOTDIR ? TRINE_ERROR_NOT_FOUND : TRINE_ERROR_IO, "cannot make '%s': %s",
-                          path, strerror(errno));
+    if (mkdir(path, 0777) && errno != EEXIST) return trine_fail(err, TRINE_ERROR_IO, "cannot make '%s': %s", path, strerror(errno));
     return trine_is_directory(path) ? TRINE_OK : trine_fail(err, TRINE_ERROR_IO, "'%s' is no directory", path);
 }
 

@@ -44,6 +44,8 @@ trine_status trine_generator_open(trine_generator **out, trine_session *session,
 {
     *out = NULL;
     if (!session) return trine_fail(err, TRINE_ERROR_ARGUMENT, "generator: no session");
+    if (session->model->info.paradigm == TRINE_ENCODER)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "generator: %s is an encoder and writes no text", session->model->info.family);
     const size_t n = (size_t)session->options.n_sequences;
     trine_generator *g = calloc(1, sizeof *g);
     if (g) {

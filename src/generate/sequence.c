@@ -229,8 +229,9 @@ trine_status trine_sequences_feed(trine_sequence *const *seqs, const int32_t *co
                                   trine_error *err)
 {
     if (n_sequences < 1) return trine_fail(err, TRINE_ERROR_ARGUMENT, "feed: %d sequences, expected 1 or more", n_sequences);
-    trine_session *s = seqs[0]->session;
+    trine_session *s = seqs[0] ? seqs[0]->session : NULL;
     for (int i = 0; i < n_sequences; i++) {
+        if (!seqs[i]) return trine_fail(err, TRINE_ERROR_ARGUMENT, "feed: sequence %d is NULL", i);
         if (seqs[i]->session != s) return trine_fail(err, TRINE_ERROR_ARGUMENT, "feed: sequence %d is of another session", i);
         for (int j = 0; j < i; j++)
             if (seqs[j] == seqs[i]) return trine_fail(err, TRINE_ERROR_ARGUMENT, "feed: sequences %d and %d are the same", j, i);

@@ -2,6 +2,7 @@
  * tokens text. A decoder continues its prompt; an encoder-decoder reads it as its source and begins with a start token. */
 #include "generate/turn.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@ static trine_status check_options(const trine_turn *t, trine_error *err)
     if (o->n_top < 0 || o->n_top > info->vocab)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "generate: n_top is %d, expected 0 to the vocabulary's %d", o->n_top,
                           info->vocab);
+    if (isnan(o->length_penalty)) return trine_fail(err, TRINE_ERROR_ARGUMENT, "generate: length_penalty is not a number");
     if (o->beam < 0) return trine_fail(err, TRINE_ERROR_ARGUMENT, "generate: beam is %d, expected 0 or more", o->beam);
     if (o->n_ids < 0 || o->n_decoder_ids < 0 || (o->n_ids && !o->ids) || (o->n_decoder_ids && !o->decoder_ids))
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "generate: n_ids is %d and n_decoder_ids %d, expected as many as there are",

@@ -101,8 +101,8 @@ trine_status trine_new_directory_beside(trine_new_directory *d, const char *path
         if (made && errno != EEXIST) break;
     }
     if (made) {
-        const trine_status status = trine_fail(err, errno == ENOENT || errno == ENOTDIR ? TRINE_ERROR_NOT_FOUND : TRINE_ERROR_IO,
-                                               "cannot make a directory beside '%s': %s", path, strerror(errno));
+        const trine_status status =
+            trine_fail(err, TRINE_ERROR_IO, "cannot make a directory beside '%s': %s", path, strerror(errno));
         free(temporary);
         trine_new_directory_abandon(d);
         return status;

@@ -226,6 +226,9 @@ static trine_status check(work *w, bool to_gguf, trine_error *err)
     }
     if (o->n_threads < 0 || o->n_threads > MOST_THREADS)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "quantize: n_threads is %d, expected 0 to %d", o->n_threads, MOST_THREADS);
+    if (o->n_tensor_types < 0 || (o->n_tensor_types && !o->tensor_types))
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "quantize: n_tensor_types is %d, expected as many as there are",
+                          o->n_tensor_types);
     trine_dtype unheld = is_plain(w->mixture->base) ? TRINE_DTYPE_DEFAULT : w->mixture->base;
     for (int i = 0; i < o->n_tensor_types; i++) {
         const trine_tensor_type *c = &o->tensor_types[i];

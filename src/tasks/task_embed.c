@@ -79,6 +79,8 @@ static trine_status embed(float *out, trine_session *s, const inputs *in, const 
     if (!pooling) pooling = info->paradigm == TRINE_DECODER ? TRINE_POOL_LAST : TRINE_POOL_MEAN;
     const bool normalize = info->normalize && !o->no_normalize;
     size_t cells;
+    if ((unsigned)pooling > TRINE_POOL_LAST)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "embed: there is no pooling %d", (int)pooling);
     if (d != info->d_model)
         return trine_fail(err, TRINE_ERROR_UNSUPPORTED, "embed: vectors of %d from states of %d", d, info->d_model);
     if (!trine_mul_size(&cells, (size_t)n + 1, (size_t)d) || !trine_add_size(&cells, cells, (size_t)n))

@@ -102,6 +102,8 @@ trine_status trine_task_parts_add(trine_task_parts *parts, const trine_session *
 {
     const trine_model *m = s->model;
     const int most = trine_session_text_limit(s), limit = parts->limit ? trine_min_int(parts->limit, most) : most;
+    if ((unsigned)o->too_long > TRINE_LONG_CHUNK)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "%s: too_long is %d, expected one of trine_long", task, (int)o->too_long);
     if (o->ids) return add_raw(parts, s, task, index, o, err);
     if (!text || !*text) return trine_fail(err, TRINE_ERROR_EMPTY, "%s: the text is empty", task);
     if (!m->tokenizer)
@@ -111,6 +113,8 @@ trine_status trine_task_parts_add(trine_task_parts *parts, const trine_session *
     trine_encoding e;
     trine_status status = trine_tokenizer_encode(&e, m->tokenizer, text, 0, &encode, err);
     if (status) return status;
+    /* A template may give types to a model that has none: transformers does not hand them on. */
+    if (m->n_types < 2) memset(e.types, 0, (size_t)e.n * sizeof *e.types);
     int n_special = 0;
     for (int i = 0; i < e.n; i++) n_special += e.special[i];
     trine_task_part *p = NULL;

@@ -91,7 +91,8 @@ typedef struct trine_training {
     const trine_word_counts *words;
     const char *const *first; /* tokens that come before all others, in this order */
     int n_first;
-    int vocab; /* tokens in all, at most */
+    int vocab;  /* tokens in all, at most, */
+    int n_last; /* but for so many that come behind them: for messages */
     int64_t min_count;
     double coverage;       /* of all characters, the share that gets tokens of its own */
     int max_piece;         /* characters of a token */

@@ -116,7 +116,7 @@ static trine_status number_characters(trine_lattices *l, trine_string_table *num
             err, TRINE_ERROR_ARGUMENT,
             "tokenizer: %d special tokens and single characters do not fit a vocabulary of %d: expected %d or more, or "
             "a coverage of less of the characters",
-            n_needed, training->vocab, n_needed);
+            n_needed + training->n_last, training->vocab + training->n_last, n_needed + training->n_last);
     l->n_characters = n;
     l->characters = calloc((size_t)n + 1, sizeof *l->characters);
     char *spelling = malloc(4 * ((size_t)n + 1));

@@ -197,6 +197,7 @@ static trine_status train(work *t, const trine_tokenizer_train_options *o, trine
         .first = (const char *const *)t->first.items,
         .n_first = t->first.n,
         .vocab = vocab - t->recipe.n_sentinels,
+        .n_last = t->recipe.n_sentinels,
         .min_count = o->min_count,
         .coverage = o->coverage > 0 ? o->coverage
                     : unigram       ? 0.9995

@@ -37,8 +37,7 @@ static bool is_empty(const char *path, const char *but)
 static trine_status make_folder(const char *path, trine_error *err)
 {
     if (!mkdir(path, 0777) || (errno == EEXIST && trine_is_directory(path))) return TRINE_OK;
-    const trine_status code = errno == ENOENT ? TRINE_ERROR_NOT_FOUND : TRINE_ERROR_IO;
-    return trine_fail(err, code, "cannot make the folder '%s': %s", path, strerror(errno));
+    return trine_fail(err, TRINE_ERROR_IO, "cannot make the folder '%s': %s", path, strerror(errno));
 }
 
 static trine_status take_lock(trine_run_directory *d, trine_error *err)

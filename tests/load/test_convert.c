@@ -363,8 +363,8 @@ static void test_refused(void **state)
     const char *in = model("gpt2");
     expect_refused("", in, &none, TRINE_ERROR_ARGUMENT, "expected the path");
     expect_refused(temp_path("a.gguf"), temp_path("none"), &none, TRINE_ERROR_NOT_FOUND, "none");
-    expect_refused(temp_path("no/a.gguf"), in, &none, TRINE_ERROR_NOT_FOUND, "a.gguf");
-    expect_refused(temp_path("no/a"), in, &none, TRINE_ERROR_NOT_FOUND, "beside");
+    expect_refused(temp_path("no/a.gguf"), in, &none, TRINE_ERROR_IO, "a.gguf");
+    expect_refused(temp_path("no/a"), in, &none, TRINE_ERROR_IO, "beside");
     expect_refused(temp_path("a"), in, &(trine_convert_options) { .container = "onnx" }, TRINE_ERROR_ARGUMENT, "onnx");
     expect_refused(temp_path("a"), in, &(trine_convert_options) { .type = TRINE_Q8_0 }, TRINE_ERROR_ARGUMENT, "q8_0");
     expect_refused(temp_path("a.gguf"), in, &(trine_convert_options) { .type = TRINE_Q4_K }, TRINE_ERROR_ARGUMENT,

@@ -246,7 +246,7 @@ static void a_full_disk_loses_nothing(void **state)
     }
     assert_int_equal(load(&b), 10);
     check_same(&a, &b);
-    assert_int_equal(trine_training_save("no/such/place", 1, a.p, NULL, json, NULL, &err), TRINE_ERROR_NOT_FOUND);
+    assert_int_equal(trine_training_save("no/such/place", 1, a.p, NULL, json, NULL, &err), TRINE_ERROR_IO);
     json_decref(json);
     close_run(&a);
     close_run(&b);
