@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/checksum.h"
 #include "base/file.h"
 #include "base/status.h"
 #include "checkpoint/json_file.h"
@@ -31,27 +32,12 @@ static uint64_t step_of(const char *name)
     return strcmp(name, same) ? TRINE_NO_STEP : step;
 }
 
-/* A checksum of bytes in their order: eight at a time, each word folded in and multiplied by an odd constant, so that every bit of
- * every word counts. Against damage, not against design. */
-static uint64_t checksum(uint64_t h, const void *bytes, size_t n)
-{
-    const unsigned char *p = bytes;
-    for (; n >= 8; p += 8, n -= 8) {
-        uint64_t word;
-        memcpy(&word, p, 8);
-        h = (h ^ word) * 0x9E3779B97F4A7C15u;
-        h ^= h >> 32;
-    }
-    for (; n; p++, n--) h = (h ^ *p) * 0x100000001B3u;
-    return h;
-}
-
 /* A tensor's name, shape and bytes: the head of a file can be damaged too. */
 static uint64_t checksum_tensor(uint64_t h, const trine_tensor *t)
 {
-    h = checksum(h, t->name, strlen(t->name));
-    h = checksum(h, t->shape, sizeof t->shape);
-    return checksum(h, t->data, t->bytes);
+    h = trine_checksum(h, t->name, strlen(t->name));
+    h = trine_checksum(h, t->shape, sizeof t->shape);
+    return trine_checksum(h, t->data, t->bytes);
 }
 
 /* ----------------------------------------------------------------------------------------------------------- writing */

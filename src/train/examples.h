@@ -18,6 +18,7 @@ struct trine_examples {
     int64_t (*count)(const trine_examples *e, uint64_t epoch);
     trine_example_size (*size)(const trine_examples *e, uint64_t epoch, int64_t i);
     void (*make)(trine_batch_room *room, const trine_examples *e, uint64_t epoch, int64_t i);
+    uint64_t (*checksum)(const trine_examples *e); /* of what they are made of: a run that is resumed must have the same */
     void (*close)(trine_examples *e);
     uint64_t seed;
     bool label_a_text, prefix; /* as in the room that they are made in */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checksum.h"
 #include "base/status.h"
 #include "train/draw.h"
 
@@ -188,6 +189,16 @@ double trine_feed_epochs(const trine_feed *f)
 {
     if (f->n_parts == 1) return (double)f->parts[0].epoch + (double)f->parts[0].at / (double)f->parts[0].n;
     return (double)f->drawn / all_examples(f);
+}
+
+uint64_t trine_feed_checksum(const trine_feed *f)
+{
+    uint64_t h = 0;
+    for (int i = 0; i < f->n_parts; i++) {
+        const uint64_t of_part = f->parts[i].examples->checksum(f->parts[i].examples);
+        h = trine_checksum(h, &of_part, sizeof of_part);
+    }
+    return h;
 }
 
 trine_status trine_feed_survey(int64_t *n_batches, trine_feed_most *most, trine_feed *f, double epochs, trine_error *err)

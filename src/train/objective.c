@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checksum.h"
 #include "base/status.h"
 #include "train/draw.h"
 #include "train/objective.h"
@@ -202,6 +203,12 @@ static bool keep(void **out, const void *bytes, size_t n)
     return *out != NULL;
 }
 
+static uint64_t checksum(const trine_examples *e)
+{
+    const trine_corpus *c = &((const trine_text_objective *)e)->corpus;
+    return trine_checksum(trine_checksum(c->n, c->ids, c->n * sizeof *c->ids), c->ends, c->n_documents * sizeof *c->ends);
+}
+
 trine_status trine_objective_open(trine_examples **out, trine_corpus *corpus, const trine_objective_options *options,
                                   trine_error *err)
 {
@@ -218,7 +225,7 @@ trine_status trine_objective_open(trine_examples **out, trine_corpus *corpus, co
     t->o = *options;
     if (!(t->o.share > 0)) t->o.share = 0.15;
     if (!(t->o.span > 0)) t->o.span = 3;
-    t->base = (trine_examples) { .count = count, .close = close_objective, .seed = options->seed };
+    t->base = (trine_examples) { .count = count, .checksum = checksum, .close = close_objective, .seed = options->seed };
     const trine_objective_tokens *k = &options->tokens;
     if (!keep((void **)&t->sentinels, k->sentinels, (size_t)k->n_sentinels * sizeof *k->sentinels) ||
         !keep((void **)&t->continues, options->whole_word ? k->continues : NULL, (size_t)k->vocab) ||

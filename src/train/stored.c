@@ -1,6 +1,7 @@
 /* stored.c - examples that are the same in each epoch: pairs, labelled texts, conversations. */
 #include <stdlib.h>
 
+#include "base/checksum.h"
 #include "base/status.h"
 #include "train/draw.h"
 #include "train/examples.h"
@@ -34,6 +35,15 @@ static void make(trine_batch_room *room, const trine_examples *e, uint64_t epoch
     trine_batch_copy_text(room, &s->all, s->pairs ? 2 * i + 1 : i);
 }
 
+static uint64_t checksum(const trine_examples *e)
+{
+    const trine_batch_room *a = &((const trine_stored *)e)->all;
+    uint64_t h = trine_checksum((uint64_t)a->n_texts, a->ids, (size_t)a->n_rows * sizeof *a->ids);
+    if (a->n_target_rows) h = trine_checksum(h, a->target_ids, (size_t)a->n_target_rows * sizeof *a->target_ids);
+    if (a->n_out) h = trine_checksum(h, a->labels, (size_t)a->n_out * sizeof *a->labels);
+    return a->n_texts ? trine_checksum(h, a->out_ends, (size_t)a->n_texts * sizeof *a->out_ends) : h;
+}
+
 static void close_stored(trine_examples *e)
 {
     trine_stored *s = (trine_stored *)e;
@@ -45,7 +55,7 @@ trine_status trine_stored_open(trine_stored **out, trine_error *err)
 {
     *out = calloc(1, sizeof **out);
     if (!*out) return trine_fail(err, TRINE_ERROR_MEMORY, "train: no memory");
-    (*out)->base = (trine_examples) { .count = count, .size = size, .make = make, .close = close_stored };
+    (*out)->base = (trine_examples) { .count = count, .size = size, .make = make, .checksum = checksum, .close = close_stored };
     return TRINE_OK;
 }
 

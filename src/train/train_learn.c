@@ -1,4 +1,5 @@
 /* train_learn.c - the trainer over the model itself: a step is what computes its gradients. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/status.h"
@@ -46,7 +47,11 @@ trine_status trine_train_learn(trine_train_result *out, trine_trainer *t, bool c
                                          .dropout = trine_train_dropout(o->dropout, t->params->config),
                                          .label_smoothing = o->label_smoothing,
                                          .seed = o->seed };
+    char sum[20];
+    snprintf(sum, sizeof sum, "%016llx", (unsigned long long)trine_feed_checksum(t->feed));
     trine_status status = trine_step_open(&step, t->model, t->params, &options, err);
+    if (!status && json_object_set_new(t->configuration, "the data's checksum", json_string(sum)))
+        status = trine_fail(err, TRINE_ERROR_MEMORY, "train: no memory for the configuration");
     status = trine_ranks_agree(o->ranks, status, err);
     if (status) {
         trine_step_close(step);

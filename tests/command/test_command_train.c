@@ -290,6 +290,11 @@ static void interrupted_it_says_how_to_go_on(void **state)
     free(a);
     free(b);
     assert_error(run_trine(NULL, RUN, "-q", "-o", temp_path("part"), "--resume", "--lr", "0.5"), 2, "lr = ");
+    /* nor with another text under the same name */
+    FILE *f = fopen(text_path, "a");
+    assert_true(f && fputs("a cat sat\n", f) >= 0);
+    fclose(f);
+    assert_error(run_trine(NULL, RUN, "-q", "-o", temp_path("part"), "--resume"), 2, "the data's checksum");
 }
 
 /* As a job scheduler ends it. */
