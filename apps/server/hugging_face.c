@@ -299,7 +299,7 @@ static trine_status write_alone(void *what, served *on, trine_error *err)
     return say(err, TRINE_ERROR_CANCELLED, "stopped before it was done");
 }
 
-/* How text i is written: transformers' max_length counts a decoder's prompt. ERROR: the request has failed. */
+/* How text i is written: transformers' max_length counts a decoder's prompt. Where that leaves no room the request fails. */
 static trine_text_options options_of(exchange *x, const hub *h, size_t i, const trine_text_options *o)
 {
     trine_text_options own = *o;

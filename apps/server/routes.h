@@ -14,9 +14,9 @@ route_fn answer_fit, answer_past_run, answer_runs, answer_start_run, answer_run;
 trine_generate_options read_writing(exchange *x, const json_t *o, const served *s);
 /* A prompt as ids, with the special tokens around it unless no_special; fails when it is empty, or longer than the context. */
 const int32_t *read_prompt(exchange *x, const served *s, const char *text, bool no_special, const char *param, int *n);
-/* What a token says, as text (free); NULL when memory ran out. Of a part of a character that is U+FFFD: */
+/* What a token says, as text (free), which of a part of a character is U+FFFD; NULL when memory ran out. */
 char *token_text(const trine_tokenizer *t, int32_t id);
-/* its bytes as they are, zero-terminated, *n of them (free); NULL likewise. */
+/* The bytes that a token stands for, those of a part of a character too: *n of them, and a zero (free); NULL likewise. */
 char *token_bytes(size_t *n, const trine_tokenizer *t, int32_t id);
 /* "cmpl-0123..." and the like. */
 void new_id(char out[40], const char *kind);
