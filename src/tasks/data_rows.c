@@ -216,15 +216,22 @@ static json_t *value_of(const trine_rows *r, const char *key)
     return v ? v : json_object_get(json_object_get(r->row, "translation"), key);
 }
 
+/* The first of the names of a column that this row has, or NULL. */
+static const char *key_of(const trine_rows *r, const trine_column *c)
+{
+    if (c->given) return value_of(r, c->given) ? c->given : NULL;
+    for (int k = 0; c->names && c->names[k]; k++)
+        if (value_of(r, c->names[k])) return c->names[k];
+    return NULL;
+}
+
 static trine_status find_keys(trine_rows *r, trine_error *err)
 {
     char *const start = r->at;
     trine_status status = read_object(r, err);
     for (int i = 0; i < r->n_columns && !status; i++) {
         const trine_column *c = &r->columns[i];
-        r->keys[i] = c->given && value_of(r, c->given) ? c->given : NULL;
-        for (int k = 0; !c->given && c->names && c->names[k] && !r->keys[i]; k++)
-            if (value_of(r, c->names[k])) r->keys[i] = c->names[k];
+        r->keys[i] = key_of(r, c);
         if (r->keys[i] || c->optional) continue;
         char has[200];
         size_t at = 0;
@@ -270,6 +277,7 @@ static trine_status take_values(trine_rows *r, trine_error *err)
     trine_status status = TRINE_OK;
     for (int i = 0; i < r->n_columns && !status; i++) {
         r->fields[i].n = 0;
+        if (!r->keys[i]) r->keys[i] = key_of(r, &r->columns[i]); /* optional, and the rows before had none */
         if (!r->keys[i]) continue;
         const json_t *v = value_of(r, r->keys[i]);
         if (!v) {

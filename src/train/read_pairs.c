@@ -42,26 +42,46 @@ typedef struct filling {
 
 /* ------------------------------------------------------------------------------------------------- source and target */
 
+/* The first tokens, and the last, which parts the source from what follows. */
+static void cut_source(trine_encoding *e, int most, trine_reading *r)
+{
+    if (e->n <= most || most < 2) return;
+    e->ids[most - 1] = e->ids[e->n - 1];
+    e->n_cut = e->n - most;
+    e->n = most;
+    r->n_cut++;
+}
+
 trine_status trine_reading_source(trine_encoding *out, trine_reading *r, const trine_train_part *part, const char *source,
                                   trine_error *err)
 {
     trine_buffer text = { 0 };
     if (part->prefix) trine_buffer_puts(&text, part->prefix);
     trine_buffer_puts(&text, source);
-    if (r->info->paradigm == TRINE_DECODER) trine_buffer_putc(&text, '\n');
+    const bool decoder = r->info->paradigm == TRINE_DECODER;
+    if (decoder) trine_buffer_putc(&text, '\n');
     const trine_status status = text.failed ? trine_fail(err, TRINE_ERROR_MEMORY, "no memory")
-                                            : trine_reading_encode(out, r, text.data, NULL, r->seq_len, err);
+                                            : trine_reading_encode(out, r, text.data, NULL, decoder ? 0 : r->seq_len, err);
+    if (!status && decoder) cut_source(out, r->seq_len, r);
     trine_buffer_clear(&text);
     return status;
 }
 
-static trine_status add_to_decoder(trine_stored *out, trine_reading *r, const trine_encoding *source, const trine_encoding *target,
+static trine_status add_to_decoder(trine_stored *out, trine_reading *r, trine_encoding *source, trine_encoding *target,
                                    trine_error *err)
 {
-    /* One text: the source, the target, its end; the target's rows are those before its tokens. */
+    /* One text: the source, the target, its end; the target's rows are those before its tokens. A model that has not so many positions
+     * sees what fits of the target, then of the source. */
     const int32_t eos = r->info->eos;
-    const int n = source->n + target->n + (eos >= 0);
+    const int most = r->info->max_tokens, end = eos >= 0;
     if (!source->n || !target->n) return trine_fail(err, TRINE_ERROR_EMPTY, "the text has no tokens");
+    if (most && source->n + target->n + end - 1 > most) {
+        if (target->n > most - 1 - end) target->n = most - 1 - end;
+        const bool counted = source->n_cut > 0;
+        cut_source(source, most + 1 - end - target->n, r);
+        r->n_cut -= counted;
+    }
+    const int n = source->n + target->n + end;
     trine_batch_add_text(&out->all, source->ids, NULL, source->n, 0);
     for (int i = 0; i < n - source->n - 1; i++) trine_batch_add_row(&out->all, target->ids[i]);
     for (int i = 0; i < n - source->n; i++)

@@ -149,6 +149,17 @@ static void every_task_is_learnt(void **state)
     assert_true(number_of(r, "f1") > 0.99);
     json_decref(r);
     json_decref(learnt(run_trine(NULL, "finetune", "seq2seq", "-m", T5, pairs, TUNE, "-o", temp_path("s"))));
+    /* a source and a target that are longer than a decoder's positions together are cut, and counted */
+    char row[9000] = "source\ttarget\n";
+    for (int i = 0; i < 600; i++) strcat(row, "a cat ");
+    strcat(row, "\t");
+    for (int i = 0; i < 300; i++) strcat(row, "sat on ");
+    strcat(row, "\n");
+    process_result cut = run_trine(NULL, "finetune", "seq2seq", "-m", LLAMA, temp_write("long.tsv", row, strlen(row)), "--steps",
+                                   "1", "--no-record", "-o", temp_path("cut"));
+    assert_status(&cut, 0);
+    assert_contains(cut.err, "1 of 1 texts are longer");
+    process_result_clear(&cut);
     json_decref(learnt(run_trine(NULL, "finetune", "lm", "-m", LLAMA, chats, TUNE, "-o", temp_path("l"))));
     json_decref(learnt(run_trine(NULL, "finetune", "embed", "-m", MLM, pairs, TUNE, "-o", temp_path("e"))));
     r = learnt(run_trine(NULL, "finetune", "classify", "-m", MLM, labelled, "--valid", labelled, "--lora", "4", TUNE, "-o",

@@ -45,6 +45,8 @@ static trine_status read_all(char *out, size_t cap, const char *suffix, const ch
         const trine_field *label = trine_rows_field(rows, 0), *text = trine_rows_field(rows, 1);
         n += (size_t)snprintf(out + n, cap - n, "%s|", label->items[0]);
         for (int i = 0; i < text->n; i++) n += (size_t)snprintf(out + n, cap - n, "%s%s", i ? "+" : "", text->items[i]);
+        const trine_field *note = may_lack_header ? NULL : trine_rows_field(rows, 2);
+        if (note && note->n) n += (size_t)snprintf(out + n, cap - n, "(%s)", note->items[0]);
         n += (size_t)snprintf(out + n, cap - n, "|%d;", trine_rows_line(rows));
     }
     if (status) snprintf(out, cap, "%s", err.text);
@@ -67,6 +69,9 @@ static void tables(void **state)
         { ".txt", "label,content\n5,x\n", "5|x|2;", false },
         { ".jsonl", "{\"label\": 1, \"text\": \"a\\nb\"}\n\n{\"text\": [\"c\", \"d\"], \"label\": \"neg\"}", "1|a\nb|1;neg|c+d|3;",
           false },
+        { ".jsonl",
+          "{\"label\": 1, \"text\": \"a\"}\n{\"label\": 2, \"text\": \"b\", \"note\": \"n\"}\n{\"label\": 3, \"text\": \"c\"}\n",
+          "1|a|1;2|b(n)|2;3|c|3;", false }, /* what is optional may come later, and be missing again */
         { ".json", "{\"translation\": {\"label\": \"x\", \"text\": \"y\"}}\n", "x|y|1;", false },
         { ".tsv", "Hi.\tHallo!\nRun!\tLauf!\tmore\n", "Hi.|Hallo!|1;Run!|Lauf!|2;", true },
         { ".tsv", "label\ttext\nHi.\tHallo!\n", "Hi.|Hallo!|2;", true },
