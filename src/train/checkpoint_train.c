@@ -152,6 +152,7 @@ static trine_status collect(writing *w, const part *of, const trine_param *t, tr
     trine_status status = TRINE_OK;
     const size_t own = overlap(&at, t, of->first, of->n);
     if (r->rank) return own ? r->send(r->self, of->array + (t->offset + at - of->first), own * sizeof(float), err) : TRINE_OK;
+    if (!w->room) return trine_fail(err, TRINE_ERROR_INTERNAL, "train: no room for moments that ranks share out");
     if (own) memcpy(w->room + at, of->array + (t->offset + at - of->first), own * sizeof(float));
     for (int i = 1; i < r->size && !status; i++) {
         const size_t first = trine_params_share(w->params, i - 1, r->size), end = trine_params_share(w->params, i, r->size);
@@ -163,7 +164,7 @@ static trine_status collect(writing *w, const part *of, const trine_param *t, tr
 
 static trine_status put_tensors(writing *w, trine_error *err)
 {
-    const bool writes = w->tensors != NULL; /* the first rank */
+    const bool writes = w->open; /* the first rank */
     int n = 0;
     for (int i = 0; i < N_PARTS; i++) {
         const part *of = &w->parts[i];
