@@ -105,48 +105,15 @@ char *token_text(const trine_tokenizer *t, int32_t id)
     return with;
 }
 
-/* The byte that GPT-2's vocabulary spells as this character: printable ones stand for themselves, the others have those from 256 on, in
- * their order. -1: none. */
-static int byte_of(uint32_t c)
-{
-    int spelt = 256;
-    for (int b = 0; b < 256; b++) {
-        const bool itself = (b >= '!' && b <= '~') || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
-        if (c == (uint32_t)(itself ? b : spelt++)) return b;
-    }
-    return -1;
-}
-
-/* A character of valid UTF-8 below 0x800, or 0; *p goes on behind it. */
-static uint32_t next_character(const unsigned char **p)
-{
-    const unsigned first = *(*p)++;
-    if (first < 0x80) return first;
-    return (first & 0xE0) == 0xC0 && **p ? (first & 0x1F) << 6 | (*(*p)++ & 0x3F) : 0;
-}
-
 char *token_bytes(size_t *n, const trine_tokenizer *t, int32_t id)
 {
-    const char *spelt = trine_tokenizer_token(t, id);
-    char *text = token_text(t, id), *out;
-    unsigned byte;
+    char *text = token_text(t, id);
     *n = text ? strlen(text) : 0;
-    if (!text || !spelt || !strstr(text, "\xEF\xBF\xBD") || !(out = malloc(strlen(spelt) + 1))) return text;
-    size_t count = 0;
-    if (strlen(spelt) == 6 && sscanf(spelt, "<0x%2X>", &byte) == 1) { /* SentencePiece's */
-        out[count++] = (char)byte;
-    } else {
-        for (const unsigned char *p = (const unsigned char *)spelt; *p;) {
-            const int b = byte_of(next_character(&p));
-            if (b < 0) { /* no vocabulary of bytes: the text is what it is */
-                free(out);
-                return text;
-            }
-            out[count++] = (char)b;
-        }
-    }
-    out[count] = 0;
-    *n = count;
+    if (!text || !strstr(text, "\xEF\xBF\xBD")) return text;
+    size_t n_bytes;
+    char *spelt = trine_tokenizer_token_bytes(&n_bytes, t, id);
+    if (!spelt) return text; /* that is what it says */
     free(text);
-    return out;
+    *n = n_bytes;
+    return spelt;
 }

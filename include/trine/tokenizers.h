@@ -51,6 +51,10 @@ TRINE_API trine_status trine_tokenizer_decode(char **out, const trine_tokenizer 
 TRINE_API int trine_tokenizer_vocab_size(const trine_tokenizer *tokenizer);
 /* How the vocabulary spells an id ("##ing", "Ġthe", "▁Haus"); borrowed from the tokenizer; NULL outside the vocabulary. */
 TRINE_API const char *trine_tokenizer_token(const trine_tokenizer *tokenizer, int32_t id);
+/* The bytes that a token spells where the vocabulary is one of bytes, in GPT-2's letters or as SentencePiece's <0x0A>: for a part of a
+ * character, which decode can only show as U+FFFD. In new memory (trine_free), *n of them and a zero. NULL, and *n 0, where some of its
+ * spelling is no byte, there is no such token, or memory ran out. */
+TRINE_API char *trine_tokenizer_token_bytes(size_t *n, const trine_tokenizer *tokenizer, int32_t id);
 /* The id spelt `token`, or -1. */
 TRINE_API int32_t trine_tokenizer_id(const trine_tokenizer *tokenizer, const char *token);
 

@@ -1,10 +1,12 @@
 /* tokenizer.c - a tokenizer's life, what it knows of its vocabulary, and tokens back to text. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/status.h"
 #include "base/utf8.h"
 #include "tokenizer/tokenizer_core.h"
+#include "tokenizer/unicode.h"
 
 void trine_template_clear(trine_template *template)
 {
@@ -50,6 +52,30 @@ const char *trine_tokenizer_token(const trine_tokenizer *tokenizer, int32_t id)
     if (!tokenizer) return NULL;
     const trine_added_token *added = trine_added_tokens_find(&tokenizer->added, id);
     return added ? added->content : trine_vocab_piece(&tokenizer->vocab, id).text;
+}
+
+char *trine_tokenizer_token_bytes(size_t *n, const trine_tokenizer *tokenizer, int32_t id)
+{
+    const char *spelt = trine_tokenizer_token(tokenizer, id);
+    char *bytes = spelt ? malloc(strlen(spelt) + 1) : NULL;
+    unsigned fallback;
+    *n = 0;
+    if (!bytes) return NULL;
+    if (strlen(spelt) == 6 && sscanf(spelt, "<0x%2X>", &fallback) == 1) {
+        bytes[(*n)++] = (char)fallback;
+    } else {
+        for (const char *p = spelt; *p; p += trine_utf8_length((unsigned char)*p)) {
+            const int byte = trine_character_byte(trine_utf8_at(p));
+            if (byte < 0) {
+                free(bytes);
+                *n = 0;
+                return NULL;
+            }
+            bytes[(*n)++] = (char)byte;
+        }
+    }
+    bytes[*n] = 0;
+    return bytes;
 }
 
 int32_t trine_tokenizer_id(const trine_tokenizer *tokenizer, const char *token)

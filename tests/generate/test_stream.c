@@ -207,6 +207,29 @@ static void test_follows(void **unused)
     temp_remove();
 }
 
+/* Parts of a character are told as the bytes that they are. */
+static void test_token_bytes(void **unused)
+{
+    (void)unused;
+    temp_make();
+    trine_tokenizer *letters = open_bytes_as_letters(), *with_bytes = open_pieces();
+    for (int b = 0; b < 256; b++)
+        for (int k = 0; k < 2; k++) {
+            size_t n;
+            char *bytes = trine_tokenizer_token_bytes(&n, k ? with_bytes : letters, k ? b + 3 : b);
+            assert_true(bytes && n == 1 && (unsigned char)bytes[0] == b && !bytes[1]);
+            trine_free(bytes);
+        }
+    size_t n = 9;
+    assert_null(trine_tokenizer_token_bytes(&n, with_bytes, trine_tokenizer_id(with_bytes, "\u4f60")));
+    assert_null(trine_tokenizer_token_bytes(&n, with_bytes, trine_tokenizer_id(with_bytes, "\u2581the")));
+    assert_int_equal(n, 0);
+    assert_null(trine_tokenizer_token_bytes(&n, letters, -1));
+    trine_tokenizer_close(letters);
+    trine_tokenizer_close(with_bytes);
+    temp_remove();
+}
+
 /* A character in four tokens appears when its last has come, an unfinished one as U+FFFD at the end, and not before. */
 static void test_characters(void **unused)
 {
@@ -455,6 +478,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_equal_to_all_at_once), cmocka_unit_test(test_characters), cmocka_unit_test(test_stop),
         cmocka_unit_test(test_stop_cases),           cmocka_unit_test(test_generation), cmocka_unit_test(test_follows),
+        cmocka_unit_test(test_token_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
