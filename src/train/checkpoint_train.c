@@ -261,7 +261,7 @@ trine_status trine_training_prune(const char *dir, int keep, uint64_t best, trin
     uint64_t *steps;
     int n;
     trine_status status = list_steps(&steps, &n, dir, true, err);
-    for (int i = keep; !status && i < n; i++) {
+    for (int i = keep > 0 ? keep : 0; !status && i < n; i++) {
         if (steps[i] == best) continue;
         char file[FILE_BYTES];
         file_name(file, steps[i]);

@@ -142,6 +142,7 @@ trine_status trine_train_fill(trine_train_options *out, const trine_train_option
     out->epsilon = or_default(out->epsilon, 1e-8);
     out->clip = or_default(out->clip, 1);
     if (!out->keep) out->keep = 2;
+    if (out->keep < 1) out->keep = 1;
     if (!out->n_threads) out->n_threads = trine_cpu_cores();
     return check(out, err);
 }
