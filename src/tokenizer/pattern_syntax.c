@@ -4,7 +4,6 @@
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tokenizer/unicode.h"
@@ -152,6 +151,16 @@ static bool put_property(translation *t, size_t *taken)
     return true;
 }
 
+/* Half of a word's border: what is before a place and what behind it, between the given brackets. */
+static void put_sides(translation *t, const char *before, const char *behind)
+{
+    for (int side = 0; side < 2; side++) {
+        trine_buffer_puts(t->out, side ? behind : before);
+        trine_buffer_puts(t->out, WORDS OUTSIDE);
+        trine_buffer_puts(t->out, addition("w", 1));
+    }
+}
+
 /* A backslash and what follows it. */
 static bool put_escape(translation *t)
 {
@@ -189,17 +198,10 @@ static bool put_escape(translation *t)
             trine_buffer_puts(t->out, c == 'b' ? "\\x08" : "B");
             break;
         }
-        for (int k = 0; k < 2; k++) { /* a word before and none behind, or the other way; both or neither */
-            const bool before = k == 0, behind = (c == 'b') == (k == 1);
-            trine_buffer_puts(t->out, k ? "|" : "(?:");
-            trine_buffer_puts(t->out, before ? "(?<=[" : "(?<![");
-            trine_buffer_puts(t->out, WORDS OUTSIDE);
-            trine_buffer_puts(t->out, addition("w", 1));
-            trine_buffer_puts(t->out, behind ? "])(?=[" : "])(?![");
-            trine_buffer_puts(t->out, WORDS OUTSIDE);
-            trine_buffer_puts(t->out, addition("w", 1));
-            trine_buffer_puts(t->out, k ? "]))" : "])");
-        }
+        /* A word before and none behind, or the other way; both or neither. */
+        put_sides(t, "(?:(?<=[", c == 'b' ? "])(?![" : "])(?=[");
+        put_sides(t, "])|(?<![", c == 'b' ? "])(?=[" : "])(?![");
+        trine_buffer_puts(t->out, "]))");
         break;
     case 'h': /* a hexadecimal digit */ put_class(t, "0-9A-Fa-f", "", false); break;
     case 'H': put_class(t, "\\x{0}-/:-@G-`g-\\x{10FFFF}", "", false); break;
@@ -238,14 +240,10 @@ static bool put_posix(translation *t)
         const size_t n = strlen(classes[k].name);
         if ((size_t)(end - s) < n + 2 || memcmp(s, classes[k].name, n) != 0 || s[n] != ':' || s[n + 1] != ']') continue;
         t->i += 2 + (size_t)negated + n + 2;
-        if (!negated) return put_class(t, classes[k].members, addition(classes[k].more, strlen(classes[k].more)), false);
         /* What a class of one member leaves out its complement takes in. */
-        trine_buffer *out = t->out;
-        if (t->i < t->n && t->s[t->i] == ']' && out->n && out->data[out->n - 1] == '[') {
-            trine_buffer_putc(out, '^');
-            return put_class(t, classes[k].members, addition(classes[k].more, strlen(classes[k].more)), false);
-        }
-        return refuse(t, "a negated class inside of a class");
+        const bool alone = t->i < t->n && t->s[t->i] == ']' && t->out->n && t->out->data[t->out->n - 1] == '[';
+        if (negated && alone) trine_buffer_putc(t->out, '^');
+        return put_class(t, classes[k].members, addition(classes[k].more, strlen(classes[k].more)), negated && !alone);
     }
     return refuse(t, "a class of POSIX that is read as another set");
 }
@@ -297,14 +295,13 @@ static bool put_group(translation *t)
     return true;
 }
 
-static bool put_bracket(translation *t)
+static void put_bracket(translation *t)
 {
     t->atom = t->out->n;
     t->inside = true;
     trine_buffer_putc(t->out, t->s[t->i++]);
     if (t->i < t->n && t->s[t->i] == '^') trine_buffer_putc(t->out, t->s[t->i++]);
     if (t->i < t->n && t->s[t->i] == ']') trine_buffer_putc(t->out, t->s[t->i++]);
-    return true;
 }
 
 /* One step within brackets. */
@@ -326,7 +323,7 @@ static bool put_next(translation *t)
     size_t n;
     const char c = t->s[t->i];
     switch (c) {
-    case '[': return put_bracket(t);
+    case '[': put_bracket(t); return true;
     case '(': return put_group(t);
     case ')':
         if (t->n_groups) t->atom = t->groups[--t->n_groups];

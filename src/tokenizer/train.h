@@ -105,6 +105,8 @@ typedef struct trine_training {
     const trine_train_progress *progress;
 } trine_training;
 
+/* ERROR_ARGUMENT: so many special tokens and single characters do not fit. */
+trine_status trine_training_too_small(int n_needed, const trine_training *training, trine_error *err);
 /* Fills t->vocab and, for BPE, t->merges. */
 trine_status trine_train_merges(trine_tokenizer *t, const trine_training *training, trine_error *err);
 /* Fills t->vocab and t->scores. */

@@ -383,12 +383,7 @@ static trine_status begin(trainer *t, trine_error *err)
         status = put_characters(t, err);
     else if (!put_bytes(t))
         status = no_memory(err);
-    if (!status && t->tokens.n > training->vocab)
-        status =
-            trine_fail(err, TRINE_ERROR_ARGUMENT,
-                       "tokenizer: %d special tokens and single characters do not fit a vocabulary of %d: expected %d or more%s",
-                       t->tokens.n + training->n_last, training->vocab + training->n_last, t->tokens.n + training->n_last,
-                       training->bytes ? "" : ", or a coverage of less of the characters");
+    if (!status && t->tokens.n > training->vocab) status = trine_training_too_small(t->tokens.n, training, err);
     return status;
 }
 

@@ -111,12 +111,7 @@ static trine_status number_characters(trine_lattices *l, trine_string_table *num
             fine = trine_table_put(numbers, c, trine_utf8_length((unsigned char)*c)) >= 0;
     if (!fine) return no_memory(err);
     const int n = numbers->n, n_needed = training->n_first + n;
-    if (n_needed > training->vocab || n > UINT16_MAX - 1)
-        return trine_fail(
-            err, TRINE_ERROR_ARGUMENT,
-            "tokenizer: %d special tokens and single characters do not fit a vocabulary of %d: expected %d or more, or "
-            "a coverage of less of the characters",
-            n_needed + training->n_last, training->vocab + training->n_last, n_needed + training->n_last);
+    if (n_needed > training->vocab || n > UINT16_MAX - 1) return trine_training_too_small(n_needed, training, err);
     l->n_characters = n;
     l->characters = calloc((size_t)n + 1, sizeof *l->characters);
     char *spelling = malloc(4 * ((size_t)n + 1));

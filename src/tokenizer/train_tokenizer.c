@@ -187,6 +187,15 @@ static trine_status count(trine_word_counts *out, work *t, const char *const *fi
     return status;
 }
 
+trine_status trine_training_too_small(int n_needed, const trine_training *training, trine_error *err)
+{
+    const int n_last = training->n_last;
+    return trine_fail(err, TRINE_ERROR_ARGUMENT,
+                      "tokenizer: %d special tokens and single characters do not fit a vocabulary of %d: expected %d or more%s",
+                      n_needed + n_last, training->vocab + n_last, n_needed + n_last,
+                      training->bytes ? "" : ", or a coverage of less of the characters");
+}
+
 static trine_status train(work *t, const trine_tokenizer_train_options *o, trine_error *err)
 {
     const bool unigram = !strcmp(t->recipe.algorithm, "unigram"), wordpiece = !strcmp(t->recipe.algorithm, "wordpiece");

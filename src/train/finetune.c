@@ -122,12 +122,13 @@ static void choose_measure(tuning *u)
         return;
     }
     const bool labels = u->task == TRINE_FINETUNE_CLASSIFY || u->task == TRINE_FINETUNE_TAG;
-    const bool held = u->o.hold_out > 0 || (u->o.valid && u->o.valid->n_paths);
-    if (labels && held && !(u->o.valid && u->o.valid->n_paths == 1 && !trine_is_directory(u->o.valid->paths[0])))
-        trine_train_log(&u->o, "%s is measured on one file (--valid FILE): here the loss alone decides what is best",
-                        u->task == TRINE_FINETUNE_TAG ? "f1" : "accuracy");
-    if (!labels || !u->o.valid || u->o.valid->n_paths != 1 || trine_is_directory(u->o.valid->paths[0])) return;
-    u->t.measure = (trine_measure) { .name = u->task == TRINE_FINETUNE_TAG ? "f1" : "accuracy", .self = u, .run = measure };
+    const trine_train_part *v = u->o.valid;
+    const char *name = u->task == TRINE_FINETUNE_TAG ? "f1" : "accuracy";
+    if (!labels) return;
+    if (v && v->n_paths == 1 && !trine_is_directory(v->paths[0]))
+        u->t.measure = (trine_measure) { .name = name, .self = u, .run = measure };
+    else if (u->o.hold_out > 0 || (v && v->n_paths))
+        trine_train_log(&u->o, "%s is measured on one file (--valid FILE): here the loss alone decides what is best", name);
 }
 
 /* --------------------------------------------------------------------------------------------------------------- model */

@@ -47,9 +47,9 @@ static void cut_source(trine_encoding *e, int most, trine_reading *r)
 {
     if (e->n <= most || most < 2) return;
     e->ids[most - 1] = e->ids[e->n - 1];
-    e->n_cut = e->n - most;
+    r->n_cut += !e->n_cut;
+    e->n_cut += e->n - most;
     e->n = most;
-    r->n_cut++;
 }
 
 trine_status trine_reading_source(trine_encoding *out, trine_reading *r, const trine_train_part *part, const char *source,
@@ -77,9 +77,7 @@ static trine_status add_to_decoder(trine_stored *out, trine_reading *r, trine_en
     if (!source->n || !target->n) return trine_fail(err, TRINE_ERROR_EMPTY, "the text has no tokens");
     if (most && source->n + target->n + end - 1 > most) {
         if (target->n > most - 1 - end) target->n = most - 1 - end;
-        const bool counted = source->n_cut > 0;
         cut_source(source, most + 1 - end - target->n, r);
-        r->n_cut -= counted;
     }
     const int n = source->n + target->n + end;
     trine_batch_add_text(&out->all, source->ids, NULL, source->n, 0);
