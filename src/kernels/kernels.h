@@ -30,7 +30,7 @@ typedef void trine_dot_tile_fn(float *y, size_t y_stride, const float *x, size_t
  *
  * What lies past n is zero. A block with an infinity or what is not a number has scale NaN and levels 0, so that every product
  * with it is NaN; a block whose largest magnitude is below TRINE_X8_LEAST is taken for zero. */
-enum { TRINE_X8_GROUP = 128 };
+enum { TRINE_X8_BLOCK = 32, TRINE_X8_GROUP = 128 };
 #define TRINE_X8_LEAST 0x1p-120f /* below it 127 / max |x| nears the end of f32 */
 static inline size_t trine_x8_levels(size_t n) { return (n + TRINE_X8_GROUP - 1) / TRINE_X8_GROUP * TRINE_X8_GROUP; }
 static inline size_t trine_x8_packed(size_t n) { return trine_x8_levels(n) / 4 * 5; } /* a quarter of them: 8 floats for 128 */

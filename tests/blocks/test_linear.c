@@ -134,7 +134,7 @@ static double error_of_bytes(const float *x, const float *w, size_t n, float w_s
     return error;
 }
 
-/* The same where W is taken as it is, or to within `half` of a step, and x in blocks of 32. */
+/* The same where W is taken as it is, or to within `half`, and x in blocks of 32. */
 static double error_of_x8(const float *x, const float *w, size_t n, double half)
 {
     double most = 0, error = 0;
@@ -144,14 +144,18 @@ static double error_of_x8(const float *x, const float *w, size_t n, double half)
     return error;
 }
 
-/* Half a step of the block of Q8_0 that begins at column k of row j, where its last bit is not multiplied; else 0. */
-static double half_step(const weights *m, int j, int k, int n_rows, const trine_kernels *kernels)
+/* Whether this product is one of Q8_0 by levels, of which it has 7 bits there. */
+static bool has_7_bits(const weights *m, int n_rows, const trine_kernels *kernels)
+{
+    return m->w.type == TRINE_Q8_0 && n_rows >= trine_linear_integer_rows(kernels, TRINE_Q8_0) && kernels->levels.pack[TRINE_Q8_0];
+}
+
+/* Half a level of 7 bits, and what its factor is rounded by, of the block of Q8_0 that begins at column k of row j. */
+static double half_of_7(const weights *m, int j, int k)
 {
     uint16_t d;
-    if (m->w.type != TRINE_Q8_0 || n_rows < trine_linear_integer_rows(kernels, m->w.type) || !kernels->levels.pack[m->w.type])
-        return 0;
     memcpy(&d, (const unsigned char *)m->w.data + ((size_t)j * (size_t)m->w.cols + (size_t)k) / 32 * 34, sizeof d);
-    return 0.5 * fabs((double)trine_f16_to_f32(d));
+    return 0.505 * 127 / 63 * fabs((double)trine_f16_to_f32(d));
 }
 
 /* |y - exact| is within rounding of the sum of magnitudes, and of what bytes lose. */
@@ -160,6 +164,7 @@ static void check_linear(const weights *m, const product *t, trine_cpu level)
     trine_kernels kernels;
     trine_kernels_init(&kernels, level);
     const bool rounds = m->w.type == TRINE_BF16 && kernels.bf16_gemm && t->n_rows >= TRINE_LINEAR_BF16_ROWS; /* x to bf16 */
+    const bool sevens = has_7_bits(m, t->n_rows, &kernels);
     float *steps = byte_steps(m, t->n_rows, &kernels);
     const int cols = t->cols, groups = (cols + TRINE_INT8_GROUP - 1) / TRINE_INT8_GROUP;
     for (int i = 0; i < t->n_rows; i++)
@@ -176,7 +181,7 @@ static void check_linear(const weights *m, const product *t, trine_cpu level)
                 error += error_of_bytes(x + k, w + k, (size_t)n, steps[(size_t)j * (size_t)groups + (size_t)g]);
             }
             for (int k = 0; m->w.type > TRINE_BF16 && !steps && k < cols; k += 32)
-                error += error_of_x8(x + k, w + k, 32, half_step(m, j, k, t->n_rows, &kernels));
+                error += sevens ? error_of_x8(x + k, w + k, 32, half_of_7(m, j, k)) : error_of_x8(x + k, w + k, 32, 0);
             const double got = (double)t->y[(size_t)i * (size_t)m->w.rows + (size_t)j];
             if (!(fabs(got - exact) <= 16 * 0x1p-24 * size + error + 1e-30))
                 fail_msg("%s [%d, %d] x %d rows: y[%d][%d] is %.9g, expected %.9g", trine_dtype_name(m->w.type), m->w.rows, cols,

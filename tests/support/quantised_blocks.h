@@ -14,8 +14,8 @@ static const trine_dtype QUANTISED[] = { TRINE_QUANTISED_TYPES(TYPE_OF) };
 enum { N_QUANTISED = sizeof QUANTISED / sizeof *QUANTISED };
 
 /* ALIKE: scales of one size. WILD: zero, subnormal, negative and large ones side by side, and some blocks of one byte over and over
- * (0x80: the least levels of q8_0). FULL: 1, and the highest levels. */
-typedef enum blocks_kind { BLOCKS_ALIKE, BLOCKS_WILD, BLOCKS_FULL } blocks_kind;
+ * (0x80: the least levels of q8_0). FULL, LEAST: 1, and the highest or the least levels. */
+typedef enum blocks_kind { BLOCKS_ALIKE, BLOCKS_WILD, BLOCKS_FULL, BLOCKS_LEAST } blocks_kind;
 
 static inline void put_f16(unsigned char *at, float value)
 {
@@ -26,7 +26,7 @@ static inline void put_f16(unsigned char *at, float value)
 static inline float block_scale(random_state *r, blocks_kind kind, bool is_min)
 {
     static const float wild[] = { 0.01f, -0.02f, 0.5f, 0.0f, 3e-7f, 1.5f, 3000.0f };
-    if (kind == BLOCKS_FULL) return 1;
+    if (kind == BLOCKS_FULL || kind == BLOCKS_LEAST) return 1;
     if (kind == BLOCKS_WILD) return wild[random_int(r, 0, 6)];
     return is_min ? 0.1f * random_normal(r) : 0.01f * (1 + (float)random_unit(r));
 }
@@ -37,8 +37,11 @@ static inline void random_blocks(random_state *r, unsigned char *out, trine_dtyp
     const bool has_min = type != TRINE_Q8_0 && type != TRINE_Q4_0 && type != TRINE_Q5_0 && type != TRINE_Q6_K;
     static const unsigned char same[] = { 0x00, 0x7F, 0x80, 0x81, 0xFF };
     for (size_t i = 0; i < n; i += (size_t)info->block, out += info->block_bytes) {
-        const int all = kind == BLOCKS_FULL ? (type == TRINE_Q8_0 ? 1 : 4) : kind == BLOCKS_WILD ? random_int(r, 0, 9) : 9;
+        const int full = type == TRINE_Q8_0 ? 1 : 4, least = type == TRINE_Q8_0 ? 2 : 0;
+        const int all = kind == BLOCKS_FULL ? full : kind == BLOCKS_LEAST ? least : kind == BLOCKS_WILD ? random_int(r, 0, 9) : 9;
         for (int j = 0; j < info->block_bytes; j++) out[j] = all < 5 ? same[all] : (unsigned char)random_u64(r);
+        if (kind == BLOCKS_LEAST && info->block == 256)
+            memset(out + (type == TRINE_Q6_K ? 192 : 4), 0x3F, type == TRINE_Q6_K ? 16 : 12);
         put_f16(out + (type == TRINE_Q6_K ? 208 : 0), block_scale(r, kind, false));
         if (has_min) put_f16(out + 2, block_scale(r, kind, true));
     }

@@ -19,6 +19,8 @@ TRINE_REF_PLAIN(TRINE_REF_DECLARE)
 TRINE_QUANTISED_TYPES(TRINE_REF_DECLARE)
 #undef TRINE_REF_DECLARE
 trine_pack_fn trine_pack_x8_ref;
+/* n <= TRINE_X8_BLOCK floats as levels, the rest 0; returns their scale. */
+float trine_x8_block_ref(int8_t levels[TRINE_X8_BLOCK], const float *x, size_t n);
 trine_gemm_panel_fn trine_gemm_panel_ref;
 trine_gemm_group_fn trine_gemm_group_ref;
 trine_gemm_strip_fn trine_gemm_strip_ref;

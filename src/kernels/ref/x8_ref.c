@@ -4,10 +4,10 @@
 #include <math.h>
 #include <string.h>
 
-enum { BLOCK = 32, CHUNK = 256 };
+enum { BLOCK = TRINE_X8_BLOCK, CHUNK = 256 };
 
-/* One block; returns its scale. x * (127 / most) is at most 127 (1 + 2^-23), which rounds to 127. */
-static float pack_block(int8_t levels[BLOCK], const float *x, size_t n)
+/* x * (127 / most) is at most 127 (1 + 2^-23), which rounds to 127. */
+float trine_x8_block_ref(int8_t levels[BLOCK], const float *x, size_t n)
 {
     float most = 0;
     bool finite = true;
@@ -29,7 +29,7 @@ void trine_pack_x8_ref(void *out, const float *in, size_t n)
     unsigned char *scales = (unsigned char *)out + trine_x8_levels(n);
     for (size_t at = 0; at < trine_x8_levels(n); at += BLOCK, levels += BLOCK) {
         const size_t take = at >= n ? 0 : n - at < BLOCK ? n - at : BLOCK;
-        float scale = pack_block(levels, in + at, take), sum = 0;
+        float scale = trine_x8_block_ref(levels, in + at, take), sum = 0;
         for (int i = 0; i < BLOCK; i++) sum += levels[i];
         sum *= scale;
         unsigned char *to = scales + at / TRINE_X8_GROUP * 32 + at % TRINE_X8_GROUP / BLOCK * sizeof scale;

@@ -6,15 +6,35 @@
 
 enum { LEVEL_LINE = 4 * TRINE_LEVEL_COLS };
 
-/* d and m of a part, or of some that follow each other. */
-TRINE_INLINE void put_parts(const trine_level_panel *to, size_t part, const vf *d, const vf *m, int n)
+/* ---- what levels multiply by ---- */
+
+TRINE_INLINE void put_d(const trine_level_panel *to, size_t part, vf d) { vf_store(to->d + part * TRINE_LEVEL_COLS, d); }
+
+/* A min moves with the middle of the levels, which is their 0. */
+TRINE_INLINE void put_min(const trine_level_panel *to, size_t block, vf d, vf m, int middle)
 {
-    TRINE_UNROLL for (int p = 0; p < n; p++)
-    {
-        vf_store(to->d + (part + (size_t)p) * TRINE_LEVEL_COLS, d[p]);
-        vf_store(to->m + (part + (size_t)p) * TRINE_LEVEL_COLS, m[p]);
-    }
+    vf_store(to->m + block * TRINE_LEVEL_COLS, vf_fma(vf_set((float)middle), d, m));
 }
+
+/* What the zero of x brings to a part, of whose levels these are the sums: 16 bits, two for each row of W. */
+TRINE_INLINE vf zero_of(vf d, vi sums) { return vf_mul(d, vf_from_vi(_mm256_madd_epi16(sums, vi_set16(-TRINE_LEVEL_ZERO)))); }
+
+TRINE_INLINE void put_zero(const trine_level_panel *to, size_t block, vf zero)
+{
+    vf_store(to->zero + block * TRINE_LEVEL_COLS, zero);
+}
+
+/* ---- levels ---- */
+
+/* 16 columns become four lines; returns `sums` and what they add. */
+TRINE_INLINE vi put_levels(int8_t *line, vi v[4], vi sums)
+{
+    put_lines((unsigned char *)line, LEVEL_LINE, v);
+    TRINE_UNROLL for (int q = 0; q < 4; q++) sums = vi_add16(sums, _mm256_maddubs_epi16(vi_set8(1), v[q]));
+    return sums;
+}
+
+TRINE_INLINE vi about_0(vi level, int middle) { return _mm256_sub_epi8(level, vi_set8(middle)); }
 
 /* 16 more in the bytes where b has one of the bits of `bits`. */
 TRINE_INLINE vi with_fifth(vi level, vi b, vi bits)
@@ -23,22 +43,28 @@ TRINE_INLINE vi with_fifth(vi level, vi b, vi bits)
     return vi_or(level, vi_flip(vi_right16(none, 3), vi_set8(16)));
 }
 
-/* (a + 128) / 2 */
-TRINE_INLINE vi without_last(vi a) { return vi_and(vi_right16(vi_flip(a, vi_set8(0x80)), 1), vi_set8(0x7F)); }
+/* Bytes with sign in 7 bits, as ref/levels_ref.c says. */
+TRINE_INLINE vi in_7_bits(vi a)
+{
+    const vi factor = vi_set16(TRINE_LEVEL_7), half = vi_set16(128);
+    const vi even = vi_add16(vi_mul16(vi_left16(a, 8), factor), half);
+    const vi odd = vi_add16(vi_mul16(vi_and(a, vi_set16(-256)), factor), half);
+    return vi_high_bytes(even, odd);
+}
 
-/* A block of 32: its levels are eight lines. */
-TRINE_INLINE void put_block_32(unsigned char *line, const unsigned char *const *rows, size_t at, trine_dtype type)
+/* A block of 32 is a part: eight lines. Returns the sums of its levels. */
+TRINE_INLINE vi put_block_32(int8_t *line, const unsigned char *const *rows, size_t at, trine_dtype type)
 {
     static const uint8_t first_two[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1 };
     static const uint8_t one_each[16] = { 1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128 };
     const bool fifth = type == TRINE_Q5_0 || type == TRINE_Q5_1;
-    const size_t fifths = at + (type == TRINE_Q4_0 || type == TRINE_Q5_0 ? 2 : 4);
+    const size_t fifths = at + (trine_level_has_min(type) ? 4 : 2);
     vi low[4], high[4];
     TRINE_UNROLL for (int r = 0; r < 4; r++)
     {
         if (type == TRINE_Q8_0) {
-            low[r] = without_last(vi_load_rows(rows + r, at + 2));
-            high[r] = without_last(vi_load_rows(rows + r, at + 18));
+            low[r] = in_7_bits(vi_load_rows(rows + r, at + 2));
+            high[r] = in_7_bits(vi_load_rows(rows + r, at + 18));
             continue;
         }
         const vi nibbles = vi_load_rows(rows + r, fifths + (fifth ? 4 : 0));
@@ -49,17 +75,19 @@ TRINE_INLINE void put_block_32(unsigned char *line, const unsigned char *const *
             low[r] = with_fifth(low[r], vi_look_up8(b, first), bits);
             high[r] = with_fifth(high[r], vi_look_up8(b, vi_add16(first, vi_set8(2))), bits);
         }
+        low[r] = about_0(low[r], fifth ? 16 : 8);
+        high[r] = about_0(high[r], fifth ? 16 : 8);
     }
-    put_lines(line, LEVEL_LINE, low);
-    put_lines(line + 4 * LEVEL_LINE, LEVEL_LINE, high);
+    return put_levels(line + 4 * LEVEL_LINE, high, put_levels(line, low, vi_set(0)));
 }
 
-/* A q4_k or q5_k block: parts 2k and 2k + 1 share 32 bytes. */
-TRINE_INLINE void put_block_k(unsigned char *line, const unsigned char *const *rows, size_t at, trine_dtype type)
+/* Parts 2 pair and 2 pair + 1 of a q4_k or q5_k block, which share 32 bytes. */
+TRINE_INLINE void put_pair_k(vi sums[2], int8_t *line, const unsigned char *const *rows, size_t at, int pair, trine_dtype type)
 {
-    TRINE_UNROLL for (int pair = 0; pair < 4; pair++) TRINE_UNROLL for (int half = 0; half < 2; half++)
+    const int middle = type == TRINE_Q5_K ? 16 : 8;
+    sums[0] = sums[1] = vi_set(0);
+    TRINE_UNROLL for (int half = 0; half < 2; half++)
     {
-        unsigned char *to = line + (size_t)(16 * pair + 4 * half) * LEVEL_LINE;
         vi low[4], high[4];
         TRINE_UNROLL for (int r = 0; r < 4; r++)
         {
@@ -72,53 +100,79 @@ TRINE_INLINE void put_block_k(unsigned char *line, const unsigned char *const *r
                 low[r] = with_fifth(low[r], b, vi_set8(1 << 2 * pair));
                 high[r] = with_fifth(high[r], b, vi_set8(2 << 2 * pair));
             }
+            low[r] = about_0(low[r], middle);
+            high[r] = about_0(high[r], middle);
         }
-        put_lines(to, LEVEL_LINE, low);
-        put_lines(to + 8 * LEVEL_LINE, LEVEL_LINE, high);
+        sums[0] = put_levels(line + 4 * half * LEVEL_LINE, low, sums[0]);
+        sums[1] = put_levels(line + (8 + 4 * half) * LEVEL_LINE, high, sums[1]);
     }
 }
 
-/* A q6_k block: halves of 128, four quarters of 32 in each, out of 64 bytes of nibbles and 32 of bit pairs. */
-TRINE_INLINE void put_block_q6(unsigned char *line, const unsigned char *const *rows, size_t at)
+/* A part of a q6_k block: 16 columns of a quarter of a half, whose nibbles are 64 bytes and whose bit pairs 32. */
+TRINE_INLINE vi put_part_q6(int8_t *line, const unsigned char *const *rows, size_t at, int half, int quarter, int h)
 {
-    for (int half = 0; half < 2; half++, at += 32, line += 32 * LEVEL_LINE)
-        TRINE_UNROLL for (int quarter = 0; quarter < 4; quarter++) TRINE_UNROLL for (int h = 0; h < 2; h++)
+    vi v[4];
+    TRINE_UNROLL for (int r = 0; r < 4; r++)
+    {
+        const vi nibbles = vi_load_rows(rows + r, at + 64 * (size_t)half + 32 * (size_t)(quarter % 2) + 16 * (size_t)h);
+        const vi pairs = vi_load_rows(rows + r, at + 128 + 32 * (size_t)half + 16 * (size_t)h), two = vi_set8(0x30);
+        const vi upper = vi_and(quarter == 3 ? vi_right16(pairs, 2) : vi_left16(pairs, 4 - 2 * quarter), two);
+        v[r] = about_0(vi_or(quarter / 2 ? high_nibbles(nibbles) : low_nibbles(nibbles), upper), 32);
+    }
+    return put_levels(line, v, vi_set(0));
+}
+
+/* A q6_k block: each 32 columns are two parts. */
+TRINE_INLINE void put_block_q6(const trine_level_panel *to, size_t k, const unsigned char *const *rows, size_t at)
+{
+    int8_t *line = to->bytes + k / 4 * LEVEL_LINE;
+    vf d[16];
+    halves_of_q6(d, rows, at);
+    TRINE_UNROLL for (size_t p = 0; p < 16; p++) put_d(to, k / 16 + p, d[p]);
+    for (int half = 0; half < 2; half++) TRINE_UNROLL for (int quarter = 0; quarter < 4; quarter++)
         {
-            vi v[4];
-            TRINE_UNROLL for (int r = 0; r < 4; r++)
+            vf zero[2];
+            TRINE_UNROLL for (int h = 0; h < 2; h++)
             {
-                const vi nibbles = vi_load_rows(rows + r, at + 32 * (size_t)half + 32 * (size_t)(quarter % 2) + 16 * (size_t)h);
-                const vi pairs = vi_load_rows(rows + r, at + 128 + 16 * (size_t)h), two = vi_set8(0x30);
-                const vi upper = vi_and(quarter == 3 ? vi_right16(pairs, 2) : vi_left16(pairs, 4 - 2 * quarter), two);
-                v[r] = vi_or(quarter / 2 ? high_nibbles(nibbles) : low_nibbles(nibbles), upper);
+                const int p = 8 * half + 2 * quarter + h;
+                zero[h] = zero_of(d[p], put_part_q6(line + 4 * p * LEVEL_LINE, rows, at, half, quarter, h));
             }
-            put_lines(line + (size_t)(8 * quarter + 4 * h) * LEVEL_LINE, LEVEL_LINE, v);
+            put_zero(to, k / PART + (size_t)(4 * half + quarter), vf_add(zero[0], zero[1]));
         }
+}
+
+TRINE_INLINE void put_block_k(const trine_level_panel *to, size_t k, const unsigned char *const *rows, size_t at, trine_dtype type)
+{
+    vf d[8], m[8];
+    parts_of_k(d, m, rows, at);
+    TRINE_UNROLL for (int pair = 0; pair < 4; pair++)
+    {
+        vi sums[2];
+        put_pair_k(sums, to->bytes + (k / 4 + 16 * (size_t)pair) * LEVEL_LINE, rows, at, pair, type);
+        TRINE_UNROLL for (int p = 0; p < 2; p++)
+        {
+            const size_t block = k / PART + (size_t)(2 * pair + p);
+            put_d(to, block, d[2 * pair + p]);
+            put_min(to, block, d[2 * pair + p], m[2 * pair + p], type == TRINE_Q5_K ? 16 : 8);
+            put_zero(to, block, zero_of(d[2 * pair + p], sums[p]));
+        }
+    }
 }
 
 /* One block of LANES rows: its lines, and what its parts multiply by. */
 TRINE_INLINE void put_block(const trine_level_panel *to, size_t k, const unsigned char *const *rows, size_t at, trine_dtype type)
 {
-    unsigned char *line = to->bytes + k / 4 * LEVEL_LINE;
-    const size_t part = k / (size_t)trine_level_part(type);
-    vf d[16], m[16];
     if (type == TRINE_Q6_K) {
-        halves_of_q6(d, rows, at);
-        TRINE_UNROLL for (int p = 0; p < 16; p++) m[p] = vf_mul(d[p], vf_set(-32));
-        put_parts(to, part, d, m, 16);
-        put_block_q6(line, rows, at);
+        put_block_q6(to, k, rows, at);
     } else if (type == TRINE_Q4_K || type == TRINE_Q5_K) {
-        parts_of_k(d, m, rows, at);
-        put_parts(to, part, d, m, 8);
-        put_block_k(line, rows, at, type);
+        put_block_k(to, k, rows, at, type);
     } else {
-        part_of_32(d, m, block_heads(rows, at), type);
-        if (type == TRINE_Q8_0) {
-            m[0] = vf_mul(d[0], vf_set(-127.5f));
-            d[0] = vf_mul(d[0], vf_set(2));
-        }
-        put_parts(to, part, d, m, 1);
-        put_block_32(line, rows, at, type);
+        vf d, m;
+        part_of_32(&d, &m, block_heads(rows, at), type);
+        if (type == TRINE_Q8_0) d = vf_mul(d, vf_set(32768.0f / TRINE_LEVEL_7));
+        put_d(to, k / PART, d);
+        if (trine_level_has_min(type)) put_min(to, k / PART, d, m, type == TRINE_Q5_1 ? 16 : 8);
+        put_zero(to, k / PART, zero_of(d, put_block_32(to->bytes + k / 4 * LEVEL_LINE, rows, at, type)));
     }
 }
 
@@ -126,7 +180,8 @@ TRINE_INLINE void pack_levels(const trine_level_panel *panel, const unsigned cha
                               trine_dtype type, size_t block, size_t block_bytes)
 {
     for (int j = 0; j < n_w; j += LANES) {
-        const trine_level_panel to = { panel->bytes + 4 * (size_t)j, panel->d + j, panel->m + j };
+        const trine_level_panel to = { panel->bytes + 4 * (size_t)j, panel->d + j, panel->zero + j,
+                                       panel->m ? panel->m + j : NULL };
         const unsigned char *rows[LANES];
         rows_from(rows, w, w_stride, j, n_w);
         for (size_t k = 0, at = 0, asked = 0; k < n; k += block, at += block_bytes) {
