@@ -58,23 +58,20 @@ static const unsigned char *weights_at(const trine_linear_job *job, int row, int
     return trine_linear_weight_row(job, row) + (size_t)k * sizeof(float);
 }
 
-/* Columns [first, first + n) of y, rows [row, row + n_rows): what a slice adds to them. */
+/* What a slice adds to the sums of columns [first, first + n) of y, rows [row, row + n_rows): those of a strip are [n][strip]. */
 static void add_slice(const trine_linear_job *job, int first, int n, int row, int n_rows, int k0, float *sums)
 {
     const int width = job->kernels->strip_cols, depth = trine_min_int(SLICE, job->w->cols - k0);
-    const bool last = k0 + depth == job->w->cols;
     const size_t slice_floats = (size_t)depth * (size_t)width;
     for (int i = 0; i < n_rows; i += width) {
         /* Behind a strip comes the next one, and behind the last the next slice. */
         const bool ends = i + width >= n_rows;
-        const int next_k = ends && !last ? k0 + depth : k0;
+        const int next_k = ends && k0 + depth < job->w->cols ? k0 + depth : k0;
         const float *next_x = strip_at(job, ends ? row : row + i + width, next_k);
-        for (int j = 0; j < n; j += TRINE_GROUP, sums += TRINE_GROUP * width) {
+        for (int j = 0; j < n; j += TRINE_GROUP) {
             const size_t share = (size_t)(j / TRINE_GROUP) * (size_t)depth * TRINE_STRIP_AHEAD / sizeof(float);
             job->kernels->gemm_strip(&(trine_strip) {
-                .y = job->y.data + (size_t)(row + i) * (size_t)job->y.cols + (size_t)(first + j),
-                .y_stride = (size_t)job->y.cols,
-                .sums = sums,
+                .sums = sums + (size_t)i * (size_t)n + (size_t)j * (size_t)width,
                 .x = strip_at(job, row + i, k0),
                 .n_rows = trine_min_int(width, n_rows - i),
                 .n_w = trine_min_int(TRINE_GROUP, n - j),
@@ -85,15 +82,28 @@ static void add_slice(const trine_linear_job *job, int first, int n, int row, in
                 .depth = (size_t)depth,
                 .bias = job->w->bias ? job->w->bias + first + j : NULL,
                 .first = k0 == 0,
-                .last = last,
             });
         }
+    }
+}
+
+/* Eight rows of y at a time, along them: whole lines are written, and of as few rows as the ways of a cache's set, which rows of a
+ * multiple of 4 KiB share. */
+static void turn(const trine_linear_job *job, int first, int n, int row, int n_rows, const float *sums)
+{
+    const int width = job->kernels->strip_cols;
+    const size_t y_cols = (size_t)job->y.cols;
+    for (int i = 0; i < n_rows; i += TRINE_GROUP) {
+        const float *from = sums + (size_t)(i - i % width) * (size_t)n + (size_t)(i % width);
+        float *to = job->y.data + (size_t)(row + i) * y_cols + (size_t)first;
+        job->kernels->transpose(to, y_cols, from, (size_t)width, n, trine_min_int(TRINE_GROUP, n_rows - i));
     }
 }
 
 static void run(const trine_linear_job *job, int first, int n, int row, int n_rows, float *scratch)
 {
     for (int k0 = 0; k0 < job->w->cols; k0 += SLICE) add_slice(job, first, n, row, n_rows, k0, scratch);
+    turn(job, first, n, row, n_rows, scratch);
 }
 
 trine_linear_path trine_linear_strips(const trine_linear_job *job)

@@ -57,12 +57,10 @@ typedef void trine_gemm_group_fn(float *y, size_t y_stride, const float *x, int 
                                  size_t depth, const float *bias, bool add);
 
 /* A strip of up to strip_cols rows of x side by side, x[k * strip_cols + i], by up to TRINE_GROUP rows of W in f32 as they lie, at any
- * alignment: the product of many rows of x with W. Depth may come in parts: after the last y[i * y_stride + j] has the sum, till
- * then it waits in sums[j * strip_cols + i]. Rows of x past n_rows, up to a multiple of 16 or strip_cols, are read, and are any numbers. */
+ * alignment: the product of many rows of x with W. Sums come out turned, in sums[j * strip_cols + i], and depth may come in parts. Rows of x
+ * past n_rows, up to a multiple of 16 or strip_cols, are read, and are any numbers; so are their sums. */
 enum { TRINE_STRIP_AHEAD = 32 };
 typedef struct trine_strip {
-    float *y; /* taken when `last` */
-    size_t y_stride;
     float *sums; /* [n_w][strip_cols] */
     const float *x;
     int n_rows, n_w;
@@ -70,7 +68,7 @@ typedef struct trine_strip {
     const float *next_x;             /* x from here on, TRINE_STRIP_AHEAD bytes a column */
     size_t w_stride, depth;
     const float *bias; /* [n_w], or NULL; added when `first` */
-    bool first, last;
+    bool first;
 } trine_strip;
 typedef void trine_gemm_strip_fn(const trine_strip *strip);
 

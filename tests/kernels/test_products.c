@@ -286,9 +286,7 @@ static void run_strip(random_state *r, const trine_kernels *k, int n_rows, int n
     memcpy(before, y.at, y.n * sizeof *before);
     for (int j = 0; j < n_w; j++) memcpy(w + shift + (size_t)j * w_stride, plain + (size_t)j * depth, depth * sizeof(float));
     for (size_t from = 0, to = split; from < depth || from == 0; from = to, to = depth) {
-        k->gemm_strip(&(trine_strip) { .y = to == depth ? y.at : NULL,
-                                       .y_stride = y_stride,
-                                       .sums = sums.at,
+        k->gemm_strip(&(trine_strip) { .sums = sums.at,
                                        .x = x + from * width,
                                        .n_rows = n_rows,
                                        .n_w = n_w,
@@ -298,12 +296,11 @@ static void run_strip(random_state *r, const trine_kernels *k, int n_rows, int n
                                        .w_stride = w_stride,
                                        .depth = to - from,
                                        .bias = with_bias ? bias : NULL,
-                                       .first = from == 0,
-                                       .last = to == depth });
+                                       .first = from == 0 });
         if (to == depth) break;
     }
-    check_guards(&y);
     check_guards(&sums);
+    k->transpose(y.at, y_stride, sums.at, width, n_w, n_rows);
     check_product(&(product) { x, plain, bias, before, 1, width, depth, 1, depth, n_rows, n_w, with_bias }, y.at, y_stride, "strip",
                   k);
     free(x);

@@ -79,7 +79,7 @@ void trine_gemm_strip_ref(const trine_strip *s)
                 memcpy(&weight, s->w + (size_t)j * s->w_stride + k * sizeof weight, sizeof weight);
                 sum += (double)s->x[k * TRINE_PANEL_REF + (size_t)i] * (double)weight;
             }
-            *(s->last ? s->y + (size_t)i * s->y_stride + (size_t)j : waits) = (float)sum;
+            *waits = (float)sum;
         }
 }
 

@@ -1,9 +1,8 @@
-/* gemm_strip_x86.h - template: the product of a strip of rows of x with rows of W as they lie. Include it after products_x86.h and
- * transpose_x86.h.
+/* gemm_strip_x86.h - template: the product of a strip of rows of x with rows of W as they lie. Include it after products_x86.h.
  *
  * Rows of x are the lanes, and one weight at a time meets them all: so nothing of W is laid out anew, which for 128 rows of x would
  * cost a third of what the product does. Three vectors of x by half as many rows of W as a vector has lanes are the sums that stay
- * in registers. They lie turned, and are turned back when depth ends. */
+ * in registers. They lie turned. */
 #ifndef TRINE_KERNELS_GEMM_STRIP_X86_H
 #define TRINE_KERNELS_GEMM_STRIP_X86_H
 
@@ -71,7 +70,6 @@ static void TRINE_NAME(gemm_strip)(const trine_strip *s)
             strip_tile_3(s, j);
         else
             strip_tile_2(s, j);
-    if (s->last) transpose_by_8(s->y, s->y_stride, s->sums, STRIP_COLS, s->n_w, s->n_rows);
 }
 
 #endif
