@@ -65,6 +65,7 @@ lint: ## checks style (clang-format) and code (clang-tidy)
 install: ## installs under PREFIX=/usr/local, below DESTDIR if given
 	@$(MAKE) --no-print-directory -f $(ROOT)/Makefile build CMAKE_FLAGS="-DCMAKE_INSTALL_PREFIX=$(PREFIX)"
 	@DESTDIR="$(DESTDIR)" cmake --install $(BUILD)
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig # or the loader does not find the library in PREFIX
 
 clean: ## removes the build folders
 	@rm -rf $(BUILD) $(ASAN_BUILD) $(FUZZ_BUILD)

@@ -125,7 +125,7 @@ def main():
         return True
 
     built = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "build", "libtrine.so")
-    path = a.library or (built if os.path.exists(built) else "libtrine.so.0")
+    path = a.library or (built if os.path.exists(built) else "libtrine.so.0.1")
     try:
         found = compare(load(path), a.masks, a.report, quick=not a.standard, equal_compute=a.equal == "compute",
                         data=os.fsencode(a.data) if a.data else None, n_parameters=a.parameters, n_tokens=a.tokens,

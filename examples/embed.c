@@ -1,5 +1,6 @@
 /* embed.c - encoder-only: sentences become vectors, and their cosine says how alike they are (Reimers & Gurevych 2019).
  *
+ *     cc embed.c $(pkg-config --cflags --libs libtrine) -lm -o embed
  *     embed MODEL SENTENCE SENTENCE [...]
  *
  * MODEL is a directory in the Hugging Face layout or a .gguf file, such as all-MiniLM-L6-v2. Prints the likeness of the

@@ -12,7 +12,8 @@
  * Rules that hold for every function here:
  * - A function that can fail returns a trine_status: 0 (TRINE_OK) or a negative code. Details go into the caller's
  *   trine_error, which may be NULL. The library never exits, aborts or prints, and keeps no global state.
- * - Out parameters come first, the error last. On failure out parameters that are pointers are set to NULL.
+ * - Out parameters come first, the error last. On failure out parameters that are pointers are set to NULL, and results
+ *   that have a clear are empty: to clear them does no harm.
  * - Who opens, closes: X_open pairs with X_close, and a result filled by the library is released by its X_clear.
  *   Close and clear accept NULL. A returned `const T *` is borrowed; its comment says until when.
  * - An options struct filled with zeros, or NULL in its place, means all defaults.

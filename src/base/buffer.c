@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "base/size.h"
 #include "base/utf8.h"
 
@@ -55,11 +56,11 @@ void trine_buffer_printf(trine_buffer *b, const char *format, ...)
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    const int n = vsnprintf(NULL, 0, format, args);
+    const int n = trine_vprint(NULL, 0, format, args);
     if (n < 0)
         b->failed = true;
     else if (reserve(b, (size_t)n)) {
-        vsnprintf(b->data + b->n, (size_t)n + 1, format, again);
+        trine_vprint(b->data + b->n, (size_t)n + 1, format, again);
         b->n += (size_t)n;
     }
     va_end(again);

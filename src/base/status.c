@@ -1,5 +1,6 @@
 /* status.c - the words of every status, and how an error's text is made. */
 #include "base/status.h"
+#include "base/numbers.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -50,7 +51,7 @@ trine_status(trine_fail)(trine_error *err, trine_status code, const char *format
     err->code = code;
     va_list args;
     va_start(args, format);
-    if (vsnprintf(err->text, sizeof err->text, format, args) < 0) err->text[0] = 0;
+    if (trine_vprint(err->text, sizeof err->text, format, args) < 0) err->text[0] = 0;
     va_end(args);
     return code;
 }
@@ -62,7 +63,7 @@ trine_status trine_fail_in(trine_error *err, trine_status code, const char *form
     memcpy(text, err->text, sizeof text);
     va_list args;
     va_start(args, format);
-    if (vsnprintf(prefix, sizeof prefix, format, args) < 0) prefix[0] = 0;
+    if (trine_vprint(prefix, sizeof prefix, format, args) < 0) prefix[0] = 0;
     va_end(args);
     const size_t n = strnlen(prefix, sizeof prefix);
     const size_t room = sizeof err->text - n;

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/numbers.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "blocks/tape.h"
@@ -49,7 +50,7 @@ void trine_pass_fail(trine_pass *p, trine_status code, const char *format, ...)
     p->error.code = code;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(p->error.text, sizeof p->error.text, format, arguments);
+    trine_vprint(p->error.text, sizeof p->error.text, format, arguments);
     va_end(arguments);
 }
 

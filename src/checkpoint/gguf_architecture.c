@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "base/size.h"
 
 const trine_gguf_architecture *const trine_gguf_architectures[] = {
@@ -138,10 +139,10 @@ bool trine_gguf_field_float(double *out, const trine_gguf *g, const char *archit
     if (!trine_gguf_get_float(&value, g, whole) || !isfinite(value)) return false;
     /* 1e-5 was rounded to f32 when it was stored: give the shortest decimal that rounds to the same. */
     for (int digits = 1; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtof(text, NULL) == (float)value) break;
+        trine_print(text, sizeof text, "%.*g", digits, value);
+        if ((float)trine_to_double(text, NULL) == (float)value) break;
     }
-    *out = strtod(text, NULL);
+    *out = trine_to_double(text, NULL);
     return true;
 }
 

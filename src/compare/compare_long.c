@@ -215,6 +215,8 @@ trine_status trine_compare_long(trine_report **out, const trine_long_options *op
         m.o.lengths = m.o.quick ? quick_lengths : lengths;
         m.o.n_lengths = m.o.quick ? COUNT(quick_lengths) : COUNT(lengths);
     }
+    if (m.o.n_lengths < 0 || !m.o.lengths)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "long-document: %d lengths that are not there", m.o.n_lengths);
     if (!m.o.train_tokens) m.o.train_tokens = m.o.quick ? TRAIN_QUICK : TRAIN;
     if (!m.o.n_threads) m.o.n_threads = trine_cpu_cores();
     l.options = m.o;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "base/status.h"
 #include "compare/comparison.h"
 
@@ -70,9 +71,9 @@ static const char *show(char out[48], const measure *m, const trine_interval *v)
     if (!isfinite(v->mean))
         snprintf(out, 48, "-");
     else if (m->share)
-        snprintf(out, 48, "%.0f (%.0f-%.0f)", 100 * v->mean, 100 * v->low, 100 * v->high);
+        trine_print(out, 48, "%.0f (%.0f-%.0f)", 100 * v->mean, 100 * v->low, 100 * v->high);
     else
-        snprintf(out, 48, "%.2f (%.2f-%.2f)", v->mean, v->low, v->high);
+        trine_print(out, 48, "%.2f (%.2f-%.2f)", v->mean, v->low, v->high);
     return out;
 }
 
@@ -169,7 +170,7 @@ static void tell_skills(trine_report *r, const trine_comparison *c)
         bool apart;
         if (best_paradigm(&apart, c, m, v) < 0) continue;
         const double limit = best_of(c, m->key);
-        if (isfinite(limit)) snprintf(best, sizeof best, m->share ? "%.0f" : "%.2f", m->share ? 100 * limit : limit);
+        if (isfinite(limit)) trine_print(best, sizeof best, m->share ? "%.0f" : "%.2f", m->share ? 100 * limit : limit);
         trine_report_row(r, "%s|%s|%s|%s|%s", m->task, best, show(cells[0], m, &v[0]), show(cells[1], m, &v[1]),
                          show(cells[2], m, &v[2]));
     }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "base/status.h"
 #include "compare/grammar.h"
 
@@ -106,7 +107,7 @@ static void read_word(reader *r, trine_grammar_class *c, char *text)
     if (!name) fail(r, "expected a word before", "a comma or the end");
     if (!w) return;
     char *star = strchr(name, '*');
-    w->p = star ? strtod(star + 1, NULL) : 1;
+    w->p = star ? trine_to_double(star + 1, NULL) : 1;
     if (star) *star = 0;
     if (!(w->p > 0)) fail(r, "expected a weight above 0 at", name);
     w->id = intern(r, name);
@@ -323,7 +324,7 @@ static void read_rule(reader *r, char *name, char *body)
         way->p = 1;
         char *word = strtok_r(text, " ", &rest);
         if (word && isdigit((unsigned char)word[0])) {
-            way->p = strtod(word, NULL);
+            way->p = trine_to_double(word, NULL);
             word = strtok_r(NULL, " ", &rest);
         }
         if (!word || !(way->p > 0)) fail(r, "expected a weight above 0 and something after it in", "an alternative");

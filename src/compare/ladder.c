@@ -52,6 +52,7 @@ trine_status trine_ladder_open(trine_ladder *out, const trine_grammar *world, co
         o->n_budgets = o->quick ? COUNT(quick_budgets) : COUNT(budgets);
     }
     if (!o->recall_tokens) o->recall_tokens = o->quick ? QUICK_RECALL : RECALL;
+    if (!o->sizes || !o->budgets) return trine_fail(err, TRINE_ERROR_ARGUMENT, "scaling: sizes or budgets that are not there");
     if (o->n_sizes < 0 || o->n_budgets < 0 || o->n_sizes > RUNGS_MOST / 3 / o->n_budgets)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "scaling: %d sizes and %d budgets, expected %d runs at most", o->n_sizes,
                           o->n_budgets, RUNGS_MOST);

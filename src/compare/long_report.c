@@ -1,4 +1,5 @@
 /* long_report.c - long documents told: tables, curves, and a verdict that is made of the numbers. */
+#include "base/numbers.h"
 #include "compare/compare_long.h"
 
 #include <math.h>
@@ -16,11 +17,11 @@ static const char *text_of(int which) { return trine_words_of(trine_long_paradig
 static const char *bytes_text(char buffer[32], double bytes)
 {
     if (bytes < 1 << 20) {
-        snprintf(buffer, 32, "%.0f KiB", bytes / (1 << 10));
+        trine_print(buffer, 32, "%.0f KiB", bytes / (1 << 10));
     } else if (bytes < 1 << 30) {
-        snprintf(buffer, 32, "%.*f MiB", bytes < 100 << 20 ? 1 : 0, bytes / (1 << 20));
+        trine_print(buffer, 32, "%.*f MiB", bytes < 100 << 20 ? 1 : 0, bytes / (1 << 20));
     } else {
-        snprintf(buffer, 32, "%.1f GiB", bytes / (1 << 30));
+        trine_print(buffer, 32, "%.1f GiB", bytes / (1 << 30));
     }
     return buffer;
 }
@@ -127,7 +128,7 @@ static void tell_facts(trine_report *r, const trine_long_documents *l, const tri
 {
     const trine_long_cost *a = &l->costs[0][l->n - 1], *b = &l->costs[1][l->n - 1];
     char title[96], planted[96], one[96], other[96];
-    snprintf(title, sizeof title, "The facts planted in a document of about %.0f tokens, and the answers", a->n_tokens);
+    trine_print(title, sizeof title, "The facts planted in a document of about %.0f tokens, and the answers", a->n_tokens);
     trine_report_table(r, title, "|planted|decoder|encoder-decoder");
     for (int f = 0; f < TRINE_LONG_FACTS; f++)
         trine_report_row(r, "%s|%s|%s|%s", places[f], fact_text(planted, world, &a->planted[3 * f]),
@@ -137,7 +138,7 @@ static void tell_facts(trine_report *r, const trine_long_documents *l, const tri
 static void tell_types(trine_report *r, const trine_long_documents *l)
 {
     char title[96];
-    snprintf(title, sizeof title, "Types of cache, at %.0f tokens", l->by_type[0][0].n_tokens);
+    trine_print(title, sizeof title, "Types of cache, at %.0f tokens", l->by_type[0][0].n_tokens);
     trine_report_table(r, title, "|cache|self and cross|first, ms|token, ms|recall");
     for (int t = 0; t < TRINE_LONG_TYPES; t++)
         for (int p = 0; p < 2; p++) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/numbers.h"
 #include "base/status.h"
 
 enum { WIDTH = 720, LEFT = 66, RIGHT = 18, TOP = 34, HIGH = 300, BOTTOM = 52, LEGEND_ROW = 20, N_COLORS = 7, TICKS_MOST = 12 };
@@ -55,10 +56,10 @@ const char *trine_plot_number(char buffer[32], double value, int digits)
     if (size >= 9999.5 && size < 1e15) {
         int u = 0;
         while (size < units[u].least * 0.9999) u++;
-        snprintf(buffer, 32, "%.*g%s", digits, value / units[u].least, units[u].unit);
+        trine_print(buffer, 32, "%.*g%s", digits, value / units[u].least, units[u].unit);
         if (!strchr(buffer, 'e')) return buffer;
     }
-    snprintf(buffer, 32, "%.*g", size >= 1000 && size < 1e4 && digits < 4 ? 4 : digits, value);
+    trine_print(buffer, 32, "%.*g", size >= 1000 && size < 1e4 && digits < 4 ? 4 : digits, value);
     char *e = strchr(buffer, 'e'); /* 1e+15: 1e15, 1e-05: 1e-5 */
     if (e) {
         char *from = e + 1 + (e[1] == '+'), *to = e + 1;

@@ -11,6 +11,7 @@
 
 #include "base/counter_random.h"
 #include "base/cpu.h"
+#include "base/numbers.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "base/team.h"
@@ -108,7 +109,7 @@ static void lacks(trine_estimate *e, trine_determined how, const char *format, .
     if (e->how >= how) return; /* the first reason is the plainest */
     va_list list;
     va_start(list, format);
-    vsnprintf(e->why, sizeof e->why, format, list);
+    trine_vprint(e->why, sizeof e->why, format, list);
     va_end(list);
     e->how = how;
 }
@@ -329,6 +330,7 @@ trine_status trine_scaling_fit(trine_scaling_law *out, const trine_scaling_run *
 {
     const trine_scaling_options o = options ? *options : (trine_scaling_options) { 0 };
     *out = (trine_scaling_law) { 0 };
+    if (n > 0 && !runs) return trine_fail(err, TRINE_ERROR_ARGUMENT, "fit: %d runs that are not there", n);
     trine_status status = check_runs(runs, n, err);
     if (status) return status;
     if (o.n_bootstrap > BOOTSTRAP_MOST || o.huber < 0 || !isfinite(o.huber) || !(o.confidence >= 0 && o.confidence < 1))

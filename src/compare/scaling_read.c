@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/numbers.h"
 #include "base/status.h"
 #include "tasks/data.h"
 #include "trine/scaling.h"
@@ -27,7 +28,7 @@ static trine_status read_number(double *out, const trine_rows *rows, int column,
     if (columns[column].optional && !*text) return TRINE_OK;
     char *end;
     errno = 0;
-    *out = strtod(text, &end);
+    *out = trine_to_double(text, &end);
     while (*end == ' ') end++;
     if (f->n == 1 && end != text && !*end && !errno && isfinite(*out) && *out > 0) return TRINE_OK;
     return trine_fail(err, TRINE_ERROR_FORMAT, "%s, line %d: the %s is '%.40s', expected a finite number above 0", path,

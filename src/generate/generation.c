@@ -104,8 +104,8 @@ trine_status trine_generate(trine_generation *out, trine_session *session, const
                             const trine_generate_options *options, trine_error *err)
 {
     static const trine_generate_options defaults = { 0 };
-    *out = (trine_generation) { 0 };
-    if (!session) return trine_fail(err, TRINE_ERROR_ARGUMENT, "generate: no session");
+    if (out) *out = (trine_generation) { 0 };
+    if (!out || !session) return trine_fail(err, TRINE_ERROR_ARGUMENT, "generate: no %s", session ? "result" : "session");
     trine_turn t;
     bool go_on = false;
     trine_status status = trine_turn_open(&t, session, prompt, options ? options : &defaults, err);

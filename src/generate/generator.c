@@ -89,7 +89,11 @@ void trine_generator_close(trine_generator *g)
 }
 
 trine_session *trine_generator_session(const trine_generator *g) { return g->session; }
-int trine_generator_room(const trine_generator *g) { return g->n_slots - g->n_used; }
+int trine_generator_room(const trine_generator *g)
+{
+    /* Sequences that the caller holds take their place too. */
+    return trine_min_int(g->n_slots - g->n_used, g->session->options.n_sequences - g->session->n_open);
+}
 int trine_generator_held(const trine_generator *g) { return g->n_used; }
 
 /* ------------------------------------------------------------------------------------------------------------- coming */

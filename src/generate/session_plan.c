@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "base/numbers.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "generate/session.h"
@@ -25,9 +26,9 @@
 static void write_bytes(char out[24], size_t n)
 {
     if (n >= (size_t)1 << 30)
-        snprintf(out, 24, "%.2f GiB", (double)n / (1 << 30));
+        trine_print(out, 24, "%.2f GiB", (double)n / (1 << 30));
     else if (n >= (size_t)1 << 20)
-        snprintf(out, 24, "%.1f MiB", (double)n / (1 << 20));
+        trine_print(out, 24, "%.1f MiB", (double)n / (1 << 20));
     else
         snprintf(out, 24, "%zu KiB", (n + 1023) >> 10);
 }

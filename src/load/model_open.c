@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/numbers.h"
 #include "base/status.h"
 #include "checkpoint/hollow_checkpoint.h"
 #include "checkpoint/json_file.h"
@@ -96,7 +97,7 @@ static void tell_of_generation(const trine_model *m, const json_t *generation)
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         const double value = json_number_value(json_object_get(generation, numbers[i].name));
         if (json_is_number(json_object_get(generation, numbers[i].name)) && value != numbers[i].harmless)
-            n += snprintf(text + n, sizeof text - (size_t)n, " %s %.4g", numbers[i].name, value);
+            n += trine_print(text + n, sizeof text - (size_t)n, " %s %.4g", numbers[i].name, value);
     }
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         const json_t *value = json_object_get(generation, others[i]);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/cpu.h"
+#include "base/numbers.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "load/convert_plan.h"
@@ -36,7 +37,7 @@ static void say(const work *w, const char *format, ...)
     char text[400];
     va_list list;
     va_start(list, format);
-    vsnprintf(text, sizeof text, format, list);
+    trine_vprint(text, sizeof text, format, list);
     va_end(list);
     w->options->log(w->options->log_user, text);
 }

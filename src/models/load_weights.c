@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "checkpoint/blank_checkpoint.h"
@@ -20,7 +21,7 @@ void trine_load_fail(trine_loader *l, trine_status code, const char *format, ...
     char text[400];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    trine_vprint(text, sizeof text, format, args);
     va_end(args);
     l->status = trine_fail(l->err, code, "%s: %s", l->m->family->name, text);
 }

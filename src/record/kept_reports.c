@@ -78,7 +78,8 @@ static trine_status read_rows(trine_kept_reports *out, trine_record *record, con
 trine_status trine_record_list_reports(trine_kept_reports *out, trine_record *record, trine_error *err)
 {
     bool there;
-    *out = (trine_kept_reports) { 0 };
+    if (out) *out = (trine_kept_reports) { 0 };
+    if (!out || !record) return trine_fail(err, TRINE_ERROR_ARGUMENT, "record: no %s", record ? "result" : "record");
     const trine_status status = has_table(&there, record, err);
     if (status || !there) return status;
     return read_rows(out, record, "SELECT id, experiment, title, version, machine, ended, seconds FROM reports ORDER BY id DESC", 0,
@@ -88,7 +89,8 @@ trine_status trine_record_list_reports(trine_kept_reports *out, trine_record *re
 trine_status trine_record_get_report(trine_kept_reports *out, trine_record *record, int64_t id, trine_error *err)
 {
     bool there;
-    *out = (trine_kept_reports) { 0 };
+    if (out) *out = (trine_kept_reports) { 0 };
+    if (!out || !record) return trine_fail(err, TRINE_ERROR_ARGUMENT, "record: no %s", record ? "result" : "record");
     trine_status status = has_table(&there, record, err);
     if (!status && there)
         status =
@@ -101,6 +103,7 @@ trine_status trine_record_get_report(trine_kept_reports *out, trine_record *reco
 
 void trine_kept_reports_clear(trine_kept_reports *reports)
 {
+    if (!reports) return;
     for (int i = 0; i < reports->n; i++) {
         trine_kept_report *r = &reports->items[i];
         free(r->experiment);

@@ -2,6 +2,7 @@
 #include "record/record.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,7 +135,9 @@ trine_status trine_record_open(trine_record **out, const char *path, bool read_o
     if (!r) return trine_fail(err, TRINE_ERROR_MEMORY, "record: no memory");
     r->path = path ? strdup(path) : default_path();
     trine_status status = TRINE_OK;
-    if (!r->path)
+    if (path && !*path)
+        status = trine_fail(err, TRINE_ERROR_ARGUMENT, "record: an empty path: name a file, or none for the usual one");
+    else if (!r->path)
         status = path ? trine_fail(err, TRINE_ERROR_MEMORY, "record: no memory")
                       : trine_fail(err, TRINE_ERROR_NOT_FOUND,
                                    "record: no home folder (HOME, XDG_DATA_HOME) to keep it in: name a file "
@@ -191,6 +194,10 @@ trine_status trine_record_begin(int64_t *run, trine_record *record, const char *
     char machine[TRINE_MACHINE_TEXT];
     sqlite3_stmt *s = NULL;
     *run = 0;
+    json_t *object = json_loads(configuration ? configuration : "{}", 0, NULL);
+    const bool fits = json_is_object(object);
+    json_decref(object);
+    if (!fits) return trine_fail(err, TRINE_ERROR_ARGUMENT, "record: the configuration is no JSON object");
     trine_record_machine(machine, sizeof machine);
     int code = sqlite3_prepare_v2(record->db,
                                   "INSERT INTO runs(kind, configuration, seed, version, machine, started, status) "
@@ -235,6 +242,7 @@ trine_status trine_record_metrics(trine_record *record, int64_t run, int64_t ste
                                   trine_error *err)
 {
     int code = SQLITE_OK;
+    if (n < 0 || (n && !metrics)) return trine_fail(err, TRINE_ERROR_ARGUMENT, "record: %d metrics that are not there", n);
     if (!record->put)
         code = sqlite3_prepare_v2(record->db, "INSERT OR REPLACE INTO metrics(run, step, name, value) VALUES(?1, ?2, ?3, ?4)", -1,
                                   &record->put, NULL);
@@ -267,5 +275,7 @@ trine_status trine_record_end(trine_record *record, int64_t run, const char *sta
         code = sqlite3_step(s);
     }
     sqlite3_finalize(s);
+    if (code == SQLITE_DONE && !sqlite3_changes(record->db))
+        return trine_fail(err, TRINE_ERROR_NOT_FOUND, "record '%s': there is no run %lld", record->path, (long long)run);
     return code == SQLITE_DONE ? TRINE_OK : trine_record_failed(record, code, "write how a run ended", err);
 }

@@ -24,7 +24,8 @@ char *trine_record_text(bool *fine, sqlite3_stmt *s, int i)
 
 trine_status trine_record_list(trine_runs *out, trine_record *record, trine_error *err)
 {
-    *out = (trine_runs) { 0 };
+    if (out) *out = (trine_runs) { 0 };
+    if (!out || !record) return trine_fail(err, TRINE_ERROR_ARGUMENT, "record: no %s", record ? "result" : "record");
     sqlite3_stmt *s = NULL;
     bool fine = true;
     int code =
@@ -58,6 +59,7 @@ trine_status trine_record_list(trine_runs *out, trine_record *record, trine_erro
 
 void trine_runs_clear(trine_runs *runs)
 {
+    if (!runs) return;
     for (int i = 0; i < runs->n; i++) {
         trine_run_info *r = &runs->items[i];
         free(r->kind);
@@ -74,7 +76,8 @@ void trine_runs_clear(trine_runs *runs)
 
 trine_status trine_record_metric_names(trine_names *out, trine_record *record, int64_t run, trine_error *err)
 {
-    *out = (trine_names) { 0 };
+    if (out) *out = (trine_names) { 0 };
+    if (!out || !record) return trine_fail(err, TRINE_ERROR_ARGUMENT, "record: no %s", record ? "result" : "record");
     sqlite3_stmt *s = NULL;
     bool fine = true;
     int code = sqlite3_prepare_v2(record->db, "SELECT DISTINCT name FROM metrics WHERE run=?1 ORDER BY name", -1, &s, NULL);
@@ -92,6 +95,7 @@ trine_status trine_record_metric_names(trine_names *out, trine_record *record, i
 
 void trine_names_clear(trine_names *names)
 {
+    if (!names) return;
     for (int i = 0; i < names->n; i++) free(names->items[i]);
     free(names->items);
     *names = (trine_names) { 0 };
@@ -99,7 +103,8 @@ void trine_names_clear(trine_names *names)
 
 trine_status trine_record_series(trine_series *out, trine_record *record, int64_t run, const char *name, trine_error *err)
 {
-    *out = (trine_series) { 0 };
+    if (out) *out = (trine_series) { 0 };
+    if (!out || !record) return trine_fail(err, TRINE_ERROR_ARGUMENT, "record: no %s", record ? "result" : "record");
     sqlite3_stmt *s = NULL;
     bool fine = true;
     int code = sqlite3_prepare_v2(
@@ -124,6 +129,7 @@ trine_status trine_record_series(trine_series *out, trine_record *record, int64_
 
 void trine_series_clear(trine_series *series)
 {
+    if (!series) return;
     free(series->steps);
     free(series->values);
     *series = (trine_series) { 0 };

@@ -5,6 +5,7 @@
 
 #include "base/ends.h"
 #include "base/file.h"
+#include "base/numbers.h"
 #include "base/status.h"
 #include "tasks/data.h"
 
@@ -257,7 +258,7 @@ static trine_status add_item(trine_rows *r, int column, const json_t *v, trine_e
         text = r->numbers[column];
     }
     if (json_is_real(v)) {
-        snprintf(r->numbers[column], sizeof r->numbers[column], "%.17g", json_real_value(v));
+        trine_print(r->numbers[column], sizeof r->numbers[column], "%.17g", json_real_value(v));
         text = r->numbers[column];
     }
     if (!text) return trine_fail(err, TRINE_ERROR_FORMAT, "%s, line %d: \"%s\" is not a text", r->path, r->line, r->keys[column]);

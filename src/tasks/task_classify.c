@@ -88,6 +88,7 @@ static trine_status classify(trine_labels *out, trine_session *s, const char *co
 trine_status trine_classify(trine_labels *out, trine_session *s, const char *text, const trine_task_options *options,
                             trine_error *err)
 {
+    if (out) *out = (trine_labels) { 0 };
     if (!out || !s) return trine_fail(err, TRINE_ERROR_ARGUMENT, "classify: no %s", s ? "result" : "session");
     return classify(out, s, &text, NULL, 1, options ? options : &trine_task_defaults, err);
 }
@@ -96,6 +97,7 @@ trine_status trine_classify_batch(trine_labels *out, trine_session *s, const cha
                                   const trine_task_options *options, trine_error *err)
 {
     const trine_task_options *o = options ? options : &trine_task_defaults;
+    for (int i = 0; out && i < n; i++) out[i] = (trine_labels) { 0 };
     const trine_status status = trine_task_check_batch(s, "classify", out, texts, n, o, err);
     return status || !n ? status : classify(out, s, texts, pairs, n, o, err);
 }

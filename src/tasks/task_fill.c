@@ -252,6 +252,7 @@ static trine_status fill(trine_fill_result *out, trine_session *s, const char *c
 trine_status trine_fill(trine_fill_result *out, trine_session *s, const char *text, const trine_task_options *options,
                         trine_error *err)
 {
+    if (out) *out = (trine_fill_result) { 0 };
     if (!out || !s) return trine_fail(err, TRINE_ERROR_ARGUMENT, "fill: no %s", s ? "result" : "session");
     return fill(out, s, &text, 1, options ? options : &trine_task_defaults, err);
 }
@@ -260,6 +261,7 @@ trine_status trine_fill_batch(trine_fill_result *out, trine_session *s, const ch
                               const trine_task_options *options, trine_error *err)
 {
     const trine_task_options *o = options ? options : &trine_task_defaults;
+    for (int i = 0; out && i < n; i++) out[i] = (trine_fill_result) { 0 };
     const trine_status status = trine_task_check_batch(s, "fill", out, texts, n, o, err);
     return status || !n ? status : fill(out, s, texts, n, o, err);
 }

@@ -142,8 +142,8 @@ static trine_status restore(trine_restored *out, trine_session *s, const restori
 trine_status trine_restore(trine_restored *out, trine_session *s, const char *text, const trine_generate_options *options,
                            trine_error *err)
 {
+    if (out) *out = (trine_restored) { 0 };
     if (!out || !s) return trine_fail(err, TRINE_ERROR_ARGUMENT, "fill: no %s", s ? "result" : "session");
-    *out = (trine_restored) { 0 };
     if (s->model->info.paradigm != TRINE_ENCODER_DECODER)
         return trine_fail(err, TRINE_ERROR_UNSUPPORTED, "fill: spans are restored by an encoder-decoder; this is a %s",
                           s->model->info.family);

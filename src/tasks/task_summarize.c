@@ -203,8 +203,8 @@ trine_status trine_summarize(trine_generation *out, trine_session *s, const char
 {
     static const trine_text_options defaults = { 0 };
     const trine_text_options *o = options ? options : &defaults;
+    if (out) *out = (trine_generation) { 0 };
     if (!out || !s) return trine_fail(err, TRINE_ERROR_ARGUMENT, "summarize: no %s", s ? "result" : "session");
-    *out = (trine_generation) { 0 };
     job j = { .s = s, .o = &o->generate };
     trine_status status = make_request(&j.request, s, o, err);
     if (status) return status;

@@ -173,8 +173,8 @@ static trine_status tag(trine_entities *out, trine_session *s, const char *const
 trine_status trine_tag(trine_entities *out, trine_session *s, const char *text, const trine_task_options *options, trine_error *err)
 {
     const trine_task_options *o = options ? options : &trine_task_defaults;
+    if (out) *out = (trine_entities) { 0 };
     if (!out || !s) return trine_fail(err, TRINE_ERROR_ARGUMENT, "tag: no %s", s ? "result" : "session");
-    *out = (trine_entities) { 0 };
     if (o->ids || o->pair)
         return trine_fail(err, TRINE_ERROR_ARGUMENT,
                           "tag: entities are parts of one text: raw ids and pairs have none (trace shows the scores of raw ids)");
@@ -185,6 +185,7 @@ trine_status trine_tag_batch(trine_entities *out, trine_session *s, const char *
                              const trine_task_options *options, trine_error *err)
 {
     const trine_task_options *o = options ? options : &trine_task_defaults;
+    for (int i = 0; out && i < n; i++) out[i] = (trine_entities) { 0 };
     const trine_status status = trine_task_check_batch(s, "tag", out, texts, n, o, err);
     return status || !n ? status : tag(out, s, texts, n, o, err);
 }

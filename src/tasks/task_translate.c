@@ -75,8 +75,8 @@ trine_status trine_translate(trine_generation *out, trine_session *s, const char
 {
     static const trine_text_options defaults = { 0 };
     const trine_text_options *o = options ? options : &defaults;
+    if (out) *out = (trine_generation) { 0 };
     if (!out || !s) return trine_fail(err, TRINE_ERROR_ARGUMENT, "translate: no %s", s ? "result" : "session");
-    *out = (trine_generation) { 0 };
     trine_request request;
     trine_translate_room room;
     trine_status status = trine_request_check(s, "translate", err);

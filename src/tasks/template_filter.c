@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "tasks/template.h"
 #include "tasks/template_text.h"
 
@@ -158,7 +159,7 @@ static tpl_value to_number(tpl *t, tpl_value v, const tpl_args *args, bool is_in
     errno = 0;
     const int64_t i = strtoll(digits, &end, 10);
     if (is_int && !*end && !errno) return trine_tpl_int(i);
-    const double d = strtod(digits, &end);
+    const double d = trine_to_double(digits, &end);
     if (*end) return fallback;
     return is_int ? to_number(t, trine_tpl_real(d), args, true) : trine_tpl_real(d);
 }

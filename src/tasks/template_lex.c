@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "base/utf8.h"
 #include "tasks/template.h"
 
@@ -184,7 +185,7 @@ static void number_token(lexer *x)
     errno = 0;
     char *end = digits;
     const int64_t integer = is_float ? 0 : strtoll(digits, &end, base);
-    const double real = is_float ? strtod(digits, &end) : 0;
+    const double real = is_float ? trine_to_double(digits, &end) : 0;
     if (!n || *end) {
         trine_tpl_fail(x->t, TRINE_ERROR_FORMAT, "'%s' is not a number", digits);
         return;

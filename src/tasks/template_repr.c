@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "base/utf8.h"
 #include "tasks/template_text.h"
 
@@ -16,13 +17,13 @@ void trine_tpl_real_text(char out[40], double d)
     }
     int digits = 1;
     for (; digits < 17; digits++) {
-        snprintf(out, 40, "%.*e", digits - 1, d);
-        if (strtod(out, NULL) == d) break;
+        trine_print(out, 40, "%.*e", digits - 1, d);
+        if (trine_to_double(out, NULL) == d) break;
     }
-    snprintf(out, 40, "%.*e", digits - 1, d);
+    trine_print(out, 40, "%.*e", digits - 1, d);
     const int exponent = atoi(strchr(out, 'e') + 1);
     if (exponent < -4 || exponent >= 16) return; /* "1e+16", "1.5e-05": C writes the exponent as Python does */
-    snprintf(out, 40, "%.*f", digits - 1 > exponent ? digits - 1 - exponent : 1, d);
+    trine_print(out, 40, "%.*f", digits - 1 > exponent ? digits - 1 - exponent : 1, d);
 }
 
 static void repr_string(trine_buffer *out, tpl_string s)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "base/utf8.h"
@@ -36,7 +37,7 @@ tpl_value trine_tpl_fail(tpl *t, trine_status code, const char *format, ...)
     char text[sizeof t->error.text];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    trine_vprint(text, sizeof text, format, args);
     va_end(args);
     t->failed = code;
     trine_fail(&t->error, code, "chat template, line %d: %s", t->line, text);

@@ -164,8 +164,8 @@ trine_status trine_trace(int *n_tensors, trine_session *s, const char *out_path,
 trine_status trine_trace_keep(trine_trace_result *out, trine_session *s, const trine_trace_options *options, trine_error *err)
 {
     collection kept = { 0 };
+    if (out) *out = (trine_trace_result) { 0 };
     if (!s || !out) return trine_fail(err, TRINE_ERROR_ARGUMENT, "trace: no %s", s ? "result" : "session");
-    *out = (trine_trace_result) { 0 };
     trine_status status = collect(&kept, s, options, err);
     if (!status && !(out->items = calloc((size_t)kept.n, sizeof *out->items)))
         status = trine_fail(err, TRINE_ERROR_MEMORY, "trace: no memory for %d tensors", kept.n);

@@ -1,5 +1,6 @@
 /* json_score.c - see json_score.h; the reading is that of serde_json 1.0, f64_from_parts. */
 #include "tokenizer/json_score.h"
+#include "base/numbers.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -29,7 +30,7 @@ static double read_digits(const char *text)
 static double read_with(double x, int n_digits)
 {
     char text[40];
-    snprintf(text, sizeof text, "%.*e", n_digits - 1, fabs(x));
+    trine_print(text, sizeof text, "%.*e", n_digits - 1, fabs(x));
     return copysign(read_digits(text), x);
 }
 
@@ -37,8 +38,8 @@ double trine_score_read(double x)
 {
     for (int n = 15; n < 17; n++) {
         char text[40];
-        snprintf(text, sizeof text, "%.*e", n - 1, x);
-        if (strtod(text, NULL) == x) return n == 15 ? x : read_with(x, n);
+        trine_print(text, sizeof text, "%.*e", n - 1, x);
+        if (trine_to_double(text, NULL) == x) return n == 15 ? x : read_with(x, n);
     }
     return read_with(x, 17);
 }

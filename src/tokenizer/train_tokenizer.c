@@ -250,6 +250,9 @@ trine_status trine_tokenizer_train(trine_tokenizer_train_result *result, const c
     if (!result) return trine_fail(err, TRINE_ERROR_ARGUMENT, "tokenizer: no place for the result");
     *result = (trine_tokenizer_train_result) { 0 };
     if (!out || !files || n_files < 1) return trine_fail(err, TRINE_ERROR_ARGUMENT, "tokenizer: no %s", out ? "files" : "output");
+    if (o->n_specials < 0 || o->n_words < 0 || o->n_held_out < 0 || (o->n_specials && !o->specials) || (o->n_words && !o->words) ||
+        (o->n_held_out && !o->held_out))
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "tokenizer: special tokens, words or held out files that are not there");
     const double start = now();
     trine_error local;
     if (!err) err = &local;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "base/status.h"
 #include "tasks/data.h"
 #include "train/reading.h"
@@ -17,7 +18,7 @@ int trine_reading_find(const trine_names *names, const char *name)
 static int compare_names(const char *a, const char *b)
 {
     char *end_a, *end_b;
-    const double x = strtod(a, &end_a), y = strtod(b, &end_b);
+    const double x = trine_to_double(a, &end_a), y = trine_to_double(b, &end_b);
     const bool number_a = *a && !*end_a, number_b = *b && !*end_b;
     if (number_a != number_b) return number_a ? -1 : 1;
     if (number_a && x != y) return x < y ? -1 : 1;

@@ -10,6 +10,7 @@
 
 #include "base/cpu.h"
 #include "base/file.h"
+#include "base/numbers.h"
 #include "base/status.h"
 #include "trine/converting.h"
 
@@ -19,7 +20,7 @@ void trine_train_log(const trine_train_options *o, const char *format, ...)
     char text[400];
     va_list list;
     va_start(list, format);
-    vsnprintf(text, sizeof text, format, list);
+    trine_vprint(text, sizeof text, format, list);
     va_end(list);
     o->log(o->log_user, text);
 }

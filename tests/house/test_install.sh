@@ -11,7 +11,7 @@ prefix=$work/root$(sed -n 's/^CMAKE_INSTALL_PREFIX:[^=]*=//p' "$build/CMakeCache
 lib=$(dirname "$(find "$prefix" -name libtrine.so)")
 outside=$(find "$work/root" -type f -o -type l | grep -v "^$prefix/" || true)
 [ -z "$outside" ] || { echo "installed outside the prefix: $outside"; exit 1; }
-for file in "$prefix/bin/trine" "$prefix/include/trine.h" "$prefix/include/trine/basics.h" "$lib/libtrine.a" "$lib/libtrine.so.0" "$lib/pkgconfig/libtrine.pc" \
+for file in "$prefix/bin/trine" "$prefix/include/trine.h" "$prefix/include/trine/basics.h" "$lib/libtrine.a" "$lib/libtrine.so.0.1" "$lib/pkgconfig/libtrine.pc" \
     "$lib/cmake/trine/trineConfig.cmake" "$lib/cmake/trine/trineConfigVersion.cmake" "$prefix/share/man/man1/trine.1" \
     "$prefix/share/bash-completion/completions/trine" "$prefix/share/zsh/site-functions/_trine" \
     "$prefix/share/fish/vendor_completions.d/trine.fish"; do
@@ -28,6 +28,9 @@ said=$(cd "$work" && "$work/moved/bin/trine" translate -q --from en --to de "The
 [ -n "$said" ] || { echo "a moved installation translates nothing without -m"; exit 1; }
 unknown=$(find "$work/moved/share/trine/models" -name '*.sh' -o -name '*.py')
 [ -z "$unknown" ] || { echo "installed with the models: $unknown"; exit 1; }
+# So does a program that is built by pkg-config.
+flags=$(PKG_CONFIG_PATH=$(find "$work/moved" -name pkgconfig) pkg-config --cflags libtrine)
+case $flags in *"$work/moved"*) ;; *) echo "a moved libtrine.pc says $flags"; exit 1 ;; esac
 mv "$work/moved" "$prefix"
 
 # What a program prints when it is built from the installed files must be what the installed command prints.
@@ -37,6 +40,8 @@ expected=$("$prefix/bin/trine" translate -q -m "$model" --from en --to de --beam
 check() { [ "$2" = "$expected" ] || { echo "$1: the example says \"$2\", the command \"$expected\""; exit 1; }; }
 
 export PKG_CONFIG_PATH="$lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$work/root"
+# shellcheck disable=SC2046
+${CC:-cc} -std=c11 -o "$work/embed" "$source/examples/embed.c" $(pkg-config --cflags --libs libtrine) -lm # as README has it
 # shellcheck disable=SC2046
 ${CC:-cc} -std=c11 -o "$work/shared" "$source/examples/translate.c" $(pkg-config --cflags --libs libtrine)
 check "pkg-config" "$(LD_LIBRARY_PATH=$lib "$work/shared" "$model" en de "$text")"

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "models/model.h"
 
 typedef struct llama_layer {
@@ -73,8 +74,8 @@ static void override_rope(trine_loader *l, trine_rope_config *c)
                                .beta_fast = 32,
                                .beta_slow = 1 };
     m->info.max_tokens = (int)ctx;
-    snprintf(text, sizeof text, "positions: %s scaling by %g, to %d tokens; the model was trained on %d", kind, (double)scale,
-             m->info.max_tokens, c->original_ctx);
+    trine_print(text, sizeof text, "positions: %s scaling by %g, to %d tokens; the model was trained on %d", kind, (double)scale,
+                m->info.max_tokens, c->original_ctx);
     if (m->log) m->log(m->log_user, text);
 }
 
