@@ -39,6 +39,31 @@ static trine_status keep_report(trine_record *record, const trine_report *report
     return status;
 }
 
+/* Options that are of other experiments. */
+static int check_options(run *r, const char *name)
+{
+    const arguments *a = &r->args;
+    const struct {
+        const char *option, *of;
+        bool given;
+    } options[] = {
+        { "--equal", "paradigms", GIVEN(a, equal) },
+        { "--params", "paradigms masks", GIVEN(a, params) },
+        { "--seeds", "paradigms", GIVEN(a, seeds) },
+        { "--texts", "paradigms masks", GIVEN(a, texts) },
+        { "--anew", "paradigms masks", a->anew },
+        { "--sizes", "scaling", GIVEN(a, sizes) },
+        { "--budgets", "scaling", GIVEN(a, budgets) },
+        { "--recall-tokens", "scaling", GIVEN(a, recall_tokens) },
+        { "--lengths", "long-document", GIVEN(a, lengths) },
+        { "--train-tokens", "paradigms masks long-document", GIVEN(a, train_tokens) },
+    };
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (options[i].given && !strstr(options[i].of, name))
+            return fail_usage(r, "%s is not of '%s': it is of %s", options[i].option, name, options[i].of);
+    return 0;
+}
+
 int compare_main(run *r)
 {
     const arguments *a = &r->args;
@@ -53,10 +78,12 @@ int compare_main(run *r)
         }
         return fail_usage(r, "no experiment is called '%s'; there are: %s", name, names);
     }
+    int code = check_options(r, name);
+    if (code) return code;
     trine_record *record = NULL;
     trine_report *report = NULL;
     trine_error err = { 0 };
-    int code = check_report(r);
+    code = check_report(r);
     const double began = seconds_now();
     trine_status status = TRINE_OK;
     if (code) return code;

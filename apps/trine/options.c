@@ -78,7 +78,10 @@ const option trine_options[] = {
       .offset = FIELD(limit), .help = "examples at most, from the beginning (default: all)" },
     { "stride", .argument = "N", .kind = OPTION_INT, .min = -1, .max = 16777216, .commands = CMD_EVAL | CMD_QUANTIZE,
       .offset = FIELD(stride),
-      .help = "lm: tokens the window moves by (default: the window, no overlap; -1: as llama.cpp, second halves scored)" },
+      .help = "lm: tokens the window moves by (default: the window, no overlap; -1: as llama.cpp, second halves scored)",
+      .more = "Where the tokenizer begins texts with a token of its own (BOS), that stands in place of each window's first token, "
+              "as it does in "
+              "llama.cpp: a model that was trained behind it would otherwise be asked what it has never seen." },
     { "type", .argument = "TYPE", .kind = OPTION_TYPE, .choices = "f32|f16|bf16", .commands = CMD_CONVERT, .offset = FIELD(type),
       .help = "type of the matrices (default: as they are, where that can be held)" },
     { "type", .argument = "TYPE", .kind = OPTION_CHOICE,
@@ -449,13 +452,12 @@ const option trine_options[] = {
       .more =
           "Probabilities are the model's own, before temperature and filters. In the terminal three others are shown; --json has "
           "all N." },
+    { "seed", 's', .argument = "N", .kind = OPTION_SEED, .group = GROUP_WRITING, .commands = WRITERS, .offset = FIELD(seed),
+      .help = "the same seed gives the same text (default: a new one, which is told)" },
     { "seed", 's', .argument = "N", .kind = OPTION_SEED, .group = GROUP_WRITING,
-      .commands = WRITERS | CMD_EVAL | CMD_QUANTIZE | CMD_FIT | CMD_COMPARE, .offset = FIELD(seed),
-      .help = "the same seed gives the same text (default: a new one, which is told)",
-      .more = "For eval: which tokens are masked." },
-    { "seed", 's', .argument = "N", .kind = OPTION_SEED, .group = GROUP_WRITING, .commands = LEARNERS | CMD_CORPUS,
-      .offset = FIELD(seed), .help = "the same seed gives the same result (default: 0)",
-      .more = "Of learners: first weights, order, masks and dropout." },
+      .commands = LEARNERS | CMD_CORPUS | CMD_EVAL | CMD_QUANTIZE | CMD_FIT | CMD_COMPARE, .offset = FIELD(seed),
+      .help = "the same seed gives the same result (default: 0)",
+      .more = "Of learners: first weights, order, masks and dropout; of eval: which tokens are masked; of fit: the resamplings." },
     { "stop", .argument = "TEXT", .kind = OPTION_TEXTS, .group = GROUP_WRITING, .commands = WRITERS, .offset = FIELD(stop),
       .help = "end where this text would appear; may be given again" },
     { "beam", .argument = "N", .kind = OPTION_INT, .group = GROUP_WRITING, .min = 1, .max = 256, .fallback = "1",

@@ -190,6 +190,10 @@ int plan_main(run *r)
     int code = take_shipped_model(r);
     if (code) return code;
     if (a->lora && !a->train) return fail_usage(r, "--lora is of a training step: with --train");
+    if (a->train && GIVEN(a, weights))
+        return fail_usage(r, "--weights is of a model that runs: what learns, and what it learns beside, is f32 (--bf16)");
+    if (a->train && GIVEN(a, ctx)) return fail_usage(r, "-c is of a model that runs: a training step has sequences of --seq-len");
+    if (!a->train && GIVEN(a, optimizer)) return fail_usage(r, "--optimizer is of a training step: with --train");
     plan_report *p = calloc(1, sizeof *p);
     if (!p) return fail_memory(r);
     if (GIVEN(a, weights)) {

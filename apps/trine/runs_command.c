@@ -107,26 +107,51 @@ static int series_of(run *r, trine_series *out, const metrics *of, const char *n
     return status ? fail_status(r, status, &err) : 0;
 }
 
+static int names_of(run *r, trine_names *out, const metrics *of)
+{
+    trine_error err = { 0 };
+    if (of->lines) return metrics_names(out, of->lines) ? 0 : fail_memory(r);
+    const trine_status status = trine_record_metric_names(out, of->record, of->id, &err);
+    return status ? fail_status(r, status, &err) : 0;
+}
+
+/* A metric that a run does not have, or losses (NULL): which it has is said. A run may have none yet. */
+static int no_metric(run *r, const metrics *of, const char *run_name, const char *metric)
+{
+    trine_names all;
+    char has[512] = "";
+    const int code = names_of(r, &all, of);
+    if (code) return code;
+    for (int i = 0; i < all.n; i++) snprintf(has + strlen(has), sizeof has - strlen(has), "%s%.60s", i ? ", " : "", all.items[i]);
+    trine_names_clear(&all);
+    if (!*has) return 0; /* the chart says so */
+    if (!metric) return fail(r, EXIT_DATA, "%s has no losses; name what to draw (--metric): %s", run_name, has);
+    return fail(r, EXIT_DATA, "%s has no '%s'; it has: %s", run_name, metric, has);
+}
+
 /* Adds the metrics to draw of a run: those of --metric, or its losses. */
 static int add_curves(run *r, drawing *d, const metrics *of, const char *run_name)
 {
     static const char *const losses[] = { "loss", "valid_loss" };
     const bool given = r->args.metrics_shown.n > 0;
     const int n_names = given ? r->args.metrics_shown.n : 2;
+    int n_empty = 0;
     for (int i = 0; i < n_names && d->n < CURVES; i++) {
         const char *name = given ? r->args.metrics_shown.items[i] : losses[i];
         curve *c = &d->curves[d->n];
         const int code = series_of(r, &c->series, of, name);
         if (code) return code;
-        if (!c->series.n && !given) {
+        if (!c->series.n) {
             trine_series_clear(&c->series);
+            if (given) return no_metric(r, of, run_name, name);
+            n_empty++;
             continue;
         }
         snprintf(d->names[d->n], sizeof d->names[0], r->args.rest.n > 1 ? "%.30s of %.24s" : "%.40s", name, run_name);
         c->name = d->names[d->n++];
         c->higher_is_better = !strstr(name, "loss") && !strstr(name, "perplexity");
     }
-    return 0;
+    return n_empty == n_names ? no_metric(r, of, run_name, NULL) : 0;
 }
 
 static void write_curves(run *r, const trine_run_info *info, const char *path, const curve *curves, int n)
@@ -155,14 +180,6 @@ static void write_curves(run *r, const trine_run_info *info, const char *path, c
     jw_end(&j);
 }
 
-static int names_of(run *r, trine_names *out, const metrics *of)
-{
-    trine_error err = { 0 };
-    if (of->lines) return metrics_names(out, of->lines) ? 0 : fail_memory(r);
-    const trine_status status = trine_record_metric_names(out, of->record, of->id, &err);
-    return status ? fail_status(r, status, &err) : 0;
-}
-
 /* --json: every metric of a run, or of the file at `path`. */
 static int tell(run *r, const metrics *of, const trine_run_info *info, const char *path)
 {
@@ -182,6 +199,20 @@ static int tell(run *r, const metrics *of, const trine_run_info *info, const cha
     return code;
 }
 
+/* A line for each of its keys. */
+static void print_configuration(run *r, const char *text)
+{
+    json_t *o = json_loads(text, 0, NULL), *value;
+    const char *key;
+    json_object_foreach(o, key, value)
+    {
+        char *one = json_is_string(value) ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+        print(r, "  %-20s %s\n", key, json_is_string(value) ? json_string_value(value) : one ? one : "");
+        free(one);
+    }
+    json_decref(o);
+}
+
 static int show_recorded(run *r, drawing *d, trine_record *record, const trine_runs *runs, int64_t id)
 {
     const trine_run_info *info = find_run(runs, id);
@@ -195,7 +226,8 @@ static int show_recorded(run *r, drawing *d, trine_record *record, const trine_r
     print_style(r, STYLE_BOLD);
     print(r, "run %lld: %s, %s, %s", (long long)info->id, info->kind, info->status, info->started);
     print_style(r, STYLE_NONE);
-    print(r, "\n%.*s\n", 4 * r->width, info->configuration);
+    puts_out(r, "\n");
+    print_configuration(r, info->configuration);
     return 0;
 }
 

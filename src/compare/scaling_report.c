@@ -13,11 +13,19 @@ enum { SIZES_DRAWN = 6 };
 
 static const char *const verdicts[] = { "determined", "loosely", "undetermined" };
 
+/* Without resamplings there is none, and what an interval would tell is not known. */
+static bool has_interval(const trine_estimate *e) { return e->low < e->high; }
+static const char *verdict_of(const trine_estimate *e)
+{
+    return has_interval(e) || e->how == TRINE_UNDETERMINED ? verdicts[e->how] : "not asked";
+}
+
 static void add_row(trine_report *r, const char *name, const char *what, const trine_estimate *e)
 {
     char value[32], low[32], high[32];
-    trine_report_row(r, "%s|%s|%s|%s|%s|%s", name, trine_plot_number(value, e->value, 4), trine_plot_number(low, e->low, 4),
-                     trine_plot_number(high, e->high, 4), verdicts[e->how], what);
+    trine_report_row(r, "%s|%s|%s|%s|%s|%s", name, trine_plot_number(value, e->value, 4),
+                     has_interval(e) ? trine_plot_number(low, e->low, 4) : "-",
+                     has_interval(e) ? trine_plot_number(high, e->high, 4) : "-", verdict_of(e), what);
 }
 
 void trine_scaling_add_table(trine_report *r, const char *name, const trine_scaling_law *law, double floor)
@@ -137,10 +145,10 @@ static json_t *estimate_to_json(const trine_estimate *e)
 {
     json_t *o = json_object();
     trine_report_set_number(o, "value", e->value);
-    trine_report_set_number(o, "low", e->low);
-    trine_report_set_number(o, "high", e->high);
+    trine_report_set_number(o, "low", has_interval(e) ? e->low : NAN);
+    trine_report_set_number(o, "high", has_interval(e) ? e->high : NAN);
     json_object_set_new(o, "identified", json_boolean(e->how != TRINE_UNDETERMINED));
-    json_object_set_new(o, "determined", json_string(verdicts[e->how]));
+    json_object_set_new(o, "determined", json_string(verdict_of(e)));
     if (*e->why) json_object_set_new(o, "why", json_string(e->why));
     return o;
 }
@@ -166,8 +174,9 @@ json_t *trine_scaling_to_json(const trine_scaling_run *runs, int n, const trine_
         trine_report_set_number(p, "parameters", law->best_parameters[i]);
         trine_report_set_number(p, "tokens", law->best_tokens[i]);
         trine_report_set_number(p, "loss", law->best_loss[i]);
-        trine_report_set_number(p, "low", law->loss_low[i]);
-        trine_report_set_number(p, "high", law->loss_high[i]);
+        const bool told = law->loss_low[i] < law->loss_high[i];
+        trine_report_set_number(p, "low", told ? law->loss_low[i] : NAN);
+        trine_report_set_number(p, "high", told ? law->loss_high[i] : NAN);
         json_array_append_new(frontier, p);
     }
     for (int i = 0; i < n; i++) {

@@ -204,6 +204,11 @@ trine_status trine_planner_training(trine_training_bytes *out, const trine_plann
     trine_model *model = NULL;
     *out = (trine_training_bytes) { 0 };
     trine_status status = fill(&o, &p->model->info, asked, err);
+    if (!status && o.lora_rank && trine_checkpoint_gguf(p->model->checkpoint))
+        status =
+            trine_fail(err, TRINE_ERROR_UNSUPPORTED,
+                       "a GGUF file is unpacked to f32 before adapters learn beside it: plan the directory that it becomes (trine "
+                       "convert --type f32), or its config.json");
     if (!status) status = trine_plan_training_config(&config, p, err);
     trine_params_options options = trine_plan_params_options(&o, config);
     options.hollow = true;

@@ -2,7 +2,6 @@
 #include "record/record.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +117,9 @@ static trine_status check_ours(trine_record *r, bool read_only, trine_error *err
         sqlite3_exec(r->db, "ROLLBACK", NULL, NULL, NULL);
         return status;
     }
+    if (!id && !tables)
+        return trine_fail(err, TRINE_ERROR_NOT_FOUND,
+                          "record '%s': there is nothing in it yet: train, finetune and bench write to it", r->path);
     if (id != APPLICATION_ID)
         return trine_fail(err, TRINE_ERROR_FORMAT,
                           "record '%s': a database of another program: it was not changed; name another file (--record)", r->path);
@@ -188,16 +190,27 @@ void trine_record_machine(char *out, size_t cap)
     snprintf(out, cap, "%s, %d cores, %s", model, trine_cpu_cores(), trine_cpu_best());
 }
 
+/* SQLite's own JSON tells. */
+static bool is_object(trine_record *record, const char *text)
+{
+    sqlite3_stmt *s = NULL;
+    bool is = false;
+    if (!sqlite3_prepare_v2(record->db, "SELECT CASE WHEN json_valid(?1) THEN json_type(?1)='object' ELSE 0 END", -1, &s, NULL)) {
+        sqlite3_bind_text(s, 1, text, -1, SQLITE_STATIC);
+        is = sqlite3_step(s) == SQLITE_ROW && sqlite3_column_int(s, 0);
+    }
+    sqlite3_finalize(s);
+    return is;
+}
+
 trine_status trine_record_begin(int64_t *run, trine_record *record, const char *kind, const char *configuration, uint64_t seed,
                                 trine_error *err)
 {
     char machine[TRINE_MACHINE_TEXT];
     sqlite3_stmt *s = NULL;
     *run = 0;
-    json_t *object = json_loads(configuration ? configuration : "{}", 0, NULL);
-    const bool fits = json_is_object(object);
-    json_decref(object);
-    if (!fits) return trine_fail(err, TRINE_ERROR_ARGUMENT, "record: the configuration is no JSON object");
+    if (!is_object(record, configuration ? configuration : "{}"))
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "record: the configuration is no JSON object");
     trine_record_machine(machine, sizeof machine);
     int code = sqlite3_prepare_v2(record->db,
                                   "INSERT INTO runs(kind, configuration, seed, version, machine, started, status) "

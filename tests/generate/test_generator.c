@@ -318,11 +318,37 @@ static void test_allocation(void **unused)
     }
 }
 
+/* A sequence that the caller holds takes its place among the session's, and the loop of generation.h loses no text. */
+static void test_room_of_held_sequences(void **state)
+{
+    (void)state;
+    trine_model *m = open_model(models[0]);
+    trine_session *s = open_session(m, (trine_session_options) { .n_sequences = 2 });
+    trine_generator *g;
+    trine_error err;
+    int32_t ids[3];
+    make_ids(ids, 3, m, 1);
+    const trine_generate_options o = { .ids = ids, .n_ids = 3, .max_tokens = 2 };
+    check_ok(trine_generator_open(&g, s, &err), &err);
+    assert_int_equal(trine_generator_room(g), 2);
+    trine_sequence *held = open_sequence(s);
+    assert_int_equal(trine_generator_room(g), 1);
+    check_ok(trine_generator_add(g, 1, NULL, &o, &err), &err);
+    assert_int_equal(trine_generator_room(g), 0);
+    trine_sequence_close(held);
+    assert_int_equal(trine_generator_room(g), 1);
+    trine_generator_close(g);
+    trine_session_close(s);
+    trine_model_close(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_as_each_alone), cmocka_unit_test(test_masks),           cmocka_unit_test(test_one_ends_alone),
-        cmocka_unit_test(test_held_back),     cmocka_unit_test(test_tokens_are_told), cmocka_unit_test(test_allocation),
+        cmocka_unit_test(test_as_each_alone),          cmocka_unit_test(test_masks),
+        cmocka_unit_test(test_one_ends_alone),         cmocka_unit_test(test_held_back),
+        cmocka_unit_test(test_tokens_are_told),        cmocka_unit_test(test_allocation),
+        cmocka_unit_test(test_room_of_held_sequences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -238,11 +238,45 @@ static void memory_may_run_out_anywhere(void **state)
     trine_record_close(r);
 }
 
+static void what_cannot_be_recorded_is_refused(void **state)
+{
+    (void)state;
+    trine_record *r = opened("a.db"), *none;
+    int64_t run = 7;
+    static const char *const no_objects[] = { "not json", "[1]", "8", "", "{\"a\":1}}" };
+    for (size_t i = 0; i < sizeof no_objects / sizeof *no_objects; i++)
+        assert_int_equal(trine_record_begin(&run, r, "train", no_objects[i], 0, NULL), TRINE_ERROR_ARGUMENT);
+    assert_int_equal(run, 0);
+    assert_int_equal(trine_record_end(r, 999, "done", NULL), TRINE_ERROR_NOT_FOUND);
+    assert_int_equal(trine_record_metrics(r, 1, 1, NULL, 1, NULL), TRINE_ERROR_ARGUMENT);
+    assert_int_equal(trine_record_open(&none, "", false, NULL), TRINE_ERROR_ARGUMENT);
+    assert_null(none);
+    trine_record_close(r);
+    /* Without a record there are no results, and clearing these does no harm. */
+    trine_runs runs = { .n = 5 };
+    trine_names names = { .n = 5 };
+    trine_series series = { .n = 5 };
+    trine_kept_reports reports = { .n = 5 };
+    assert_int_equal(trine_record_list(&runs, NULL, NULL), TRINE_ERROR_ARGUMENT);
+    assert_int_equal(trine_record_metric_names(&names, NULL, 1, NULL), TRINE_ERROR_ARGUMENT);
+    assert_int_equal(trine_record_series(&series, NULL, 1, "loss", NULL), TRINE_ERROR_ARGUMENT);
+    assert_int_equal(trine_record_list_reports(&reports, NULL, NULL), TRINE_ERROR_ARGUMENT);
+    trine_runs_clear(&runs);
+    trine_names_clear(&names);
+    trine_series_clear(&series);
+    trine_kept_reports_clear(&reports);
+    trine_runs_clear(NULL);
+    trine_names_clear(NULL);
+    trine_series_clear(NULL);
+    trine_kept_reports_clear(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_run_is_read_as_it_was_written, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_run_goes_on_from_a_step, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(what_cannot_be_recorded_is_refused, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(two_write_at_a_time, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(other_files_are_refused, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(the_place_is_that_of_the_desktop, temp_set_up, temp_tear_down),

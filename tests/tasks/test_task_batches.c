@@ -140,7 +140,12 @@ static void all_or_none(void **state)
     assert_int_equal(trine_tag_batch(entities, tagger.session, bad, 3, NULL, &err), TRINE_ERROR_EMPTY);
     for (int i = 0; i < 3; i++) assert_true(!fill[i].choices && !labels[i].items && !entities[i].items);
     assert_int_equal(trine_fill_batch(fill, mlm.session, bad, 3, &ids, &err), TRINE_ERROR_ARGUMENT);
+    memset(labels, 0xAA, 3 * sizeof *labels); /* results are empty whatever it is that fails */
     assert_int_equal(trine_classify_batch(labels, topics.session, bad, NULL, 3, &pair, &err), TRINE_ERROR_ARGUMENT);
+    for (int i = 0; i < 3; i++) trine_labels_clear(&labels[i]);
+    memset(labels, 0xAA, sizeof *labels);
+    assert_int_equal(trine_classify(labels, NULL, "a", NULL, &err), TRINE_ERROR_ARGUMENT);
+    trine_labels_clear(labels);
     assert_int_equal(trine_tag_batch(NULL, tagger.session, bad, 3, NULL, &err), TRINE_ERROR_ARGUMENT);
     assert_int_equal(trine_tag_batch(entities, tagger.session, NULL, 0, NULL, &err), TRINE_OK);
     for (int task = 0; task < 3; task++) {

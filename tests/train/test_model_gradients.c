@@ -198,6 +198,40 @@ static void how_it_is_computed_changes_nothing(void **state)
     }
 }
 
+/* With elements dropped the gradient is still that of the loss: along it, a small step to both sides tells its squared length. */
+static void dropping_keeps_the_slope(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        sample s;
+        open_sample(&s, names[i], NULL, false);
+        const size_t n = s.params->n;
+        float *grads = malloc(n * sizeof *grads), *values = malloc(n * sizeof *values);
+        assert_true(grads && values);
+        trine_step *step = open_step(&s, (trine_step_options) { .n_threads = 1, .dropout = 0.2f, .seed = 9 });
+        trine_step_set_step(step, 5, 0);
+        memset(s.params->grads, 0, n * sizeof *grads);
+        run(step, &s, &s.batch);
+        memcpy(grads, s.params->grads, n * sizeof *grads);
+        memcpy(values, s.params->values, n * sizeof *values);
+        double squares = 0, loss[2];
+        for (size_t k = 0; k < n; k++) squares += (double)grads[k] * (double)grads[k];
+        const double h = 2e-3 / sqrt(squares);
+        for (int side = 0; side < 2; side++) {
+            for (size_t k = 0; k < n; k++) s.params->values[k] = values[k] + (float)((side ? h : -h) * (double)grads[k]);
+            loss[side] = run(step, &s, &s.batch);
+        }
+        const double slope = (loss[1] - loss[0]) / (2 * h) / (double)s.weight; /* losses are sums, gradients of the mean */
+        print_message("%s: %.3g beside %.3g\n", s.name, slope, squares);
+        if (!(fabs(slope - squares) <= 0.01 * squares))
+            fail_msg("%s: the loss changes by %.6g along its gradient, expected %.6g", s.name, slope, squares);
+        free(grads);
+        free(values);
+        trine_step_close(step);
+        close_sample(&s);
+    }
+}
+
 /* One text of the batch as a batch of its own. */
 typedef struct text_batch {
     trine_train_batch batch;
@@ -335,11 +369,9 @@ static void gradients_in_bf16(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gradients_are_those_of_pytorch),
-        cmocka_unit_test(how_it_is_computed_changes_nothing),
-        cmocka_unit_test(parts_add_up),
-        cmocka_unit_test(learning_follows_pytorch),
-        cmocka_unit_test(gradients_in_bf16),
+        cmocka_unit_test(gradients_are_those_of_pytorch), cmocka_unit_test(how_it_is_computed_changes_nothing),
+        cmocka_unit_test(dropping_keeps_the_slope),       cmocka_unit_test(parts_add_up),
+        cmocka_unit_test(learning_follows_pytorch),       cmocka_unit_test(gradients_in_bf16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
