@@ -80,8 +80,7 @@ const option trine_options[] = {
       .offset = FIELD(stride),
       .help = "lm: tokens the window moves by (default: the window, no overlap; -1: as llama.cpp, second halves scored)",
       .more = "Where the tokenizer begins texts with a token of its own (BOS), that stands in place of each window's first token, "
-              "as it does in "
-              "llama.cpp: a model that was trained behind it would otherwise be asked what it has never seen." },
+              "as it does in llama.cpp: a model that was trained behind it would otherwise be asked what it has never seen." },
     { "type", .argument = "TYPE", .kind = OPTION_TYPE, .choices = "f32|f16|bf16", .commands = CMD_CONVERT, .offset = FIELD(type),
       .help = "type of the matrices (default: as they are, where that can be held)" },
     { "type", .argument = "TYPE", .kind = OPTION_CHOICE,

@@ -1,6 +1,5 @@
 /* status.c - the words of every status, and how an error's text is made. */
 #include "base/status.h"
-#include "base/numbers.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,6 +7,7 @@
 #include <string.h>
 
 #include "base/commit.h" /* written by the build */
+#include "base/numbers.h"
 
 #define TEXT_OF(x) #x
 #define VERSION_TEXT(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)

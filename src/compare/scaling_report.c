@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "base/status.h"
 #include "compare/plot_svg.h"
 
@@ -13,8 +14,14 @@ enum { SIZES_DRAWN = 6 };
 
 static const char *const verdicts[] = { "determined", "loosely", "undetermined" };
 
-/* Without resamplings there is none, and what an interval would tell is not known. */
-static bool has_interval(const trine_estimate *e) { return e->low < e->high; }
+/* Without resamplings there is no interval, and what one would tell is not known. */
+static bool is_interval(double low, double high) { return low < high; }
+static bool has_interval(const trine_estimate *e) { return is_interval(e->low, e->high); }
+static void set_interval(json_t *o, double low, double high)
+{
+    trine_report_set_number(o, "low", is_interval(low, high) ? low : NAN);
+    trine_report_set_number(o, "high", is_interval(low, high) ? high : NAN);
+}
 static const char *verdict_of(const trine_estimate *e)
 {
     return has_interval(e) || e->how == TRINE_UNDETERMINED ? verdicts[e->how] : "not asked";
@@ -145,8 +152,7 @@ static json_t *estimate_to_json(const trine_estimate *e)
 {
     json_t *o = json_object();
     trine_report_set_number(o, "value", e->value);
-    trine_report_set_number(o, "low", has_interval(e) ? e->low : NAN);
-    trine_report_set_number(o, "high", has_interval(e) ? e->high : NAN);
+    set_interval(o, e->low, e->high);
     json_object_set_new(o, "identified", json_boolean(e->how != TRINE_UNDETERMINED));
     json_object_set_new(o, "determined", json_string(verdict_of(e)));
     if (*e->why) json_object_set_new(o, "why", json_string(e->why));
@@ -174,9 +180,7 @@ json_t *trine_scaling_to_json(const trine_scaling_run *runs, int n, const trine_
         trine_report_set_number(p, "parameters", law->best_parameters[i]);
         trine_report_set_number(p, "tokens", law->best_tokens[i]);
         trine_report_set_number(p, "loss", law->best_loss[i]);
-        const bool told = law->loss_low[i] < law->loss_high[i];
-        trine_report_set_number(p, "low", told ? law->loss_low[i] : NAN);
-        trine_report_set_number(p, "high", told ? law->loss_high[i] : NAN);
+        set_interval(p, law->loss_low[i], law->loss_high[i]);
         json_array_append_new(frontier, p);
     }
     for (int i = 0; i < n; i++) {
@@ -210,10 +214,12 @@ trine_status trine_scaling_tell(trine_report **out, const char *name, const trin
     trine_scaling_add_table(r, name, &law, 0);
     if (law.n_frontier && law.exponent.how != TRINE_UNDETERMINED) {
         const int i = law.n_frontier - 1;
-        trine_report_text(
-            r, "At %s FLOPs, ten times the largest run, the best is %s parameters and %s tokens: a loss of %.3f (%.3f to %.3f).",
-            trine_plot_number(number, law.compute[i], 3), trine_plot_number(parameters, law.best_parameters[i], 3),
-            trine_plot_number(tokens, law.best_tokens[i], 3), law.best_loss[i], law.loss_low[i], law.loss_high[i]);
+        char interval[64] = "";
+        if (is_interval(law.loss_low[i], law.loss_high[i]))
+            trine_print(interval, sizeof interval, " (%.3f to %.3f)", law.loss_low[i], law.loss_high[i]);
+        trine_report_text(r, "At %s FLOPs, ten times the largest run, the best is %s parameters and %s tokens: a loss of %.3f%s.",
+                          trine_plot_number(number, law.compute[i], 3), trine_plot_number(parameters, law.best_parameters[i], 3),
+                          trine_plot_number(tokens, law.best_tokens[i], 3), law.best_loss[i], interval);
     }
     trine_scaling_add_plot(r, name, runs, n, &law, 0);
     trine_report_set_detail(r, true);

@@ -79,7 +79,7 @@ trine_status trine_record_list_reports(trine_kept_reports *out, trine_record *re
 {
     bool there;
     if (out) *out = (trine_kept_reports) { 0 };
-    if (!out || !record) return trine_fail(err, TRINE_ERROR_ARGUMENT, "record: no %s", record ? "result" : "record");
+    if (trine_record_lacks(out, record, err)) return TRINE_ERROR_ARGUMENT;
     const trine_status status = has_table(&there, record, err);
     if (status || !there) return status;
     return read_rows(out, record, "SELECT id, experiment, title, version, machine, ended, seconds FROM reports ORDER BY id DESC", 0,
@@ -90,7 +90,7 @@ trine_status trine_record_get_report(trine_kept_reports *out, trine_record *reco
 {
     bool there;
     if (out) *out = (trine_kept_reports) { 0 };
-    if (!out || !record) return trine_fail(err, TRINE_ERROR_ARGUMENT, "record: no %s", record ? "result" : "record");
+    if (trine_record_lacks(out, record, err)) return TRINE_ERROR_ARGUMENT;
     trine_status status = has_table(&there, record, err);
     if (!status && there)
         status =

@@ -16,6 +16,8 @@ struct trine_record {
     sqlite3_stmt *put; /* a metric */
 };
 
+/* Whether there is no record to read, or no place for what is read; err says which. */
+bool trine_record_lacks(const void *out, const trine_record *record, trine_error *err);
 /* What SQLite said, as a status with what to do about it. */
 trine_status trine_record_failed(const trine_record *r, int code, const char *doing, trine_error *err);
 enum { TRINE_MACHINE_TEXT = 200 };

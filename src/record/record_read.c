@@ -22,10 +22,17 @@ char *trine_record_text(bool *fine, sqlite3_stmt *s, int i)
     return copy;
 }
 
+bool trine_record_lacks(const void *out, const trine_record *record, trine_error *err)
+{
+    if (out && record) return false;
+    trine_fail(err, TRINE_ERROR_ARGUMENT, "record: no %s", record ? "result" : "record");
+    return true;
+}
+
 trine_status trine_record_list(trine_runs *out, trine_record *record, trine_error *err)
 {
     if (out) *out = (trine_runs) { 0 };
-    if (!out || !record) return trine_fail(err, TRINE_ERROR_ARGUMENT, "record: no %s", record ? "result" : "record");
+    if (trine_record_lacks(out, record, err)) return TRINE_ERROR_ARGUMENT;
     sqlite3_stmt *s = NULL;
     bool fine = true;
     int code =
@@ -77,7 +84,7 @@ void trine_runs_clear(trine_runs *runs)
 trine_status trine_record_metric_names(trine_names *out, trine_record *record, int64_t run, trine_error *err)
 {
     if (out) *out = (trine_names) { 0 };
-    if (!out || !record) return trine_fail(err, TRINE_ERROR_ARGUMENT, "record: no %s", record ? "result" : "record");
+    if (trine_record_lacks(out, record, err)) return TRINE_ERROR_ARGUMENT;
     sqlite3_stmt *s = NULL;
     bool fine = true;
     int code = sqlite3_prepare_v2(record->db, "SELECT DISTINCT name FROM metrics WHERE run=?1 ORDER BY name", -1, &s, NULL);
@@ -104,7 +111,7 @@ void trine_names_clear(trine_names *names)
 trine_status trine_record_series(trine_series *out, trine_record *record, int64_t run, const char *name, trine_error *err)
 {
     if (out) *out = (trine_series) { 0 };
-    if (!out || !record) return trine_fail(err, TRINE_ERROR_ARGUMENT, "record: no %s", record ? "result" : "record");
+    if (trine_record_lacks(out, record, err)) return TRINE_ERROR_ARGUMENT;
     sqlite3_stmt *s = NULL;
     bool fine = true;
     int code = sqlite3_prepare_v2(

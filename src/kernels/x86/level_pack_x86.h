@@ -10,10 +10,16 @@ enum { LEVEL_LINE = 4 * TRINE_LEVEL_COLS };
 
 TRINE_INLINE void put_d(const trine_level_panel *to, size_t part, vf d) { vf_store(to->d + part * TRINE_LEVEL_COLS, d); }
 
-/* A min moves with the middle of the levels, which is their 0. */
-TRINE_INLINE void put_min(const trine_level_panel *to, size_t block, vf d, vf m, int middle)
+/* The level of a block that is 0 in a panel: half of all its levels. */
+TRINE_INLINE int middle_of(trine_dtype type)
 {
-    vf_store(to->m + block * TRINE_LEVEL_COLS, vf_fma(vf_set((float)middle), d, m));
+    return type == TRINE_Q6_K ? 32 : type == TRINE_Q5_0 || type == TRINE_Q5_1 || type == TRINE_Q5_K ? 16 : 8;
+}
+
+/* A min moves with the middle of the levels. */
+TRINE_INLINE void put_min(const trine_level_panel *to, size_t block, vf d, vf m, trine_dtype type)
+{
+    vf_store(to->m + block * TRINE_LEVEL_COLS, vf_fma(vf_set((float)middle_of(type)), d, m));
 }
 
 /* What the zero of x brings to a part, of whose levels these are the sums: 16 bits, two for each row of W. */
@@ -34,7 +40,7 @@ TRINE_INLINE vi put_levels(int8_t *line, vi v[4], vi sums)
     return sums;
 }
 
-TRINE_INLINE vi about_0(vi level, int middle) { return _mm256_sub_epi8(level, vi_set8(middle)); }
+TRINE_INLINE vi about_0(vi level, trine_dtype type) { return _mm256_sub_epi8(level, vi_set8(middle_of(type))); }
 
 /* 16 more in the bytes where b has one of the bits of `bits`. */
 TRINE_INLINE vi with_fifth(vi level, vi b, vi bits)
@@ -75,8 +81,8 @@ TRINE_INLINE vi put_block_32(int8_t *line, const unsigned char *const *rows, siz
             low[r] = with_fifth(low[r], vi_look_up8(b, first), bits);
             high[r] = with_fifth(high[r], vi_look_up8(b, vi_add16(first, vi_set8(2))), bits);
         }
-        low[r] = about_0(low[r], fifth ? 16 : 8);
-        high[r] = about_0(high[r], fifth ? 16 : 8);
+        low[r] = about_0(low[r], type);
+        high[r] = about_0(high[r], type);
     }
     return put_levels(line + 4 * LEVEL_LINE, high, put_levels(line, low, vi_set(0)));
 }
@@ -84,7 +90,6 @@ TRINE_INLINE vi put_block_32(int8_t *line, const unsigned char *const *rows, siz
 /* Parts 2 pair and 2 pair + 1 of a q4_k or q5_k block, which share 32 bytes. */
 TRINE_INLINE void put_pair_k(vi sums[2], int8_t *line, const unsigned char *const *rows, size_t at, int pair, trine_dtype type)
 {
-    const int middle = type == TRINE_Q5_K ? 16 : 8;
     sums[0] = sums[1] = vi_set(0);
     TRINE_UNROLL for (int half = 0; half < 2; half++)
     {
@@ -100,8 +105,8 @@ TRINE_INLINE void put_pair_k(vi sums[2], int8_t *line, const unsigned char *cons
                 low[r] = with_fifth(low[r], b, vi_set8(1 << 2 * pair));
                 high[r] = with_fifth(high[r], b, vi_set8(2 << 2 * pair));
             }
-            low[r] = about_0(low[r], middle);
-            high[r] = about_0(high[r], middle);
+            low[r] = about_0(low[r], type);
+            high[r] = about_0(high[r], type);
         }
         sums[0] = put_levels(line + 4 * half * LEVEL_LINE, low, sums[0]);
         sums[1] = put_levels(line + (8 + 4 * half) * LEVEL_LINE, high, sums[1]);
@@ -117,7 +122,7 @@ TRINE_INLINE vi put_part_q6(int8_t *line, const unsigned char *const *rows, size
         const vi nibbles = vi_load_rows(rows + r, at + 64 * (size_t)half + 32 * (size_t)(quarter % 2) + 16 * (size_t)h);
         const vi pairs = vi_load_rows(rows + r, at + 128 + 32 * (size_t)half + 16 * (size_t)h), two = vi_set8(0x30);
         const vi upper = vi_and(quarter == 3 ? vi_right16(pairs, 2) : vi_left16(pairs, 4 - 2 * quarter), two);
-        v[r] = about_0(vi_or(quarter / 2 ? high_nibbles(nibbles) : low_nibbles(nibbles), upper), 32);
+        v[r] = about_0(vi_or(quarter / 2 ? high_nibbles(nibbles) : low_nibbles(nibbles), upper), TRINE_Q6_K);
     }
     return put_levels(line, v, vi_set(0));
 }
@@ -153,7 +158,7 @@ TRINE_INLINE void put_block_k(const trine_level_panel *to, size_t k, const unsig
         {
             const size_t block = k / PART + (size_t)(2 * pair + p);
             put_d(to, block, d[2 * pair + p]);
-            put_min(to, block, d[2 * pair + p], m[2 * pair + p], type == TRINE_Q5_K ? 16 : 8);
+            put_min(to, block, d[2 * pair + p], m[2 * pair + p], type);
             put_zero(to, block, zero_of(d[2 * pair + p], sums[p]));
         }
     }
@@ -171,7 +176,7 @@ TRINE_INLINE void put_block(const trine_level_panel *to, size_t k, const unsigne
         part_of_32(&d, &m, block_heads(rows, at), type);
         if (type == TRINE_Q8_0) d = vf_mul(d, vf_set(32768.0f / TRINE_LEVEL_7));
         put_d(to, k / PART, d);
-        if (trine_level_has_min(type)) put_min(to, k / PART, d, m, type == TRINE_Q5_1 ? 16 : 8);
+        if (trine_level_has_min(type)) put_min(to, k / PART, d, m, type);
         put_zero(to, k / PART, zero_of(d, put_block_32(to->bytes + k / 4 * LEVEL_LINE, rows, at, type)));
     }
 }
