@@ -23,6 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cpu.h"
+#include "base/size.h"
 #include "base/status.h"
 
 enum {
@@ -191,6 +193,14 @@ void trine_team_run(trine_team *t, int n, trine_piece_fn *run, void *job)
 {
     const trine_stage stage = { n, run };
     trine_team_run_stages(t, &stage, 1, job);
+}
+
+trine_status trine_team_size(int *n_threads, trine_error *err)
+{
+    if (*n_threads < 0 || *n_threads > TRINE_TEAM_MOST)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "n_threads is %d, expected 0 (one a core) to %d", *n_threads, TRINE_TEAM_MOST);
+    if (!*n_threads) *n_threads = trine_min_int(trine_max_int(trine_cpu_cores(), 1), TRINE_TEAM_MOST);
+    return TRINE_OK;
 }
 
 trine_status trine_team_open(trine_team **out, int n_threads, trine_error *err)

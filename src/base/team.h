@@ -11,6 +11,7 @@
 
 #include "trine/basics.h"
 
+#define TRINE_TEAM_MOST 4096
 #define TRINE_TEAM_STACK ((size_t)1 << 20) /* bytes of each thread's stack */
 
 typedef struct trine_team trine_team;
@@ -25,6 +26,8 @@ typedef struct trine_stage {
     trine_piece_fn *run;
 } trine_stage;
 
+/* What an option of 0 threads or more means: 0 is one a core. ERROR_ARGUMENT: fewer than none, or more than TRINE_TEAM_MOST. */
+trine_status trine_team_size(int *n_threads, trine_error *err);
 /* A team of n_threads, the caller among them. *out is NULL, and that is a team of one, when n_threads is 1. */
 trine_status trine_team_open(trine_team **out, int n_threads, trine_error *err);
 void trine_team_close(trine_team *team);

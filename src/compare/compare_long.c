@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/cpu.h"
 #include "base/status.h"
+#include "base/team.h"
 #include "compare/kept_run.h"
 #include "compare/paradigm_words.h"
 
@@ -218,7 +218,8 @@ trine_status trine_compare_long(trine_report **out, const trine_long_options *op
     if (m.o.n_lengths < 0 || !m.o.lengths)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "long-document: %d lengths that are not there", m.o.n_lengths);
     if (!m.o.train_tokens) m.o.train_tokens = m.o.quick ? TRAIN_QUICK : TRAIN;
-    if (!m.o.n_threads) m.o.n_threads = trine_cpu_cores();
+    trine_status status = trine_team_size(&m.o.n_threads, err);
+    if (status) return status;
     l.options = m.o;
     l.longest_trained = LONGEST_TRAINED;
     for (int i = 0; i < m.o.n_lengths; i++)
@@ -226,7 +227,7 @@ trine_status trine_compare_long(trine_report **out, const trine_long_options *op
             return trine_fail(err, TRINE_ERROR_ARGUMENT,
                               "long-document: a length of %" PRId64 " tokens, expected 60 to 1000000, each more than the last",
                               m.o.lengths[i]);
-    trine_status status = trine_world_open(&m.world, err);
+    status = trine_world_open(&m.world, err);
     if (!status) status = measure(&m, err);
     if (!status) status = trine_long_tell(out, &l, m.world, err);
     trine_kept_run_end(m.o.record, l.run, status);

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/cpu.h"
 #include "base/status.h"
+#include "base/team.h"
 #include "compare/costs.h"
 #include "compare/own_texts.h"
 
@@ -31,7 +31,6 @@ static trine_status fill_options(trine_comparison_options *o, trine_error *err)
     if (!o->n_tokens) o->n_tokens = o->quick ? 1800000 : 5000000;
     if (!o->n_seeds) o->n_seeds = o->quick ? 1 : 3;
     if (!o->n_texts) o->n_texts = o->quick ? 100 : 300;
-    if (!o->n_threads) o->n_threads = trine_cpu_cores();
     if (o->n_seeds < 0 || o->n_seeds > TRINE_MOST_SEEDS)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "compare: %d seeds, expected 1 to %d", o->n_seeds, TRINE_MOST_SEEDS);
     if (o->n_tokens < 2000 || o->n_tokens > (int64_t)1 << 33)
@@ -39,8 +38,7 @@ static trine_status fill_options(trine_comparison_options *o, trine_error *err)
                           o->n_tokens);
     if (o->n_texts < 4 || o->n_texts > 100000)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "compare: %d texts to measure on, expected 4 to 100,000", o->n_texts);
-    if (o->n_threads < 0) return trine_fail(err, TRINE_ERROR_ARGUMENT, "compare: %d threads", o->n_threads);
-    return TRINE_OK;
+    return trine_team_size(&o->n_threads, err);
 }
 
 /* ---------------------------------------------------------------------------------------------------------------- texts */

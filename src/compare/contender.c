@@ -6,6 +6,7 @@
 
 #include "base/cpu.h"
 #include "base/status.h"
+#include "base/team.h"
 #include "compare/world.h"
 #include "generate/clock.h"
 #include "train/adamw.h"
@@ -38,20 +39,20 @@ trine_status trine_contender_open(trine_contender **out, const trine_size *size,
                                   trine_error *err)
 {
     *out = NULL;
-    const trine_status fits = check_memory(size, err);
-    if (fits) return fits;
+    trine_status status = check_memory(size, err);
+    if (status) return status;
     trine_contender *c = *out = calloc(1, sizeof *c);
     json_t *config = NULL;
     if (!c) return trine_fail(err, TRINE_ERROR_MEMORY, "compare: no memory");
     c->size = *size;
     c->options = *options;
     trine_contender_options *o = &c->options;
-    if (!o->n_threads) o->n_threads = trine_cpu_cores();
     if (!(o->learning_rate > 0)) o->learning_rate = 0.003 * sqrt(64.0 / size->d_model);
     if (!o->batch_tokens) o->batch_tokens = 1024;
     if (!(o->epochs > 0)) o->epochs = 1;
     if (!o->n_points) o->n_points = 1;
-    trine_status status = trine_size_config(&config, size, TRINE_WORLD_BOS, TRINE_WORLD_EOS, TRINE_WORLD_PAD, err);
+    status = trine_team_size(&o->n_threads, err);
+    if (!status) status = trine_size_config(&config, size, TRINE_WORLD_BOS, TRINE_WORLD_EOS, TRINE_WORLD_PAD, err);
     const trine_params_options params = {
         .config = config, .seed = o->seed, .grads = true, .adam = true, .n_threads = o->n_threads, .cpu = o->cpu
     };

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cpu.h"
 #include "base/status.h"
+#include "base/team.h"
 #include "compare/comparison.h"
 #include "train/step.h"
 
@@ -321,8 +321,8 @@ static trine_status open_all(masks *m, trine_error *err)
     if (!o->n_parameters) o->n_parameters = o->quick ? 100000 : 300000;
     if (!o->n_tokens) o->n_tokens = o->quick ? 400000 : 2000000;
     if (!o->n_texts) o->n_texts = o->quick ? 60 : 200;
-    if (!o->n_threads) o->n_threads = trine_cpu_cores();
-    trine_status status = trine_world_open(&m->world, err);
+    trine_status status = trine_team_size(&o->n_threads, err);
+    if (!status) status = trine_world_open(&m->world, err);
     if (!status) status = trine_exam_open(&m->exam, m->world, EXAM_SEED + o->seed, o->n_texts, err);
     if (!status) status = trine_world_set_open(&m->texts, m->world, "story", o->seed + 1, 0, 0, o->n_tokens, err);
     if (!status)

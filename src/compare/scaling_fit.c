@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/counter_random.h"
-#include "base/cpu.h"
 #include "base/numbers.h"
 #include "base/size.h"
 #include "base/status.h"
@@ -337,9 +336,9 @@ trine_status trine_scaling_fit(trine_scaling_law *out, const trine_scaling_run *
         return trine_fail(err, TRINE_ERROR_ARGUMENT,
                           "fit: %d resamplings, huber %g, confidence %g: expected at most %d, 0 or more, 0 to less than 1",
                           o.n_bootstrap, o.huber, o.confidence, BOOTSTRAP_MOST);
-    const int n_threads = o.n_threads > 0 ? o.n_threads : trine_cpu_cores(), n_laws = o.n_bootstrap > 0   ? o.n_bootstrap
-                                                                                      : o.n_bootstrap < 0 ? 0
-                                                                                                          : BOOTSTRAP;
+    int n_threads = o.n_threads;
+    if ((status = trine_team_size(&n_threads, err))) return status;
+    const int n_laws = o.n_bootstrap > 0 ? o.n_bootstrap : o.n_bootstrap < 0 ? 0 : BOOTSTRAP;
     const size_t rows = (size_t)n, n_room = rows > (size_t)n_laws ? rows : (size_t)n_laws;
     double *logs = calloc(3 * rows, sizeof *logs), *room = calloc(n_room, sizeof *room), *scratch = NULL;
     trine_law best, *laws = calloc((size_t)n_laws + 1, sizeof *laws);

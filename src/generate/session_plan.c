@@ -11,6 +11,7 @@
 #include "base/numbers.h"
 #include "base/size.h"
 #include "base/status.h"
+#include "base/team.h"
 #include "generate/session.h"
 
 #define DEFAULT_BATCH 512    /* tokens a pass of a decoder: long enough for large products, short enough for its temporaries */
@@ -21,7 +22,6 @@
 #define MAX_CTX (1 << 26)
 #define MAX_BATCH (1 << 22)
 #define MAX_SEQUENCES (1 << 16)
-#define MAX_THREADS 4096
 
 static void write_bytes(char out[24], size_t n)
 {
@@ -52,7 +52,6 @@ static trine_status check_asked(const trine_model *m, const trine_session_option
 {
     const trine_model_info *info = &m->info;
     trine_status status;
-    if ((status = check_range("n_threads", o->n_threads, MAX_THREADS, err))) return status;
     if ((status = check_range("ctx", o->ctx, MAX_CTX, err))) return status;
     if ((status = check_range("source_ctx", o->source_ctx, MAX_CTX, err))) return status;
     if ((status = check_range("n_sequences", o->n_sequences, MAX_SEQUENCES, err))) return status;
@@ -298,9 +297,9 @@ trine_status trine_session_plan_at(trine_session_plan *out, const trine_model *m
     trine_session_options o = *asked;
     o.ctx = ctx;
     *out = (trine_session_plan) { 0 };
-    const trine_status status = check_asked(m, &o, err);
+    trine_status status = check_asked(m, &o, err);
+    if (!status) status = trine_team_size(&o.n_threads, err);
     if (status) return status;
-    if (!o.n_threads) o.n_threads = trine_min_int(trine_max_int(trine_cpu_cores(), 1), MAX_THREADS);
     return plan_for(out, m, &o, ctx, SIZE_MAX, err);
 }
 
@@ -309,12 +308,12 @@ trine_status trine_session_make_plan(trine_session_plan *out, const trine_model 
 {
     trine_session_options asked = options ? *options : (trine_session_options) { 0 };
     *out = (trine_session_plan) { 0 };
+    const bool choose_threads = !asked.n_threads;
     trine_status status = check_asked(m, &asked, err);
+    if (!status) status = trine_team_size(&asked.n_threads, err);
     if (status) return status;
 
     size_t limit = trine_memory_free();
-    const bool choose_threads = !asked.n_threads;
-    if (choose_threads) asked.n_threads = trine_min_int(trine_max_int(trine_cpu_cores(), 1), MAX_THREADS);
     while (choose_threads && asked.n_threads > 1 && stack_bytes(asked.n_threads) > limit / 4) asked.n_threads--;
     const size_t stacks = stack_bytes(asked.n_threads);
     limit = limit > stacks ? limit - stacks : 0;

@@ -115,9 +115,8 @@ trine_status trine_limits_run(trine_limits *out, const char *cpu, int n_threads,
     memset(out, 0, sizeof *out);
     trine_status status = trine_cpu_choose(&level, cpu, err);
     if (status) return status;
-    if (n_threads < 0 || n_threads > 4096)
-        return trine_fail(err, TRINE_ERROR_ARGUMENT, "limits: %d threads, expected 0 (one a core) to 4096", n_threads);
-    out->n_threads = n_threads ? n_threads : trine_cpu_cores();
+    if ((status = trine_team_size(&n_threads, err))) return status;
+    out->n_threads = n_threads;
     out->cpu = trine_cpu_name(level);
     if ((status = trine_team_open(&team, out->n_threads, err))) return status;
     trine_limit_kernels_init(&k, level);

@@ -10,15 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cpu.h"
 #include "base/numbers.h"
 #include "base/size.h"
 #include "base/status.h"
+#include "base/team.h"
 #include "load/convert_plan.h"
 #include "load/mixture.h"
 #include "quant/quant.h"
 
-enum { MOST_THREADS = 1024 };
 
 typedef struct work {
     trine_convert_plan plan;
@@ -225,8 +224,6 @@ static trine_status check(work *w, bool to_gguf, trine_error *err)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "quantize: there is no type '%.40s', expected one of %s",
                           o->type ? o->type : "(none)", list);
     }
-    if (o->n_threads < 0 || o->n_threads > MOST_THREADS)
-        return trine_fail(err, TRINE_ERROR_ARGUMENT, "quantize: n_threads is %d, expected 0 to %d", o->n_threads, MOST_THREADS);
     if (o->n_tensor_types < 0 || (o->n_tensor_types && !o->tensor_types))
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "quantize: n_tensor_types is %d, expected as many as there are",
                           o->n_tensor_types);
@@ -268,9 +265,9 @@ trine_status trine_quantize(trine_quantize_result *result, const char *out, cons
     w.plan.by_search = true;
     w.plan.file_type = (int)w.mixture->file_type;
     w.t5 = is_t5(&w.plan);
-    const int cores = trine_min_int(trine_max_int(trine_cpu_cores(), 1), MOST_THREADS);
-    w.plan.n_threads = w.options->n_threads ? w.options->n_threads : cores;
-    status = set_types(&w, err);
+    w.plan.n_threads = w.options->n_threads;
+    status = trine_team_size(&w.plan.n_threads, err);
+    if (!status) status = set_types(&w, err);
     if (!status) status = trine_team_open(&w.plan.team, w.plan.n_threads, err);
     trine_quantize_result r = { 0 };
     trine_convert_result written;

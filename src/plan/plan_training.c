@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cpu.h"
 #include "base/size.h"
 #include "base/status.h"
+#include "base/team.h"
 #include "checkpoint/json_file.h"
 #include "plan/plan_step.h"
 #include "plan/planner.h"
@@ -101,9 +101,8 @@ static trine_status fill(trine_training_options *o, const trine_model_info *info
     if (!status) status = check_range("the tokens of a batch", (int64_t)o->n_texts * o->seq_len, 1, MOST_ROWS, err);
     if (!status) status = check_range("the number of ranks", o->n_ranks, 0, MOST_RANKS, err);
     if (!status) status = check_range("the rank of adapters", o->lora_rank, 0, 4096, err);
-    if (!status) status = check_range("the number of threads", o->n_threads, 0, 4096, err);
+    if (!status) status = trine_team_size(&o->n_threads, err);
     if (!o->n_ranks) o->n_ranks = 1;
-    if (!o->n_threads) o->n_threads = trine_max_int(trine_cpu_cores(), 1);
     if (!status && !(o->dropout > -2 && o->dropout < 1))
         status = trine_fail(err, TRINE_ERROR_ARGUMENT, "plan: dropout is %g, expected below 1", (double)o->dropout);
     return status;

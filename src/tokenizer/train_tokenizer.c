@@ -5,8 +5,8 @@
 #include <time.h>
 
 #include "base/buffer.h"
-#include "base/cpu.h"
 #include "base/status.h"
+#include "base/team.h"
 #include "tokenizer/tokenizer_files.h"
 #include "tokenizer/train.h"
 
@@ -257,9 +257,10 @@ trine_status trine_tokenizer_train(trine_tokenizer_train_result *result, const c
     trine_error local;
     if (!err) err = &local;
     *err = (trine_error) { 0 };
-    work t = { .n_threads = o->n_threads ? o->n_threads : trine_cpu_cores() };
+    work t = { .n_threads = o->n_threads };
     const trine_train_progress reading = { o->on_progress, o->user, 0, 0.5 };
     trine_status status = check_options(o, err);
+    if (!status) status = trine_team_size(&t.n_threads, err);
     if (!status) status = trine_recipe_open(&t.recipe, o, err);
     if (!status) status = check_out(out, o->overwrite, err);
     if (!status) status = first_open(&t.first, &t.recipe, err);

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/numbers.h"
 #include "base/status.h"
+#include "base/team.h"
 #include "trine/converting.h"
 
 void trine_train_log(const trine_train_options *o, const char *format, ...)
@@ -144,8 +145,8 @@ trine_status trine_train_fill(trine_train_options *out, const trine_train_option
     out->clip = or_default(out->clip, 1);
     if (!out->keep) out->keep = 2;
     if (out->keep < 1) out->keep = 1;
-    if (!out->n_threads) out->n_threads = trine_cpu_cores();
-    return check(out, err);
+    const trine_status status = check(out, err);
+    return status ? status : trine_team_size(&out->n_threads, err);
 }
 
 void trine_train_fill_steps(trine_train_options *o, const trine_train_defaults *d, int64_t n_steps)

@@ -235,6 +235,18 @@ static void what_cannot_be_done_is_refused(void **state)
     assert_int_equal(trine_compare_paradigms(&r, &o, &err), TRINE_ERROR_EMPTY);
     assert_int_equal(trine_compare_masks(&r, &o, &err), TRINE_ERROR_ARGUMENT);
     assert_null(r);
+    o = small();
+    o.n_threads = -1;
+    static const int64_t size = 100000, budget = 1000;
+    const trine_long_options long_options = { .quick = true, .n_threads = -1 };
+    const trine_ladder_options ladder = {
+        .sizes = &size, .n_sizes = 1, .budgets = &budget, .n_budgets = 1, .recall_tokens = -1, .n_threads = -1
+    };
+    assert_int_equal(trine_compare_paradigms(&r, &o, &err), TRINE_ERROR_ARGUMENT);
+    assert_int_equal(trine_compare_masks(&r, &o, &err), TRINE_ERROR_ARGUMENT);
+    assert_int_equal(trine_compare_long(&r, &long_options, &err), TRINE_ERROR_ARGUMENT);
+    assert_int_equal(trine_compare_scaling(&r, &ladder, &err), TRINE_ERROR_ARGUMENT);
+    assert_non_null(strstr(err.text, "n_threads is -1, expected 0 (one a core) to 4096"));
 }
 
 static void intervals_hold_the_mean(void **state)
