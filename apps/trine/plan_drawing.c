@@ -140,7 +140,8 @@ static void draw_fits(run *r, const plan_report *p)
             print_style(r, STYLE_NONE);
             print(r, ": %s stay free", show_size(size, p->machine.memory - c->bytes.total_bytes));
             if (c->largest_batch > 1)
-                print(r, "; at most %s %s at a time\n", show_number(over, c->largest_batch), encoder ? "texts" : "sequences");
+                print(r, "; at %s %s %s at a time\n", c->largest_batch < TRINE_PLAN_MOST_SEQUENCES ? "most" : "least",
+                      show_number(over, c->largest_batch), encoder ? "texts" : "sequences");
             else
                 puts_out(r, "\n");
             continue;
@@ -160,7 +161,8 @@ static void draw_fits(run *r, const plan_report *p)
             print(r, "%s weights do (%s)\n", m->weights, show_size(size, m->bytes.total_bytes));
     }
     const bool beyond = p->info->max_tokens && p->longest > p->info->max_tokens;
-    const bool looked = p->longest == 1 << 24 || (p->longest == 1 << 18 && p->info->paradigm == TRINE_ENCODER_DECODER);
+    const bool looked =
+        p->longest == TRINE_PLAN_MOST_CTX || (p->longest == TRINE_PLAN_MOST_SOURCE && p->info->paradigm == TRINE_ENCODER_DECODER);
     if (!p->longest)
         puts_out(r, "longest context that fits: none\n");
     else

@@ -23,7 +23,7 @@ static trine_training_options options_of(const arguments *a)
 {
     return (trine_training_options) { .n_texts = GIVEN(a, n_sequences) ? a->n_sequences : 0,
                                       .seq_len = a->seq_len,
-                                      .optimizer = a->optimizer ? TRINE_OPTIMIZER_SGD : TRINE_OPTIMIZER_ADAMW,
+                                      .optimizer = (trine_optimizer)a->optimizer, /* in the order of the choices */
                                       .bf16 = a->bf16,
                                       .recompute = a->recompute,
                                       .dropout = GIVEN(a, dropout) ? (a->dropout > 0 ? a->dropout : -1) : 0,
@@ -42,17 +42,17 @@ static bool batch_fits(const trine_planner *p, trine_training_options o, int n_t
     return !trine_planner_training(&b, p, &o, NULL) && b.total_bytes <= memory;
 }
 
-/* The most texts of a micro-batch that fit; 0: none. */
+enum { MOST_TEXTS = 1 << 14 };
+/* The most texts of a micro-batch that fit, MOST_TEXTS at most; 0: none. */
 static int largest_batch(const trine_planner *p, const trine_training_options *o, size_t memory)
 {
-    enum { MOST = 1 << 14 };
     if (!batch_fits(p, *o, 1, memory)) return 0;
     int low = 1, high = 2;
-    while (high <= MOST && batch_fits(p, *o, high, memory)) {
+    while (high <= MOST_TEXTS && batch_fits(p, *o, high, memory)) {
         low = high;
         high *= 2;
     }
-    while (high - low > 1 && high <= MOST) {
+    while (high - low > 1 && high <= MOST_TEXTS) {
         const int middle = low + (high - low) / 2;
         if (batch_fits(p, *o, middle, memory))
             low = middle;
@@ -133,13 +133,14 @@ static void draw(run *r, const training *t, const trine_planner *p)
     print(r, "%s%s", o->bf16 ? ", bf16" : "", o->recompute ? ", recomputed" : "");
     if (o->n_ranks > 1) print(r, ", on each of %d ranks%s", o->n_ranks, o->shard_optimizer ? ", moments shared out" : "");
     puts_out(r, "\n\n");
-    draw_part(r, "frozen weights", "as they are stored", b->frozen_bytes, b->total_bytes);
+    draw_part(r, "frozen weights", "beside adapters", b->frozen_bytes, b->total_bytes);
     snprintf(what, sizeof what, o->lora_rank ? "f32, of rank %d" : "f32", o->lora_rank);
     draw_part(r, o->lora_rank ? "adapters" : "weights", what, b->weights_bytes, b->total_bytes);
     draw_part(r, "gradients", "f32", b->gradient_bytes, b->total_bytes);
     snprintf(what, sizeof what, o->shard_optimizer && o->n_ranks > 1 ? "AdamW's two, 1 share of %d" : "AdamW's two, f32",
              o->n_ranks);
     draw_part(r, "moments", what, b->moment_bytes, b->total_bytes);
+    draw_part(r, "matrices", "that Muon computes with", b->muon_bytes, b->total_bytes);
     draw_part(r, "weights for products", "bf16", b->bf16_bytes, b->total_bytes);
     draw_part(r, "average of weights", "f32", b->average_bytes, b->total_bytes);
     draw_part(r, "activations", "and temporaries", b->arena_bytes, b->total_bytes);
@@ -154,7 +155,8 @@ static void draw(run *r, const training *t, const trine_planner *p)
     if (!t->fits && t->remedy) print(r, "; %s (%s)", t->remedy, show_size(a[2], t->remedied.total_bytes));
     puts_out(r, "\n");
     if (t->largest_batch)
-        print(r, "  at most %s texts of %d tokens in a micro-batch\n", show_number(a[0], t->largest_batch), o->seq_len);
+        print(r, "  at %s %s texts of %d tokens in a micro-batch\n", t->largest_batch < MOST_TEXTS ? "most" : "least",
+              show_number(a[0], t->largest_batch), o->seq_len);
     print(r, "  %s operations a step", show_count(a[0], t->step_ops));
     if (t->machine.ops > 0)
         print(r, ": at most %s tokens/s at %.2f TFLOP/s",
@@ -172,7 +174,8 @@ static void write_json(run *r, const training *t, const trine_planner *p, const 
     jw_set_text(&j, "family", trine_planner_info(p)->family);
     jw_set_text(&j, "paradigm", paradigm_name(trine_planner_info(p)->paradigm));
     jw_set_int(&j, "parameters", b->n_parameters);
-    jw_set_text(&j, "optimizer", o->optimizer == TRINE_OPTIMIZER_ADAMW ? "adamw" : "sgd");
+    static const char *const optimizers[] = { "adamw", "muon", "sgd" };
+    jw_set_text(&j, "optimizer", optimizers[o->optimizer]);
     jw_set_text(&j, "precision", o->bf16 ? "bf16" : "f32");
     jw_set_bool(&j, "recompute", o->recompute);
     jw_set_int(&j, "batch", o->n_texts);
@@ -188,6 +191,7 @@ static void write_json(run *r, const training *t, const trine_planner *p, const 
     jw_set_int(&j, "weights_bytes", (int64_t)b->weights_bytes);
     jw_set_int(&j, "gradient_bytes", (int64_t)b->gradient_bytes);
     jw_set_int(&j, "optimizer_bytes", (int64_t)b->moment_bytes);
+    jw_set_int(&j, "muon_bytes", (int64_t)b->muon_bytes);
     jw_set_int(&j, "bf16_bytes", (int64_t)b->bf16_bytes);
     jw_set_int(&j, "average_bytes", (int64_t)b->average_bytes);
     jw_set_int(&j, "activation_bytes", (int64_t)b->arena_bytes);

@@ -47,16 +47,19 @@ typedef struct trine_session_bytes {
     size_t total_bytes;              /* weights, cache, arena, batch */
     size_t plain_attention_bytes;    /* n x n scores of one layer in f16, all heads and sequences: what is not needed here */
 } trine_session_bytes;
+/* How far the two searches below look: what they find is the limit of memory, or this. */
+enum { TRINE_PLAN_MOST_CTX = 1 << 24, TRINE_PLAN_MOST_SOURCE = 1 << 18, TRINE_PLAN_MOST_SEQUENCES = 1 << 16 };
 /* What trine_session_open would take for `options`, whatever is free here. options->ctx 0: the model's limit, or 2,048 where it has
  * none; cache_type 0: f16; memory is not looked at. For encoders n_sequences is the texts of a pass. ERROR_ARGUMENT as a
  * session's, ERROR_MEMORY when sizes are more than an address holds. */
 TRINE_API trine_status trine_planner_session(trine_session_bytes *out, const trine_planner *planner,
                                              const trine_session_options *options, trine_error *err);
 /* The longest context whose total_bytes are at most `memory`; 0: none fits. Learned positions end a context; rotary ones may go on past
- * what was trained. 2^24 tokens at most are looked for, 2^18 where a source is as long. */
+ * what was trained. TRINE_PLAN_MOST_CTX tokens at most, TRINE_PLAN_MOST_SOURCE where a source is as long. */
 TRINE_API trine_status trine_planner_longest(int *ctx, const trine_planner *planner, const trine_session_options *options,
                                              size_t memory, trine_error *err);
-/* The most sequences (encoders: texts of a pass) that fit, at the context of `options`; 0: not even one. */
+/* The most sequences (encoders: texts of a pass) that fit, at the context of `options`; 0: not even one. TRINE_PLAN_MOST_SEQUENCES
+ * at most. */
 TRINE_API trine_status trine_planner_largest_batch(int *n_sequences, const trine_planner *planner,
                                                    const trine_session_options *options, size_t memory, trine_error *err);
 
@@ -81,6 +84,7 @@ typedef struct trine_training_bytes {
     size_t weights_bytes, gradient_bytes; /* of what learns: f32 */
     size_t frozen_bytes;                  /* weights that adapters stand beside, as they are stored */
     size_t moment_bytes;                  /* of this rank's share */
+    size_t muon_bytes;                    /* matrices that Muon computes with */
     size_t bf16_bytes, average_bytes;     /* weights rounded; their average */
     size_t arena_bytes;                   /* activations kept for the backward, and temporaries */
     size_t pool_bytes;                    /* gradients of activations */

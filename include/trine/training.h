@@ -33,8 +33,8 @@ typedef enum trine_decay {
  * fewer tokens than AdamW alone. */
 typedef enum trine_optimizer {
     TRINE_OPTIMIZER_ADAMW, /* two moments a parameter, in f32 */
-    TRINE_OPTIMIZER_MUON,
-    TRINE_OPTIMIZER_SGD /* no moments: for a plan */
+    TRINE_OPTIMIZER_MUON,  /* the same, and a few matrices to compute with */
+    TRINE_OPTIMIZER_SGD    /* no moments: for a plan */
 } trine_optimizer;
 
 /* A new model, by a few numbers or a config.json; or one that is there. */

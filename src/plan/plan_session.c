@@ -10,7 +10,6 @@
 #include "quant/quant.h"
 
 /* Of what is searched for. A source is read in one pass, whose plan takes time by its length. */
-enum { MOST_CTX = 1 << 24, MOST_SOURCE = 1 << 18, MOST_SEQUENCES = 1 << 16 };
 
 size_t trine_memory_available(void) { return trine_memory_free(); }
 
@@ -140,7 +139,9 @@ trine_status trine_planner_longest(int *ctx, const trine_planner *p, const trine
     *ctx = 0;
     one.ctx = 1;
     const trine_status status = trine_planner_session(&b, p, &one, err); /* what is wrong is wrong at any length */
-    const int most = ends ? info->max_tokens : info->paradigm == TRINE_ENCODER_DECODER && !o.source_ctx ? MOST_SOURCE : MOST_CTX;
+    const int most = ends                                                       ? info->max_tokens
+                     : info->paradigm == TRINE_ENCODER_DECODER && !o.source_ctx ? TRINE_PLAN_MOST_SOURCE
+                                                                                : TRINE_PLAN_MOST_CTX;
     if (!status) *ctx = most_that_fit(ctx_fits, p, &o, most, memory);
     return status;
 }
@@ -152,6 +153,6 @@ trine_status trine_planner_largest_batch(int *n_sequences, const trine_planner *
     trine_session_bytes b;
     *n_sequences = 0;
     const trine_status status = trine_planner_session(&b, p, &o, err);
-    if (!status) *n_sequences = most_that_fit(batch_fits, p, &o, MOST_SEQUENCES, memory);
+    if (!status) *n_sequences = most_that_fit(batch_fits, p, &o, TRINE_PLAN_MOST_SEQUENCES, memory);
     return status;
 }

@@ -12,6 +12,7 @@
 #include "plan/plan_step.h"
 #include "plan/planner.h"
 #include "train/examples.h"
+#include "train/muon.h"
 #include "train/train_setup.h"
 
 enum { SENTINELS = 100, MOST_ROWS = 1 << 24, MOST_RANKS = 1 << 20 };
@@ -103,6 +104,9 @@ static trine_status fill(trine_training_options *o, const trine_model_info *info
     if (!status) status = check_range("the rank of adapters", o->lora_rank, 0, 4096, err);
     if (!status) status = trine_team_size(&o->n_threads, err);
     if (!o->n_ranks) o->n_ranks = 1;
+    if (!status && o->optimizer == TRINE_OPTIMIZER_MUON && (o->lora_rank || o->shard_optimizer))
+        status = trine_fail(err, TRINE_ERROR_ARGUMENT, "plan: Muon steps whole matrices of layers: it cannot be with %s",
+                            o->lora_rank ? "adapters (--lora)" : "a shared-out optimizer (--shard-optimizer)");
     if (!status && !(o->dropout > -2 && o->dropout < 1))
         status = trine_fail(err, TRINE_ERROR_ARGUMENT, "plan: dropout is %g, expected below 1", (double)o->dropout);
     return status;
@@ -123,7 +127,8 @@ trine_status trine_plan_training_config(json_t **out, const trine_planner *p, tr
     }
     trine_json_builder made = { .object = *out };
     if (info->head == TRINE_HEAD_LM) trine_json_put(&made, "tie_word_embeddings", json_boolean(info->tied));
-    json_object_del(*out, "trine_conv1d_transposed");
+    json_object_del(*out, "trine_conv1d_transposed"); /* how GGUF lays rows, which training has transformers' way */
+    json_object_del(*out, "trine_rope_interleaved");
     if (!made.failed) return TRINE_OK;
     json_decref(*out);
     *out = NULL;
@@ -180,12 +185,15 @@ static trine_status count(trine_training_bytes *out, trine_model *model, trine_p
     out->n_scored = batch.n_out;
     trine_step_close(step);
     trine_batch_clear(&room);
+    if (!status && o->optimizer == TRINE_OPTIMIZER_MUON) {
+        status = trine_muon_plan(&out->muon_bytes, params, &model->kernels, o->bf16, err);
+    }
     return status;
 }
 
 static trine_status add_up(trine_training_bytes *b, trine_error *err)
 {
-    const size_t parts[] = { b->weights_bytes, b->gradient_bytes, b->moment_bytes, b->bf16_bytes,
+    const size_t parts[] = { b->weights_bytes, b->gradient_bytes, b->moment_bytes, b->muon_bytes,  b->bf16_bytes,
                              b->average_bytes, b->arena_bytes,    b->pool_bytes,   b->frozen_bytes };
     b->total_bytes = 0;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
@@ -199,19 +207,17 @@ trine_status trine_planner_training(trine_training_bytes *out, const trine_plann
 {
     trine_training_options o;
     json_t *config = NULL;
+    trine_checkpoint *stored = NULL;
     trine_params *params = NULL;
     trine_model *model = NULL;
     *out = (trine_training_bytes) { 0 };
     trine_status status = fill(&o, &p->model->info, asked, err);
-    if (!status && o.lora_rank && trine_checkpoint_gguf(p->model->checkpoint))
-        status =
-            trine_fail(err, TRINE_ERROR_UNSUPPORTED,
-                       "a GGUF file is unpacked to f32 before adapters learn beside it: plan the directory that it becomes (trine "
-                       "convert --type f32), or its config.json");
     if (!status) status = trine_plan_training_config(&config, p, err);
+    const bool unpacked = o.lora_rank && trine_checkpoint_gguf(p->model->checkpoint); /* before adapters learn beside it */
+    if (!status && unpacked) status = trine_plan_stored(&stored, config, TRINE_F32, err);
     trine_params_options options = trine_plan_params_options(&o, config);
     options.hollow = true;
-    if (o.lora_rank) options.stored = p->model->checkpoint;
+    if (o.lora_rank) options.stored = unpacked ? stored : p->model->checkpoint;
     if (!status) status = trine_params_open(&params, &model, &options, err);
     if (!status) {
         out->options = o;
@@ -228,6 +234,7 @@ trine_status trine_planner_training(trine_training_bytes *out, const trine_plann
     if (!status) status = add_up(out, err);
     trine_model_close(model);
     trine_params_close(params);
+    trine_checkpoint_close(stored);
     json_decref(config);
     if (status) *out = (trine_training_bytes) { 0 };
     return status;

@@ -6,10 +6,10 @@
 #include "base/status.h"
 #include "plan/plan_step.h"
 #include "plan/planner.h"
-#include "train/adamw.h"
+#include "train/muon.h"
 
 /* The optimiser over all that learns; without moments none has been planned. */
-static void step_values(trine_params *params, float *average, trine_cpu level, trine_team *team)
+static void step_values(trine_params *params, trine_muon *muon, float *average, trine_cpu level, trine_team *team)
 {
     trine_optimiser_kernels kernels;
     const trine_adamw_options adamw = { .rate = 1e-4,
@@ -19,11 +19,13 @@ static void step_values(trine_params *params, float *average, trine_cpu level, t
                                         .grad_scale = 1,
                                         .step = 1,
                                         .clear = true,
+                                        .no_hidden = muon,
                                         .average = average,
                                         .average_rate = 0.001 };
     if (!params->m) return;
     trine_optimiser_kernels_init(&kernels, level);
     trine_adamw_run(params, params->state_first, params->state_n, &adamw, &kernels, team);
+    if (muon) trine_muon_run(muon, &adamw);
 }
 
 static trine_status run(trine_verification *out, const trine_training_options *o, trine_model *model, trine_params *params,
@@ -36,24 +38,31 @@ static trine_status run(trine_verification *out, const trine_training_options *o
     trine_train_batch batch;
     double loss, weight;
     float *average = NULL;
-    size_t now = 0;
+    size_t now = 0, matrices = 0;
+    trine_muon *muon = NULL;
     trine_status status = trine_cpu_choose(&level, o->cpu, err);
     if (!status) status = trine_team_open(&team, o->n_threads, err);
     if (!status) status = trine_plan_batch(&room, &batch, &model->info, o->n_texts, o->seq_len, err);
     if (!status) status = trine_plan_step_open(&step, o, model, params, err);
     if (!status && o->bf16) trine_params_round(params, team);
+    if (!status && o->optimizer == TRINE_OPTIMIZER_MUON) {
+        status = trine_muon_plan(&matrices, params, &model->kernels, o->bf16, err);
+        if (!status) status = trine_muon_open(&muon, params, &model->kernels, o->bf16, o->n_threads, team, err);
+    }
     if (!status && o->average && !(average = malloc(params->n * sizeof *average)))
         status = trine_fail(err, TRINE_ERROR_MEMORY, "plan: no memory for the average of the weights");
     if (average) memcpy(average, params->values, params->n * sizeof *average);
     if (!status) status = trine_step_run(&loss, &weight, step, &batch, 1, err);
-    if (!status) step_values(params, average, level, team);
+    if (!status) step_values(params, muon, average, level, team);
     if (!status) status = trine_plan_resident(&now, err);
     if (!status) {
         out->allocated_bytes = params->bytes.values + params->bytes.grads + params->bytes.moments + params->bytes.bf16 +
-                               (average ? params->bytes.values : 0) + trine_plan_frozen(params, model) + trine_step_bytes(step);
+                               (average ? params->bytes.values : 0) + trine_plan_frozen(params, model) + trine_step_bytes(step) +
+                               matrices;
         out->arena_peak = trine_step_peak(step);
         out->resident_bytes = now > out->resident_bytes ? now - out->resident_bytes : 0;
     }
+    trine_muon_close(muon);
     trine_step_close(step);
     trine_batch_clear(&room);
     trine_team_close(team);

@@ -23,20 +23,25 @@ static trine_dtype type_of(const json_t *config)
     return name && !strcmp(name, "bfloat16") ? TRINE_BF16 : TRINE_F32;
 }
 
-/* What a model of `config` would be stored as. */
-static trine_status open_config(trine_checkpoint **out, const json_t *config, const char *name, trine_error *err)
+trine_status trine_plan_stored(trine_checkpoint **out, const json_t *config, trine_dtype type, trine_error *err)
 {
     trine_model_info info;
     trine_checkpoint *c;
+    *out = NULL;
     trine_status status = trine_checkpoint_blank(&c, config, NULL, err);
     if (!status) status = trine_family_declare(&info, c, err);
-    if (!status) status = trine_checkpoint_hollow(c, type_of(config), err);
-    if (!status) {
+    if (!status) status = trine_checkpoint_hollow(c, type, err);
+    if (status)
+        trine_checkpoint_close(c);
+    else
         *out = c;
-        return TRINE_OK;
-    }
-    trine_checkpoint_close(c);
-    return trine_fail_in(err, status, "'%s'", name);
+    return status;
+}
+
+static trine_status open_config(trine_checkpoint **out, const json_t *config, const char *name, trine_error *err)
+{
+    const trine_status status = trine_plan_stored(out, config, type_of(config), err);
+    return status ? trine_fail_in(err, status, "'%s'", name) : TRINE_OK;
 }
 
 static trine_status open_config_file(trine_checkpoint **out, const char *path, trine_error *err)

@@ -11,6 +11,9 @@ struct trine_planner {
     const char *source;
 };
 
+/* planner.c: what a model of `config` would be stored as, hollow, in one type. */
+trine_status trine_plan_stored(trine_checkpoint **out, const json_t *config, trine_dtype type, trine_error *err);
+
 /* plan_weights.c: takes `c`, hollow, and gives it back with every tensor of the type that trine_quantize would give it; on failure it is
  * closed and *c is NULL. `name` is what messages call the model. */
 trine_status trine_plan_retype(trine_checkpoint **c, const char *type, const char *name, trine_error *err);

@@ -59,21 +59,50 @@ static void multiply(trine_muon *m, float *out, const float *left, bool turned, 
     trine_matmuls(&m->pass, &product, 1);
 }
 
-/* Memory for matrices of `most` and `most_gram` floats, and for a product: its scratch does not depend on its size. */
-static trine_status take_memory(trine_muon *m, size_t most, size_t most_gram, trine_error *err)
+/* What the largest of the hidden matrices asks for. */
+typedef struct room {
+    size_t matrix, gram; /* floats of a matrix and of its Gram matrix */
+    size_t pieces;
+    size_t arena; /* bytes of all matrices, and of a product's scratch, which does not depend on its size */
+} room;
+
+static room room_of(trine_muon *m)
 {
+    room most = { .pieces = 1 };
+    for (int i = 0; i < m->params->n_tensors; i++) {
+        const trine_param *t = &m->params->tensors[i];
+        if (!t->hidden) continue;
+        const int small = trine_min_int(rows_of(t), cols_of(t));
+        most.matrix = trine_max_size(most.matrix, floats(rows_of(t), cols_of(t)));
+        most.gram = trine_max_size(most.gram, floats(small, small));
+        most.pieces = trine_max_size(most.pieces, (size_t)trine_max_int(rows_of(t), cols_of(t)));
+    }
     trine_arena measure;
     trine_arena_measure(&measure);
     m->pass.arena = &measure;
     m->small = 1;
     multiply(m, NULL, NULL, false, 1, 1, NULL);
     m->pass.arena = &m->arena;
-    const trine_status status = trine_arena_open(&m->arena, measure.peak + 2 * (most + most_gram) * sizeof *m->u, err);
-    if (status) return status;
-    m->u = trine_arena_alloc(&m->arena, most * sizeof *m->u);
-    m->next = trine_arena_alloc(&m->arena, most * sizeof *m->u);
-    m->gram = trine_arena_alloc(&m->arena, most_gram * sizeof *m->u);
-    m->gram2 = trine_arena_alloc(&m->arena, most_gram * sizeof *m->u);
+    most.arena = measure.peak + 2 * (most.matrix + most.gram) * sizeof *m->u;
+    return most;
+}
+
+static void begin(trine_muon *m, trine_params *p, const trine_kernels *kernels, bool bf16, int n_threads, trine_team *team)
+{
+    m->params = p;
+    m->tape.values_bf16 = bf16 ? p->bf16 : NULL;
+    m->pass = (trine_pass) { .kernels = kernels, .n_threads = n_threads, .team = team, .tape = &m->tape };
+}
+
+trine_status trine_muon_plan(size_t *bytes, trine_params *params, const trine_kernels *kernels, bool bf16, trine_error *err)
+{
+    *bytes = 0;
+    trine_muon *m = calloc(1, sizeof *m);
+    if (!m) return trine_fail(err, TRINE_ERROR_MEMORY, "muon: no memory");
+    begin(m, params, kernels, bf16, 1, NULL);
+    const room most = room_of(m);
+    *bytes = most.arena + most.pieces * sizeof *m->squares;
+    free(m);
     return TRINE_OK;
 }
 
@@ -82,21 +111,17 @@ trine_status trine_muon_open(trine_muon **out, trine_params *p, const trine_kern
 {
     trine_muon *m = *out = calloc(1, sizeof *m);
     if (!m) return trine_fail(err, TRINE_ERROR_MEMORY, "muon: no memory");
-    size_t most = 0, most_gram = 0, most_pieces = 1;
-    for (int i = 0; i < p->n_tensors; i++) {
-        const trine_param *t = &p->tensors[i];
-        if (!t->hidden) continue;
-        const int small = trine_min_int(rows_of(t), cols_of(t));
-        most = trine_max_size(most, floats(rows_of(t), cols_of(t)));
-        most_gram = trine_max_size(most_gram, floats(small, small));
-        most_pieces = trine_max_size(most_pieces, (size_t)trine_max_int(rows_of(t), cols_of(t)));
+    begin(m, p, kernels, bf16, n_threads, team);
+    const room most = room_of(m);
+    trine_status status = trine_arena_open(&m->arena, most.arena, err);
+    if (!status) {
+        m->u = trine_arena_alloc(&m->arena, most.matrix * sizeof *m->u);
+        m->next = trine_arena_alloc(&m->arena, most.matrix * sizeof *m->u);
+        m->gram = trine_arena_alloc(&m->arena, most.gram * sizeof *m->u);
+        m->gram2 = trine_arena_alloc(&m->arena, most.gram * sizeof *m->u);
+        m->squares = malloc(most.pieces * sizeof *m->squares);
+        if (!m->squares) status = trine_fail(err, TRINE_ERROR_MEMORY, "muon: no memory");
     }
-    m->params = p;
-    m->tape.values_bf16 = bf16 ? p->bf16 : NULL;
-    m->pass = (trine_pass) { .kernels = kernels, .n_threads = n_threads, .team = team, .tape = &m->tape };
-    trine_status status = take_memory(m, most, most_gram, err);
-    m->squares = malloc(most_pieces * sizeof *m->squares);
-    if (!status && !m->squares) status = trine_fail(err, TRINE_ERROR_MEMORY, "muon: no memory");
     if (status) {
         trine_muon_close(m);
         *out = NULL;

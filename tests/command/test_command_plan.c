@@ -159,6 +159,11 @@ static void training_is_planned(void **state)
     assert_true(json_is_false(json_object_get(d, "fits")));
     assert_true(number_of(d, "bf16_bytes") > 2 * n - 1);
     json_decref(d);
+    d = PLAN("gpt2", "--train", "--memory", "100GiB", "--batch", "4", "--seq-len", "256", "--optimizer", "muon");
+    /* The largest matrix of a layer twice, and its Gram matrix twice, in f32. */
+    assert_true(number_of(d, "muon_bytes") >= 2 * 4 * (3072 * 768 + 768 * 768));
+    assert_true(number_of(d, "total_bytes") == all + number_of(d, "muon_bytes"));
+    json_decref(d);
     d = PLAN("bert-base-uncased", "--train", "--memory", "100GiB");
     assert_true(number_of(d, "parameters") == 109514298); /* the head of masked tokens in place of the pooler */
     json_decref(d);

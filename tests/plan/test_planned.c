@@ -12,6 +12,7 @@
 
 #include "support/temp.h"
 #include "train/params_save.h"
+#include "trine/converting.h"
 #include "trine/planning.h"
 
 /* Some megabytes each, so that 2% are more than noise; widths and heads of no round number. */
@@ -194,6 +195,8 @@ static void training_steps_take_what_was_planned(void **state)
         { .n_texts = 5, .seq_len = 64, .n_threads = 2, .n_ranks = 3, .shard_optimizer = true },
         { .n_texts = 3, .seq_len = 90, .n_threads = 2, .lora_rank = 8 },
         { .n_texts = 2, .seq_len = 70, .n_threads = 1, .lora_rank = 4, .recompute = true, .average = true },
+        { .n_texts = 2, .seq_len = 60, .n_threads = 2, .optimizer = TRINE_OPTIMIZER_MUON },
+        { .n_texts = 3, .seq_len = 80, .n_threads = 1, .optimizer = TRINE_OPTIMIZER_MUON, .bf16 = true },
     };
     (void)state;
     for (int i = 0; i < N_MODELS; i++) {
@@ -254,6 +257,31 @@ static void a_gguf_head_alone_plans_as_the_whole(void **state)
     }
 }
 
+/* finetune --lora unpacks a GGUF file: what is planned of the file is what is planned of the directory that it becomes. */
+static void adapters_of_gguf_plan_as_of_its_directory(void **state)
+{
+    static const char *const files[] = { "gguf-llama", "gguf-t5" };
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        char path[512];
+        trine_convert_result made;
+        trine_planner *file, *dir;
+        trine_training_bytes a, b;
+        trine_error err;
+        snprintf(path, sizeof path, TRINE_FIXTURES "/models/%s/model.gguf", files[i]);
+        const trine_convert_options to_f32 = { .type = TRINE_F32 };
+        const trine_training_options o = { .n_texts = 2, .seq_len = 32, .lora_rank = 4, .n_threads = 1 };
+        if (trine_convert(&made, temp_path(files[i]), path, &to_f32, &err) || trine_planner_open(&file, path, NULL, &err) ||
+            trine_planner_open(&dir, temp_path(files[i]), NULL, &err) || trine_planner_training(&a, file, &o, &err) ||
+            trine_planner_training(&b, dir, &o, &err))
+            fail_msg("%s: %s", files[i], err.text);
+        assert_true(a.frozen_bytes > 0 && a.frozen_bytes == b.frozen_bytes);
+        assert_true(a.total_bytes == b.total_bytes);
+        trine_planner_close(file);
+        trine_planner_close(dir);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +289,7 @@ int main(void)
         cmocka_unit_test(training_steps_take_what_was_planned),
         cmocka_unit_test(a_head_alone_plans_as_the_whole),
         cmocka_unit_test(a_gguf_head_alone_plans_as_the_whole),
+        cmocka_unit_test(adapters_of_gguf_plan_as_of_its_directory),
     };
     return cmocka_run_group_tests(tests, make_models, remove_models);
 }
