@@ -199,7 +199,16 @@ static int keep(run *r, trine_record *record, const bench_results *all)
     json_t *o = json_pack("{s:s,s:s,s:I,s:s,s:i,s:s,s:i}", "model", r->args.model, "family", r->info->family, "parameters",
                           (json_int_t)r->info->n_parameters, "weights_type", trine_dtype_name(r->info->weights_type), "threads",
                           r->memory.n_threads, "cpu", cpu_name(r), "repeat", r->args.repeat);
-    char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+    json_t *caches = json_array(); /* of result i */
+    for (int i = 0; i < all->n; i++) {
+        const trine_dtype type = all->items[i].cache_type;
+        json_array_append_new(caches, type ? json_string(trine_dtype_name(type)) : json_null());
+    }
+    if (json_object_set_new(o, "cache_types", caches)) {
+        json_decref(o);
+        return fail_memory(r);
+    }
+    char *text = json_dumps(o, JSON_COMPACT);
     json_decref(o);
     if (!text) return fail_memory(r);
     trine_status status = trine_record_begin(&id, record, "bench", text, 0, &err);

@@ -44,8 +44,9 @@ static bool frame_of(frame *f, const trine_plot *p)
     if (!(f->x0 <= f->x1) || !(f->y0 <= f->y1)) return false;
     if (f->x0 == f->x1) f->x1 = f->x0 + 1;
     if (f->y0 == f->y1) {
-        f->y0 -= 0.5;
-        f->y1 += 0.5;
+        const double room = f->log_y ? 0.5 : fmax(fabs(f->y0), 1) * 0.05;
+        f->y0 -= room;
+        f->y1 += room;
     }
     return true;
 }
@@ -109,7 +110,10 @@ static void draw_series(canvas *c, const frame *f, const trine_plot_series *s, i
 static const char *number_at(char buffer[32], bool log, double low, double high, double share)
 {
     const double v = low + (high - low) * share;
-    return trine_plot_number(buffer, log ? pow(10, v) : fabs(v) < 1e-9 * fabs(high - low) ? 0 : v, 3);
+    /* As many digits as tell neighbours apart. */
+    const double range = fabs(high - low), whole = fmax(fabs(low), fabs(high));
+    const int digits = !log && range < whole / 1000 ? 6 : !log && range < whole / 25 ? 5 : 3;
+    return trine_plot_number(buffer, log ? pow(10, v) : fabs(v) < 1e-9 * range ? 0 : v, digits);
 }
 
 static void print_axis(run *r, const canvas *c, const frame *f, const trine_plot *p)

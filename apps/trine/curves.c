@@ -66,6 +66,7 @@ int write_svg(run *r, const char *path, const curve *curves, int n)
     trine_plot plot;
     trine_error err = { 0 };
     int code = plot_of(&plot, curves, n) ? 0 : fail_memory(r);
+    plot.title = "metrics by step";
     if (!code) {
         const trine_status status = trine_plot_write_svg(path, &plot, &err);
         if (status == TRINE_ERROR_EMPTY)

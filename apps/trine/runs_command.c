@@ -115,16 +115,24 @@ static int names_of(run *r, trine_names *out, const metrics *of)
     return status ? fail_status(r, status, &err) : 0;
 }
 
-/* A metric that a run does not have, or losses (NULL): which it has is said. A run may have none yet. */
-static int no_metric(run *r, const metrics *of, const char *run_name, const char *metric)
+/* All that there is, in a line. A run may have none yet. */
+static int list_names(run *r, char has[512], const metrics *of)
 {
     trine_names all;
-    char has[512] = "";
+    has[0] = 0;
     const int code = names_of(r, &all, of);
     if (code) return code;
-    for (int i = 0; i < all.n; i++) snprintf(has + strlen(has), sizeof has - strlen(has), "%s%.60s", i ? ", " : "", all.items[i]);
+    for (int i = 0; i < all.n; i++) snprintf(has + strlen(has), 512 - strlen(has), "%s%.60s", i ? ", " : "", all.items[i]);
     trine_names_clear(&all);
-    if (!*has) return 0; /* the chart says so */
+    return 0;
+}
+
+/* A metric that a run does not have, or losses (NULL): which it has is said. */
+static int no_metric(run *r, const metrics *of, const char *run_name, const char *metric)
+{
+    char has[512];
+    const int code = list_names(r, has, of);
+    if (code || !*has) return code; /* the chart says so */
     if (!metric) return fail(r, EXIT_DATA, "%s has no losses; name what to draw (--metric): %s", run_name, has);
     return fail(r, EXIT_DATA, "%s has no '%s'; it has: %s", run_name, metric, has);
 }
@@ -151,7 +159,8 @@ static int add_curves(run *r, drawing *d, const metrics *of, const char *run_nam
         c->name = d->names[d->n++];
         c->higher_is_better = !strstr(name, "loss") && !strstr(name, "perplexity");
     }
-    return n_empty == n_names ? no_metric(r, of, run_name, NULL) : 0;
+    /* A recorded run is worth showing without them. */
+    return n_empty == n_names && (of->lines || r->args.svg) ? no_metric(r, of, run_name, NULL) : 0;
 }
 
 static void write_curves(run *r, const trine_run_info *info, const char *path, const curve *curves, int n)
@@ -221,14 +230,20 @@ static int show_recorded(run *r, drawing *d, trine_record *record, const trine_r
     if (!info) return fail(r, EXIT_DATA, "there is no run %lld; `trine runs` lists them", (long long)id);
     if (r->args.json && !r->args.svg) return tell(r, &of, info, NULL);
     snprintf(name, sizeof name, "run %lld", (long long)id);
-    const int code = add_curves(r, d, &of, name);
-    if (code || r->args.json || r->args.svg) return code;
+    const int before = d->n;
+    int code = add_curves(r, d, &of, name);
+    if (code || r->args.svg) return code;
     print_style(r, STYLE_BOLD);
     print(r, "run %lld: %s, %s, %s", (long long)info->id, info->kind, info->status, info->started);
     print_style(r, STYLE_NONE);
     puts_out(r, "\n");
     print_configuration(r, info->configuration);
-    return 0;
+    if (d->n > before) return 0;
+    char has[512];
+    code = list_names(r, has, &of);
+    if (!code && *has) print(r, "no losses to draw; --metric draws one of %s\n", has);
+    if (!code && !*has) puts_out(r, "(no values yet)\n");
+    return code;
 }
 
 /* The end of a path, for a legend: whole names of it, where they fit, without .jsonl. */
@@ -281,7 +296,7 @@ static int show_runs(run *r, trine_record *record, const trine_runs *runs)
     }
     if (!code && r->args.svg)
         code = write_svg(r, r->args.svg, d->curves, d->n);
-    else if (!code && !r->args.json)
+    else if (!code && !r->args.json && d->n)
         code = draw_curves(r, d->curves, d->n);
     for (int i = 0; i < d->n; i++) trine_series_clear(&d->curves[i].series);
     free(d);

@@ -270,7 +270,7 @@ bool trine_plot_svg(trine_buffer *b, const trine_plot *p, int id)
     trine_put_escaped(b, p->title);
     trine_buffer_printf(b, "</title>\n<desc id=\"p%d-text\">", id);
     trine_put_escaped(b, p->y_label);
-    trine_buffer_puts(b, " against ");
+    trine_buffer_puts(b, *p->y_label ? " against " : "by ");
     trine_put_escaped(b, p->x_label);
     for (int s = 0; s < p->n_series; s++) {
         trine_buffer_puts(b, s ? ", " : ": ");
