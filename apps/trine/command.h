@@ -296,6 +296,8 @@ int version_main(run *r);
 /* Pages made from the tables (help.c, manual.c, completion.c). */
 void help_overview(run *r, bool everything);
 void help_command(run *r, const command *cmd, bool everything);
+/* What stands after a command's name for its model: "", " [-m MODEL]" or " -m MODEL". */
+const char *help_model(const command *cmd);
 void manual_page(run *r, const command *cmd); /* NULL: of trine itself */
 void completion_script(run *r, int shell);    /* place in the choices of --completion */
 

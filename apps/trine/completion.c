@@ -35,6 +35,33 @@ static void words_of(run *r, const option *o)
 
 static bool has_words(const option *o) { return o->choices || o->kind == OPTION_CPU; }
 
+static bool names_a_path(const option *o)
+{
+    static const char *const paths[] = { "FILE", "DIR", "PATH", "MODEL", "[NAME=]MODEL" };
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        if (o->argument && !strcmp(o->argument, paths[i])) return true;
+    return false;
+}
+
+/* The pattern of `o` after each command that takes it: options of one name take other words after other commands. */
+static void bash_pattern(run *r, const option *o)
+{
+    const char *const names[] = { o->name, o->alias };
+    bool first = true;
+    puts_out(r, "    ");
+    for (int i = 0; i < trine_n_commands; i++) {
+        const char *const cmd = trine_commands[i].name;
+        if (!(o->commands & (unsigned)trine_commands[i].id)) continue;
+        for (int k = 0; k < 2; k++)
+            if (names[k]) {
+                print(r, "%s\"%s --%s\"", first ? "" : "|", cmd, names[k]);
+                first = false;
+            }
+        if (o->letter) print(r, "|\"%s -%c\"", cmd, o->letter);
+    }
+    puts_out(r, ")\n");
+}
+
 static void bash(run *r)
 {
     puts_out(r, "# bash completion of trine, made by `trine help --completion bash`\n"
@@ -51,15 +78,13 @@ static void bash(run *r)
     for (int i = 0; i < trine_n_options; i++) {
         const option *o = &trine_options[i];
         if (!o->argument) continue;
-        char letter[16] = "";
-        if (o->letter) snprintf(letter, sizeof letter, "|*\" -%c\"", o->letter);
-        print(r, "    *\" --%s\"%s)\n", o->name, letter);
+        bash_pattern(r, o);
         if (has_words(o)) {
             puts_out(r, "        COMPREPLY=( $(compgen -W \"");
             words_of(r, o);
             puts_out(r, "\" -- \"$cur\") ); return;;\n");
         } else {
-            puts_out(r, o->kind == OPTION_FILE
+            puts_out(r, names_a_path(o)
                             ? "        COMPREPLY=( $(compgen -f -- \"$cur\") ); compopt -o filenames 2>/dev/null; return;;\n"
                             : "        return;;\n");
         }
@@ -72,6 +97,7 @@ static void bash(run *r)
             if (!(trine_options[k].commands & (unsigned)c->id)) continue;
             if (trine_options[k].letter) print(r, "-%c ", trine_options[k].letter);
             print(r, "--%s ", trine_options[k].name);
+            if (trine_options[k].alias) print(r, "--%s ", trine_options[k].alias);
         }
         puts_out(r, "\";;\n");
     }
@@ -93,12 +119,12 @@ static void bash(run *r)
 static void zsh_option(run *r, const option *o)
 {
     const char *many = o->kind == OPTION_TEXTS ? "*" : "";
-    for (int form = o->letter ? 0 : 1; form < 2; form++) {
+    for (int form = o->letter ? 0 : 1; form < (o->alias ? 3 : 2); form++) {
         char name[64];
         if (form == 0)
             snprintf(name, sizeof name, "-%c", o->letter);
         else
-            snprintf(name, sizeof name, "--%s", o->name);
+            snprintf(name, sizeof name, "--%s", form == 1 ? o->name : o->alias);
         print(r, "        '%s%s[", many, name);
         quoted(r, o->help, "[]:\\");
         puts_out(r, "]");
@@ -108,7 +134,7 @@ static void zsh_option(run *r, const option *o)
                 puts_out(r, "(");
                 words_of(r, o);
                 puts_out(r, ")");
-            } else if (o->kind == OPTION_FILE) {
+            } else if (names_a_path(o)) {
                 puts_out(r, "_files");
             } else {
                 puts_out(r, " ");
@@ -176,7 +202,8 @@ static void fish(run *r)
         puts_out(r, "'");
         if (o->letter) print(r, " -s %c", o->letter);
         print(r, " -l %s", o->name);
-        if (o->argument) puts_out(r, o->kind == OPTION_FILE ? " -r -F" : " -x");
+        if (o->alias) print(r, " -l %s", o->alias);
+        if (o->argument) puts_out(r, names_a_path(o) ? " -r -F" : " -x");
         if (has_words(o)) {
             puts_out(r, " -a '");
             words_of(r, o);

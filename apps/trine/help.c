@@ -85,6 +85,7 @@ static void print_option(run *r, const option *o, detail how)
     if (o->argument) append(left, sizeof left, " ", o->argument, "");
     snprintf(right, sizeof right, "%s", o->help);
     if (o->choices) append(right, sizeof right, "; one of ", o->choices, "");
+    if (o->alias) append(right, sizeof right, "; also --", o->alias, "");
     if (o->fallback) append(right, sizeof right, " (default: ", o->fallback, ")");
     if (o->environment) append(right, sizeof right, "; or $", o->environment, "");
     if (o->more && how == DETAIL_MORE) append(right, sizeof right, ". ", o->more, "");
@@ -164,16 +165,17 @@ static bool takes_model(const command *cmd)
     return false;
 }
 
+const char *help_model(const command *cmd)
+{
+    return !takes_model(cmd) ? "" : cmd->id & CMD_DEFAULTED ? " [-m MODEL]" : " -m MODEL";
+}
+
 void help_command(run *r, const command *cmd, bool everything)
 {
     print_style(r, STYLE_BOLD);
     print(r, "trine %s - %s\n", cmd->name, cmd->help);
     print_style(r, STYLE_NONE);
-    print(r, "\nusage: trine %s%s [options] %s\n\n", cmd->name,
-          !takes_model(cmd)         ? ""
-          : cmd->id & CMD_DEFAULTED ? " [-m MODEL]"
-                                    : " -m MODEL",
-          cmd->arguments);
+    print(r, "\nusage: trine %s%s [options] %s\n\n", cmd->name, help_model(cmd), cmd->arguments);
     wrap(r, cmd->about, 0, 0);
     print_options(r, (unsigned)cmd->id, everything ? DETAIL_MORE : DETAIL_LINE);
     puts_out(r, "\n");

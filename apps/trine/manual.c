@@ -180,8 +180,9 @@ static void page_of_command(run *r, const command *cmd)
     roff(r, cmd->help);
     puts_out(r, "\n");
     section(r, "SYNOPSIS");
-    print(r, "\\fBtrine %s\\fR %s[\\fIoptions\\fR] ", cmd->name,
-          cmd->id & (CMD_HELP | CMD_VERSION) ? "" : "\\fB\\-m\\fR \\fIMODEL\\fR ");
+    print(r, "\\fBtrine %s\\fR", cmd->name);
+    roff(r, help_model(cmd));
+    puts_out(r, " [\\fIoptions\\fR] ");
     roff(r, cmd->arguments);
     puts_out(r, "\n");
     section(r, "DESCRIPTION");

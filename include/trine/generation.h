@@ -101,7 +101,7 @@ typedef struct trine_generator trine_generator;
 TRINE_API trine_status trine_generator_open(trine_generator **out, trine_session *session, trine_error *err);
 /* Ends what it is writing; before the session is closed. */
 TRINE_API void trine_generator_close(trine_generator *generator);
-/* Adds a text; `id` (0 or more) is the caller's name for it. Its options are its own; no beams, no sequence. What they point to is
+/* Adds a text; `id` (0 or more, of no text that it holds) is the caller's name for it. Its options are its own; no beams, no sequence. What they point to is
  * copied, but for `user`; the callbacks are called by step. */
 TRINE_API trine_status trine_generator_add(trine_generator *generator, int64_t id, const char *prompt,
                                            const trine_generate_options *options, trine_error *err);

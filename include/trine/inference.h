@@ -110,6 +110,7 @@ typedef struct trine_session_options {
 /* ERROR_MEMORY, with the longest context that would fit, when it would not fit. */
 TRINE_API trine_status trine_session_open(trine_session **out, trine_model *model, const trine_session_options *options,
                                           trine_error *err);
+/* Before the model. Sequences that are still open can be closed afterwards, no more; the caches go with the last of them. */
 TRINE_API void trine_session_close(trine_session *session);
 
 typedef struct trine_memory {

@@ -35,7 +35,7 @@ typedef struct trine_plot {
 } trine_plot;
 
 /* Writes a plot as an SVG file that follows the reader's light or dark, whole or not at all. ERROR_EMPTY when no value can be
- * drawn. */
+ * drawn, ERROR_ARGUMENT when a text or an array is NULL that is not said to be. */
 TRINE_API trine_status trine_plot_write_svg(const char *path, const trine_plot *plot, trine_error *err);
 
 /* A number as axes and tables show it, with `digits` digits: 1.5, 0.002, 10k, 3.2M, 1e15. Returns `buffer`. */

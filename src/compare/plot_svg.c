@@ -284,8 +284,20 @@ bool trine_plot_svg(trine_buffer *b, const trine_plot *p, int id)
     return true;
 }
 
+static bool is_whole(const trine_plot *p)
+{
+    if (!p || !p->title || !p->x_label || !p->y_label || p->n_series < 0 || (p->n_series && !p->series)) return false;
+    for (int s = 0; s < p->n_series; s++) {
+        const trine_plot_series *k = &p->series[s];
+        if (!k->name || k->n < 0 || (k->n && (!k->y || (!k->x && k->mark != TRINE_MARK_RULE)))) return false;
+    }
+    return true;
+}
+
 trine_status trine_plot_write_svg(const char *path, const trine_plot *plot, trine_error *err)
 {
+    if (!path || !is_whole(plot))
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "plot: expected a path, a title, labels, and series with names and values");
     trine_buffer b = { 0 }, style = { 0 };
     trine_plot_style(&style);
     const bool drawn = trine_plot_svg(&b, plot, 0);

@@ -135,6 +135,9 @@ trine_status trine_generator_put(trine_generator *g, int64_t id, const char *pro
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "generator: %s for trine_generate, one text at a time",
                           o.sequence ? "a sequence of the caller's is" : "beams are");
     if (id < 0) return trine_fail(err, TRINE_ERROR_ARGUMENT, "generator: id %lld, expected 0 or more", (long long)id);
+    for (int i = 0; i < g->n_slots; i++)
+        if (g->slots[i].phase != PHASE_FREE && g->slots[i].id == id)
+            return trine_fail(err, TRINE_ERROR_ARGUMENT, "generator: it holds a text %lld already", (long long)id);
     slot *s = g->slots;
     while (s->phase != PHASE_FREE) s++;
     *s = (slot) { .id = id, .order = g->n_added++, .strip = strip };

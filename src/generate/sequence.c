@@ -14,7 +14,7 @@
 static trine_status new_sequence(trine_sequence **out, trine_session *s, trine_error *err)
 {
     *out = NULL;
-    if (!s) return trine_fail(err, TRINE_ERROR_ARGUMENT, "sequence: no session");
+    if (!s || s->closed) return trine_fail(err, TRINE_ERROR_ARGUMENT, "sequence: %s", s ? "its session is closed" : "no session");
     if (!s->self)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "sequence: %s is an encoder, it has no past to go on from",
                           s->model->info.family);
@@ -73,7 +73,7 @@ void trine_sequence_close(trine_sequence *q)
     if (!q) return;
     trine_kv_close(q->self);
     trine_kv_close(q->cross);
-    q->session->n_open--;
+    trine_session_drop_sequence(q->session);
     free(q->ids);
     free(q);
 }
@@ -81,6 +81,7 @@ void trine_sequence_close(trine_sequence *q)
 static trine_status check_source(const trine_sequence *q, const int32_t *ids, int n, trine_error *err)
 {
     const trine_session *s = q->session;
+    if (s->closed) return trine_fail(err, TRINE_ERROR_ARGUMENT, "source: the session is closed");
     if (!q->cross)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "source: %s has no encoder, feed the text instead", s->model->info.family);
     if (n < 1 || !ids) return trine_fail(err, TRINE_ERROR_EMPTY, "source: no tokens to read");
@@ -138,6 +139,7 @@ static trine_status check_feed(const trine_sequence *q, const int32_t *ids, int 
 {
     const trine_session *s = q->session;
     const int length = trine_kv_length(q->self), ctx = s->options.ctx;
+    if (s->closed) return trine_fail(err, TRINE_ERROR_ARGUMENT, "feed: the session is closed");
     if (n < 1 || !ids) return trine_fail(err, TRINE_ERROR_EMPTY, "feed: no tokens");
     if (n > ctx - length)
         return trine_fail(err, TRINE_ERROR_TOO_LONG, "feed: %d tokens after %d, and the context holds %d", n, length, ctx);
@@ -228,7 +230,9 @@ static trine_status feed(trine_mat *logits, trine_sequence *const *seqs, const i
 trine_status trine_sequences_feed(trine_sequence *const *seqs, const int32_t *const *ids, const int *n, int n_sequences,
                                   trine_error *err)
 {
-    if (n_sequences < 1) return trine_fail(err, TRINE_ERROR_ARGUMENT, "feed: %d sequences, expected 1 or more", n_sequences);
+    if (n_sequences < 1 || !seqs || !ids || !n)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "feed: %d sequences, expected 1 or more, with their ids and lengths",
+                          n_sequences);
     trine_session *s = seqs[0] ? seqs[0]->session : NULL;
     for (int i = 0; i < n_sequences; i++) {
         if (!seqs[i]) return trine_fail(err, TRINE_ERROR_ARGUMENT, "feed: sequence %d is NULL", i);

@@ -6,6 +6,33 @@
 
 #include "base/status.h"
 
+static void let_go(trine_session *s)
+{
+    trine_kv_pool_close(s->self);
+    trine_kv_pool_close(s->cross);
+    trine_arena_close(&s->arena);
+    trine_arena_close(&s->trace_arena);
+    free(s->segments);
+    free(s->ids);
+    free(s->types);
+    free(s->out_rows);
+    free(s);
+}
+
+void trine_session_close(trine_session *s)
+{
+    if (!s) return;
+    trine_team_close(s->team);
+    s->team = NULL;
+    s->closed = true;
+    if (!s->n_open) let_go(s); /* else the last of its sequences does */
+}
+
+void trine_session_drop_sequence(trine_session *s)
+{
+    if (!--s->n_open && s->closed) let_go(s);
+}
+
 trine_status trine_session_open(trine_session **out, trine_model *model, const trine_session_options *options, trine_error *err)
 {
     *out = NULL;
@@ -50,21 +77,6 @@ trine_status trine_session_open(trine_session **out, trine_model *model, const t
 fail:
     trine_session_close(s);
     return status;
-}
-
-void trine_session_close(trine_session *s)
-{
-    if (!s) return;
-    trine_team_close(s->team);
-    trine_kv_pool_close(s->self);
-    trine_kv_pool_close(s->cross);
-    trine_arena_close(&s->arena);
-    trine_arena_close(&s->trace_arena);
-    free(s->segments);
-    free(s->ids);
-    free(s->types);
-    free(s->out_rows);
-    free(s);
 }
 
 void trine_session_memory(trine_memory *out, const trine_session *s)

@@ -20,6 +20,7 @@ struct trine_session {
     int32_t ends[TRINE_MAX_END_IDS]; /* [n_ends] tokens that end a text */
     int n_ends;
     int n_open;        /* sequences open now */
+    bool closed;       /* by its owner, before all of its sequences were: it stays till they are */
     uint64_t n_passes; /* so far: results of an earlier pass are gone */
 };
 
@@ -46,6 +47,9 @@ trine_status trine_session_logits(trine_mat *out, trine_session *s, const int32_
 trine_status trine_sequence_feed_logits(trine_mat *out, trine_sequence *sequence, const int32_t *ids, int n, trine_error *err);
 
 /* ------------------------------------------------------------------------------------------------ within generate/ */
+
+/* A sequence is gone, and with the last of them a session that was closed before. */
+void trine_session_drop_sequence(trine_session *s);
 
 /* What a pass computes. */
 typedef enum trine_pass_kind {

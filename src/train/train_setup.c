@@ -112,7 +112,10 @@ static trine_status check(const trine_train_options *o, trine_error *err)
     }
     if (o->n_parts < 1 || !o->parts) return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: nothing to learn from: expected files");
     for (int i = 0; i < o->n_parts; i++)
-        if (o->parts[i].n_paths < 1) return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: part %d has no files", i + 1);
+        if (o->parts[i].n_paths < 1 || !o->parts[i].paths)
+            return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: part %d has no files", i + 1);
+    if (o->valid && o->valid->n_paths && !o->valid->paths)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: %d files to measure on that are not there", o->valid->n_paths);
     if (o->valid && o->valid->n_paths && o->hold_out > 0)
         return trine_fail(err, TRINE_ERROR_ARGUMENT,
                           "train: there are files to measure on and a share held out: expected one of them");

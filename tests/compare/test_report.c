@@ -149,12 +149,28 @@ static void a_plot_alone_is_a_file(void **state)
     assert_int_equal(trine_plot_write_svg(temp_path("a.svg"), &plot, &err), TRINE_ERROR_EMPTY);
 }
 
+static void a_plot_without_its_parts_is_refused(void **state)
+{
+    (void)state;
+    static const double x[] = { 0, 1 };
+    trine_error err;
+    trine_plot_series series = { .name = "n", .mark = TRINE_MARK_LINE, .n = 2, .x = x };
+    trine_plot plot = { .title = "t", .x_label = "x", .y_label = "y", .n_series = 1, .series = &series };
+    assert_int_equal(trine_plot_write_svg(temp_path("b.svg"), &plot, &err), TRINE_ERROR_ARGUMENT);
+    series.y = x;
+    series.name = NULL;
+    assert_int_equal(trine_plot_write_svg(temp_path("b.svg"), &plot, &err), TRINE_ERROR_ARGUMENT);
+    plot.series = NULL;
+    assert_int_equal(trine_plot_write_svg(temp_path("b.svg"), &plot, &err), TRINE_ERROR_ARGUMENT);
+    assert_int_equal(trine_plot_write_svg(temp_path("b.svg"), NULL, &err), TRINE_ERROR_ARGUMENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(items_come_back),        cmocka_unit_test(the_page_is_whole_and_escaped),
         cmocka_unit_test(numbers_are_short),      cmocka_unit_test(memory_may_run_out_anywhere),
-        cmocka_unit_test(a_plot_alone_is_a_file),
+        cmocka_unit_test(a_plot_alone_is_a_file), cmocka_unit_test(a_plot_without_its_parts_is_refused),
     };
     temp_make();
     const int failed = cmocka_run_group_tests_name("report", tests, NULL, NULL);

@@ -337,6 +337,8 @@ static void test_room_of_held_sequences(void **state)
     assert_int_equal(trine_generator_room(g), 0);
     trine_sequence_close(held);
     assert_int_equal(trine_generator_room(g), 1);
+    assert_int_equal(trine_generator_add(g, 1, NULL, &o, &err), TRINE_ERROR_ARGUMENT); /* a name it has already */
+    assert_non_null(strstr(err.text, "it holds a text 1"));
     trine_generator_close(g);
     trine_session_close(s);
     trine_model_close(m);

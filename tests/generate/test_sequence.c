@@ -234,9 +234,19 @@ static void test_failures(void **unused)
         } else {
             assert_int_equal(trine_sequence_source(other, ids, 3, &err), TRINE_ERROR_ARGUMENT);
         }
+        /* A count without arrays. */
+        assert_int_equal(trine_sequences_feed(NULL, two, (const int[]) { 1, 1 }, 2, &err), TRINE_ERROR_ARGUMENT);
+        assert_int_equal(trine_sequences_feed(both, NULL, (const int[]) { 1, 1 }, 2, &err), TRINE_ERROR_ARGUMENT);
+        assert_int_equal(trine_sequences_feed(both, two, NULL, 2, &err), TRINE_ERROR_ARGUMENT);
+
+        /* The session goes first, as where finalisers have no order: sequences can still be closed, no more. */
+        trine_session_close(s);
+        assert_int_equal(trine_sequence_feed(q, ids, 1, &err), TRINE_ERROR_ARGUMENT);
+        assert_int_equal(trine_sequence_source(q, ids, 1, &err), TRINE_ERROR_ARGUMENT);
+        assert_int_equal(trine_sequence_fork(&third, q, &err), TRINE_ERROR_ARGUMENT);
+        assert_non_null(strstr(err.text, "closed"));
         trine_sequence_close(other);
         trine_sequence_close(q);
-        trine_session_close(s);
         free(want);
         trine_model_close(m);
     }

@@ -498,6 +498,11 @@ static void options_out_of_range_are_refused(void **state)
     o.lora_rank = 4;
     assert_int_equal(run(&r, temp_path("x"), o, harmless, NULL, NULL, &err), TRINE_ERROR_ARGUMENT);
     assert_non_null(strstr(err.text, "--lora"));
+    o.lora_rank = 0;
+    const trine_train_part nowhere = { .n_paths = 2 };
+    o.valid = &nowhere;
+    assert_int_equal(run(&r, temp_path("x"), o, harmless, NULL, NULL, &err), TRINE_ERROR_ARGUMENT);
+    assert_non_null(strstr(err.text, "2 files to measure on that are not there"));
     assert_int_equal(temp_count(temp_path("x")), -1); /* before anything is made */
 }
 
