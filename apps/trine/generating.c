@@ -201,12 +201,24 @@ int generation_failed(run *r, writing *w, trine_status status, const trine_error
     return fail_status(r, status, err);
 }
 
+/* The chat template that an adapter has learnt by, in new memory; NULL: it comes with none. */
+static char *adapter_template(const run *r)
+{
+    trine_tokenizer *tokenizer = NULL;
+    char *jinja = NULL;
+    if (!r->args.adapter || trine_tokenizer_open(&tokenizer, r->args.adapter, NULL)) return NULL;
+    if (trine_tokenizer_chat_template(tokenizer)) jinja = strdup(trine_tokenizer_chat_template(tokenizer));
+    trine_tokenizer_close(tokenizer);
+    return jinja;
+}
+
 int chat_template(run *r, char **jinja)
 {
     size_t bytes;
     *jinja = NULL;
     if (r->args.template_file) return read_file(r, jinja, &bytes, r->args.template_file);
     if (!r->tokenizer) return fail(r, EXIT_DATA, "%s: holds no tokenizer; a conversation needs one", r->args.model);
+    if ((*jinja = adapter_template(r))) return 0;
     if (trine_tokenizer_chat_template(r->tokenizer)) return 0;
     note(r, "%s has no chat template: it was not trained for conversation. Using a plain one; --template gives another",
          base_name(r->args.model));

@@ -40,8 +40,10 @@ const option trine_options[] = {
       .help = "treat the text as a message, put in the model's chat template" },
     { "system", .argument = "TEXT", .kind = OPTION_TEXT, .commands = CMD_GENERATE | CMD_CHAT, .offset = FIELD(system),
       .help = "system message at the head of the conversation" },
-    { "template", .argument = "FILE", .kind = OPTION_FILE, .commands = CMD_GENERATE | CMD_CHAT, .offset = FIELD(template_file),
-      .help = "chat template (Jinja) to use in place of the model's own" },
+    { "template", .argument = "FILE", .kind = OPTION_FILE, .commands = CMD_GENERATE | CMD_CHAT | CMD_FINETUNE,
+      .offset = FIELD(template_file), .help = "chat template (Jinja) to use in place of the model's own",
+      .more = "Of finetune: lm, for rows with \"messages\". A model that has none learns by a plain one, role and text line by line, "
+              "with the end token after an answer. What was used is saved with the result." },
     { "task", .argument = "TASK", .kind = OPTION_CHOICE, .choices = "lm|mlm|classify|tag|translate|summarize",
       .commands = CMD_EVAL | CMD_QUANTIZE, .offset = FIELD(task),
       .help = "what to measure (default: what the model's head is for)" },

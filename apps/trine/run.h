@@ -214,8 +214,8 @@ void on_choice(void *user, const trine_chosen_token *token);
 int finish_generation(run *r, writing *w, const trine_generation *g, const trine_generate_options *options, bool with_score);
 /* Tells why none came; a line that was begun is ended first. */
 int generation_failed(run *r, writing *w, trine_status status, const trine_error *err);
-/* The chat template to render with: the file of --template; NULL for the model's own; a plain one, with a note and a stop
- * text, when the model has none. Free it. */
+/* The chat template to render with: the file of --template; the adapter's; NULL for the model's own; a plain one, with a note and a
+ * stop text, when there is none. Free it. */
 int chat_template(run *r, char **jinja);
 
 /* ---------------------------------------------------------------------------------------------------- parallel.c */

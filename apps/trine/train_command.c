@@ -14,6 +14,7 @@ typedef struct sources {
     int n;
     const char **paths; /* of the one */
     json_t *recipe;     /* owns the texts of a mixture */
+    char *chat_template;
 } sources;
 
 static void clear_sources(sources *s)
@@ -21,6 +22,7 @@ static void clear_sources(sources *s)
     for (int i = 0; i < s->n && s->recipe; i++) free((void *)(uintptr_t)s->parts[i].paths);
     free(s->parts);
     free(s->paths);
+    free(s->chat_template);
     json_decref(s->recipe);
     *s = (sources) { 0 };
 }
@@ -124,7 +126,10 @@ static int read_sources(run *r, sources *s, int first)
     for (int i = 0; i < n; i++) s->paths[i] = i < a->data.n ? a->data.items[i] : a->rest.items[first + i - a->data.n];
     s->n = 1;
     s->parts[0] = part_of(r, s->paths, n);
-    return 0;
+    size_t bytes;
+    const int code = a->template_file ? read_file(r, &s->chat_template, &bytes, a->template_file) : 0;
+    s->parts[0].chat_template = s->chat_template;
+    return code;
 }
 
 /* ------------------------------------------------------------------------------------------------------------- telling */
@@ -302,7 +307,8 @@ static int learn(run *r, int first, learn_fn *run_it)
     if (!code) code = read_sources(r, &s, first);
     if (!code) code = open_record(r, &record);
     if (!code) {
-        const trine_train_part valid = part_of(r, a->valid.items, a->valid.n);
+        trine_train_part valid = part_of(r, a->valid.items, a->valid.n);
+        valid.chat_template = s.chat_template;
         const trine_train_options o = options_of(r, &s, &valid, record);
         const trine_status status = run_it(&result, r, &o, &err);
         progress_end(r);
@@ -370,6 +376,8 @@ int finetune_main(run *r)
     for (int i = 0; choice_name(word, sizeof word, finetune_tasks, i); i++) known |= !strcmp(word, r->args.rest.items[0]);
     if (!known) return fail_usage(r, "the task is one of %s, not '%s'", finetune_tasks, r->args.rest.items[0]);
     if (!r->args.model) return fail_usage(r, "no model: expected -m MODEL");
+    if (r->args.template_file && strcmp(r->args.rest.items[0], "lm"))
+        return fail_usage(r, "--template is of conversations, which lm learns from, not %s", r->args.rest.items[0]);
     const int code = take_shipped_model(r);
     return code ? code : learn(r, 1, finetune);
 }

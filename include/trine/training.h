@@ -57,6 +57,8 @@ typedef struct trine_train_part {
     double weight;                                           /* of its examples; 0: 1 */
     const char *prefix;                                      /* put before each source: T5's "translate English to German: " */
     const char *text_column, *source_column, *target_column; /* NULL: found by the header */
+    /* lm: Jinja for "messages", which the result gets; NULL: the model's own, or a plain one where it has none. */
+    const char *chat_template;
 } trine_train_part;
 
 /* How training is going, after a step. */

@@ -57,11 +57,29 @@ static trine_status copy_file(trine_new_directory *d, const char *from, const ch
     return status;
 }
 
-trine_status trine_directory_put_fellows(trine_new_directory *d, const char *from, trine_error *err)
+/* tokenizer_config.json with another chat template, and chat_template.jinja, which counts before it, where there is one. */
+static trine_status put_template(trine_new_directory *d, const char *from, const char *jinja, trine_error *err)
+{
+    trine_json_builder config = { 0 };
+    char *path = trine_path_join(from, "chat_template.jinja");
+    if (!path) return no_memory(d, err);
+    trine_status status = trine_json_file_read_optional(&config.object, from, "tokenizer_config.json", err);
+    if (!status && !config.object) config.object = json_object();
+    if (!status) {
+        trine_json_put(&config, "chat_template", json_string(jinja));
+        status = trine_directory_put_json(d, "tokenizer_config.json", &config, err);
+    }
+    if (!status && trine_file_exists(path)) status = trine_directory_put(d, "chat_template.jinja", jinja, strlen(jinja), err);
+    free(path);
+    return status;
+}
+
+trine_status trine_directory_put_fellows_with(trine_new_directory *d, const char *from, const char *chat_template, trine_error *err)
 {
     static const char *const names[] = {
-        "tokenizer.json",
         "tokenizer_config.json",
+        "chat_template.jinja",
+        "tokenizer.json",
         "special_tokens_map.json",
         "added_tokens.json",
         "vocab.txt",
@@ -70,7 +88,6 @@ trine_status trine_directory_put_fellows(trine_new_directory *d, const char *fro
         "spiece.model",
         "tokenizer.model",
         "sentencepiece.bpe.model",
-        "chat_template.jinja",
         "chat_template.json",
         "generation_config.json",
         "sentence_bert_config.json",
@@ -79,7 +96,14 @@ trine_status trine_directory_put_fellows(trine_new_directory *d, const char *fro
         "LICENSE.txt",
         "NOTICE",
     };
-    trine_status status = TRINE_OK;
-    for (size_t i = 0; !status && i < sizeof names / sizeof *names; i++) status = copy_file(d, from, names[i], err);
+    enum { HOLD_TEMPLATE = 2 }; /* the first two */
+    trine_status status = chat_template ? put_template(d, from, chat_template, err) : TRINE_OK;
+    for (size_t i = chat_template ? HOLD_TEMPLATE : 0; !status && i < sizeof names / sizeof *names; i++)
+        status = copy_file(d, from, names[i], err);
     return status;
+}
+
+trine_status trine_directory_put_fellows(trine_new_directory *d, const char *from, trine_error *err)
+{
+    return trine_directory_put_fellows_with(d, from, NULL, err);
 }

@@ -11,4 +11,8 @@ trine_status trine_directory_put_json(trine_new_directory *d, const char *name, 
 /* Copies what lies around the weights in directory `from`: tokenizer, chat template, generation_config.json, licence. */
 trine_status trine_directory_put_fellows(trine_new_directory *d, const char *from, trine_error *err);
 
+/* The same with `chat_template` in place of the one that is there. */
+trine_status trine_directory_put_fellows_with(trine_new_directory *d, const char *from, const char *chat_template,
+                                              trine_error *err);
+
 #endif

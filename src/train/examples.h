@@ -22,6 +22,8 @@ struct trine_examples {
     void (*close)(trine_examples *e);
     uint64_t seed;
     bool label_a_text, prefix; /* as in the room that they are made in */
+    /* By which conversations among them were written, where it is not the model's own; else NULL. Borrowed. */
+    const char *chat_template;
 };
 void trine_examples_close(trine_examples *e); /* NULL is fine */
 

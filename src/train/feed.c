@@ -191,6 +191,13 @@ double trine_feed_epochs(const trine_feed *f)
     return (double)f->drawn / all_examples(f);
 }
 
+const char *trine_feed_chat_template(const trine_feed *f)
+{
+    const char *jinja = NULL;
+    for (int i = 0; i < f->n_parts && !jinja; i++) jinja = f->parts[i].examples->chat_template;
+    return jinja;
+}
+
 uint64_t trine_feed_checksum(const trine_feed *f)
 {
     uint64_t h = 0;

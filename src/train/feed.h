@@ -45,6 +45,8 @@ void trine_feed_tell(trine_feed_place *place, const trine_feed *feed);
 trine_status trine_feed_seek(trine_feed *feed, const trine_feed_place *place, trine_error *err);
 /* Of the examples of all parts. */
 uint64_t trine_feed_checksum(const trine_feed *feed);
+/* The chat template of the first of its examples that have one; or NULL. */
+const char *trine_feed_chat_template(const trine_feed *feed);
 /* Epochs done: of the part, or of the mixture: as many examples as all parts have. */
 double trine_feed_epochs(const trine_feed *feed);
 /* Packs without making: the micro-batches of `epochs` from the beginning (0: until `n_batches`), and the most they hold. The feed is

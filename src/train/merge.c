@@ -30,7 +30,12 @@ static trine_status merge(trine_convert_result *result, const char *out, const c
     trine_model *model;
     trine_status status = trine_params_open(&params, &model, &(trine_params_options) { .checkpoint = in, .adapter = adapter }, err);
     if (status) return status;
-    const trine_save_options save = { .type = type, .overwrite = options->overwrite };
+    /* An adapter may come with a tokenizer: with the chat template that it learnt by, if with nothing else. */
+    trine_tokenizer *own = NULL;
+    const bool has_own = !trine_tokenizer_open(&own, adapter, NULL) &&
+                         trine_tokenizer_vocab_size(own) == trine_tokenizer_vocab_size(model->tokenizer);
+    const trine_save_options save = { .type = type, .tokenizer = has_own ? adapter : NULL, .overwrite = options->overwrite };
+    trine_tokenizer_close(own);
     if (options->on_progress && !options->on_progress(options->user, 0, params->n_tensors))
         status = trine_fail(err, TRINE_ERROR_CANCELLED, "merge: stopped; nothing was written");
     if (!status) status = trine_params_save(out, params, model, &save, err);

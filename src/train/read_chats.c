@@ -12,6 +12,13 @@
 
 enum { MESSAGES_MAX = 1024 };
 
+/* For models that come with no template: what the command asks them by (plain_chat.h), and the end token after each answer, so that the
+ * model learns to end one. The line end stands behind an expression, for transformers drops one behind a statement. */
+static const char plain_template[] =
+    "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}"
+    "{{ eos_token if message['role'] == 'assistant' and eos_token is defined else '' }}\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant:{% endif %}";
+
 /* A text and the parts of it that are scored. */
 typedef struct scored {
     trine_buffer text;
@@ -78,7 +85,7 @@ static trine_status add_scored(trine_stored *out, trine_reading *r, const scored
 }
 
 /* What the template makes of the messages before an answer, and with it: the difference is the answer, its end included. */
-static trine_status render_chat(scored *s, trine_reading *r, const json_t *messages, trine_error *err)
+static trine_status render_chat(scored *s, trine_reading *r, const char *jinja, const json_t *messages, trine_error *err)
 {
     trine_message list[MESSAGES_MAX];
     const size_t n = json_array_size(messages);
@@ -92,16 +99,16 @@ static trine_status render_chat(scored *s, trine_reading *r, const json_t *messa
             return trine_fail(err, TRINE_ERROR_FORMAT, "message %zu has no \"%s\"", i + 1, list[i].role ? "content" : "role");
     }
     char *whole, *before, *after;
-    trine_status status = trine_chat_render(&whole, r->tokenizer, NULL, list, (int)n, false, err);
+    trine_status status = trine_chat_render(&whole, r->tokenizer, jinja, list, (int)n, false, err);
     if (status) return status;
     trine_buffer_puts(&s->text, whole);
     free(whole);
     s->no_special = true;
     for (size_t i = 0; i < n && !status; i++) {
         if (strcmp(list[i].role, "assistant")) continue;
-        status = trine_chat_render(&before, r->tokenizer, NULL, list, (int)i, true, err);
+        status = trine_chat_render(&before, r->tokenizer, jinja, list, (int)i, true, err);
         if (status) break;
-        status = trine_chat_render(&after, r->tokenizer, NULL, list, (int)i + 1, false, err);
+        status = trine_chat_render(&after, r->tokenizer, jinja, list, (int)i + 1, false, err);
         if (!status) {
             const size_t start = strlen(before);
             size_t end = strlen(after);
@@ -120,7 +127,7 @@ static trine_status render_chat(scored *s, trine_reading *r, const json_t *messa
     return status;
 }
 
-static trine_status read_line(trine_stored *out, trine_reading *r, const json_t *line, trine_error *err)
+static trine_status read_line(trine_stored *out, trine_reading *r, const char *jinja, const json_t *line, trine_error *err)
 {
     scored s = { 0 };
     trine_status status = TRINE_OK;
@@ -129,7 +136,8 @@ static trine_status read_line(trine_stored *out, trine_reading *r, const json_t 
                *text = json_string_value(json_object_get(line, "text"));
     const char *completion = json_string_value(json_object_get(line, "completion"));
     if (json_is_array(messages)) {
-        status = render_chat(&s, r, messages, err);
+        status = render_chat(&s, r, jinja, messages, err);
+        out->base.chat_template = jinja;
     } else if (prompt && completion) {
         trine_buffer_puts(&s.text, prompt);
         const size_t start = s.text.n;
@@ -148,7 +156,7 @@ static trine_status read_line(trine_stored *out, trine_reading *r, const json_t 
     return status;
 }
 
-static trine_status read_file(trine_stored *out, trine_reading *r, const char *path, trine_error *err)
+static trine_status read_file(trine_stored *out, trine_reading *r, const char *jinja, const char *path, trine_error *err)
 {
     char *data, *text;
     size_t n;
@@ -162,7 +170,7 @@ static trine_status read_file(trine_stored *out, trine_reading *r, const char *p
         if (strspn(text, " \t\r") < length) {
             json_error_t error;
             json_t *line = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
-            status = json_is_object(line) ? read_line(out, r, line, err)
+            status = json_is_object(line) ? read_line(out, r, jinja, line, err)
                                           : trine_fail(err, TRINE_ERROR_FORMAT, "not a JSON object on one line (%.100s)",
                                                        line ? "a value of another kind" : error.text);
             if (status) trine_fail_in(err, status, "%s, line %d", path, number);
@@ -179,8 +187,10 @@ static trine_status read_file(trine_stored *out, trine_reading *r, const char *p
 trine_status trine_read_chats(trine_stored *out, trine_reading *r, const trine_train_part *part, trine_error *err)
 {
     trine_names files;
+    const char *jinja = part->chat_template;
+    if (!jinja && !trine_tokenizer_chat_template(r->tokenizer)) jinja = plain_template;
     trine_status status = trine_files_list(&files, part->paths, part->n_paths, err);
-    for (int i = 0; i < files.n && !status; i++) status = read_file(out, r, files.items[i], err);
+    for (int i = 0; i < files.n && !status; i++) status = read_file(out, r, jinja, files.items[i], err);
     trine_names_clear(&files);
     return status;
 }

@@ -31,7 +31,8 @@ trine_status trine_each_pair(const trine_train_part *part, trine_pair_row_fn *ea
 /* A source as the model reads it: the part's prefix before it, a decoder's with its end of line, cut to seq_len. */
 trine_status trine_reading_source(trine_encoding *out, trine_reading *r, const trine_train_part *part, const char *source,
                                   trine_error *err);
-/* JSON lines for decoders: {"messages": [{"role", "content"}...]} through the chat template, what the assistant says is scored;
+/* JSON lines for decoders: {"messages": [{"role", "content"}...]} through a chat template (the part's, else the tokenizer's, else a plain
+ * one), what the assistant says is scored;
  * {"prompt", "completion"}, the completion is scored; {"text"}, all is scored. */
 trine_status trine_read_chats(trine_stored *out, trine_reading *r, const trine_train_part *part, trine_error *err);
 /* Pairs of texts that belong together, as two texts one after another each: for contrastive learning. */

@@ -72,6 +72,7 @@ trine_status trine_stored_hold_out(trine_stored **out, trine_stored *from, doubl
         close_stored(&held->base);
         return status;
     }
+    held->base.chat_template = from->base.chat_template;
     held->base.label_a_text = kept->base.label_a_text = from->base.label_a_text;
     held->all.label_a_text = kept->all.label_a_text = from->all.label_a_text;
     held->pairs = kept->pairs = from->pairs;

@@ -1,8 +1,11 @@
 /* train_learn.c - the trainer over the model itself: a step is what computes its gradients. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/file.h"
 #include "base/status.h"
+#include "load/directory_files.h"
 #include "train/step.h"
 #include "train/train_setup.h"
 
@@ -36,6 +39,42 @@ static float dropout_of(const json_t *config)
 
 float trine_train_dropout(float asked, const json_t *config) { return asked > 0 ? asked : asked < 0 ? 0 : dropout_of(config); }
 
+/* The model's name as people call it: the last part of its path. */
+static const char *name_of(const trine_trainer *t)
+{
+    const char *path = json_string_value(json_object_get(t->configuration, "what")), *slash = path ? strrchr(path, '/') : NULL;
+    return slash && slash[1] ? slash + 1 : path ? path : "the model";
+}
+
+/* Conversations that were written by another template than the model's: the tokenizer that is saved has it, from a folder of its own. */
+static trine_status keep_template(trine_trainer *t, trine_error *err)
+{
+    const trine_train_options *o = t->options;
+    const char *jinja = trine_feed_chat_template(t->feed), *given = o->parts[0].chat_template;
+    if (given && !jinja)
+        trine_train_log(o, "there is no conversation among the examples: the chat template that was given is not used");
+    if (!jinja) return TRINE_OK;
+    if (!given)
+        trine_train_log(o,
+                        "%s has no chat template: it was not trained for conversation. Using a plain one; --template gives another",
+                        name_of(t));
+    const char *from = trine_checkpoint_directory(t->model->checkpoint);
+    char *folder = trine_path_join(t->directory.training, "tokenizer");
+    if (!from || !folder) {
+        free(folder);
+        return trine_fail(err, TRINE_ERROR_MEMORY, "train: no memory");
+    }
+    t->save.tokenizer = t->tokenizer = folder;
+    if (!trine_is_first(o->ranks)) return TRINE_OK;
+    trine_new_directory d;
+    trine_status status = trine_new_directory_open(&d, folder, true, err);
+    if (status) return status;
+    status = trine_directory_put_fellows_with(&d, from, jinja, err);
+    if (!status) return trine_new_directory_commit(&d, err);
+    trine_new_directory_abandon(&d);
+    return status;
+}
+
 trine_status trine_train_learn(trine_train_result *out, trine_trainer *t, bool contrast, trine_error *err)
 {
     const trine_train_options *o = t->options;
@@ -52,6 +91,7 @@ trine_status trine_train_learn(trine_train_result *out, trine_trainer *t, bool c
     trine_status status = trine_step_open(&step, t->model, t->params, &options, err);
     if (!status && json_object_set_new(t->configuration, "the data's checksum", json_string(sum)))
         status = trine_fail(err, TRINE_ERROR_MEMORY, "train: no memory for the configuration");
+    if (!status) status = keep_template(t, err);
     status = trine_ranks_agree(o->ranks, status, err);
     if (status) {
         trine_step_close(step);

@@ -186,7 +186,7 @@ static json_t *part_json(const trine_train_part *p)
     for (int i = 0; i < p->n_paths; i++) json_array_append_new(paths, json_string(p->paths[i]));
     return json_pack("{s:o*,s:i,s:f,s:s*,s:s*,s:s*,s:s*}", "paths", paths, "objective", (int)p->objective, "weight",
                      p->weight > 0 ? p->weight : 1.0, "prefix", p->prefix, "text", p->text_column, "source", p->source_column,
-                     "target", p->target_column);
+                     "target", p->target_column, "chat_template", p->chat_template);
 }
 
 trine_status trine_train_configuration(json_t **out, const char *kind, const char *what, const trine_train_options *o,

@@ -187,6 +187,59 @@ static void every_task_is_learnt(void **state)
     json_decref(r);
 }
 
+/* The chat template in DIR/tokenizer_config.json, in new memory. */
+static char *template_of(const char *dir)
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/tokenizer_config.json", dir);
+    json_t *config = json_load_file(path, 0, NULL);
+    char *jinja = strdup(text_of(config, "chat_template"));
+    json_decref(config);
+    return jinja;
+}
+
+/* A model without a chat template learns conversations by a plain one, or by one that is given, and has it then. */
+static void conversations_bring_their_template(void **state)
+{
+    (void)state;
+    const char *base = temp_path("base"), *out = temp_path("out"), *other = temp_path("other");
+    json_decref(
+        learnt(run_trine(NULL, "train", "--arch", "gpt2", "--vocab", "300", text_path, "--steps", "20", "--lr", "0.01", "--layers",
+                         "1", "--width", "32", "--seq-len", "64", "--batch", "8", "--no-record", "--json", "-t", "1", "-o", base)));
+    process_result r = run_trine(NULL, "finetune", "lm", "-m", base, chats, TUNE, "-o", out);
+    assert_contains(r.err, "base has no chat template");
+    json_decref(learnt(r));
+    char *jinja = template_of(out);
+    assert_contains(jinja, "assistant:");
+    free(jinja);
+    r = run_trine(NULL, "generate", "--chat", "-m", out, "-n", "30", "--temp", "0", "the cat");
+    assert_status(&r, 0);
+    assert_lacks(r.err, "no chat template");
+    assert_string_equal(r.out, " sat\n");
+    process_result_clear(&r);
+    static const char given[] = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{{ eos_token }}{% endfor %}"
+                                "{% if add_generation_prompt %}<assistant>{% endif %}";
+    r = run_trine(NULL, "finetune", "lm", "-m", base, chats, "--lora", "4", "--template",
+                  temp_write("chat.jinja", given, sizeof given - 1), TUNE, "-o", other);
+    assert_lacks(r.err, "no chat template");
+    json_decref(learnt(r));
+    jinja = template_of(other);
+    assert_string_equal(jinja, given);
+    free(jinja);
+    r = run_trine(NULL, "generate", "--chat", "-m", base, "--adapter", other, "-n", "3", "the cat");
+    assert_status(&r, 0);
+    assert_lacks(r.err, "no chat template");
+    process_result_clear(&r);
+    r = run_trine(NULL, "convert", "-q", "-m", base, "--adapter", other, "-o", temp_path("merged"));
+    assert_status(&r, 0);
+    process_result_clear(&r);
+    jinja = template_of(temp_path("merged"));
+    assert_string_equal(jinja, given);
+    free(jinja);
+    assert_error(run_trine(NULL, "finetune", "seq2seq", "-m", base, pairs, "--template", temp_path("chat.jinja"), "-o", out), 2,
+                 "--template is of conversations");
+}
+
 /* Pieces of a unigram vocabulary hold the space before their word: tags are those of the pieces, all the same. */
 static void words_that_begin_with_their_space_are_tagged(void **state)
 {
@@ -412,6 +465,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pairs_are_learnt_and_mixed, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_model_goes_on_with_other_text, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(every_task_is_learnt, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(conversations_bring_their_template, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(words_that_begin_with_their_space_are_tagged, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_model_that_writes_is_measured_by_what_it_writes, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_gguf_file_is_learnt_from_as_its_directory, set_up, temp_tear_down),
