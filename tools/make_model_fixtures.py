@@ -298,6 +298,16 @@ def fixtures(out):
     m.make("t5-encoder", tf.T5EncoderModel, t5(proj="gated-gelu"), dtype=bf16, lengths=(9, 40))
     gguf_llama(m)
     gguf_t5(m)
+    labels(m)
+
+
+def labels(m):
+    """Heads of labels on decoders. Ids are drawn from all of a small vocabulary, so that texts end in padding too."""
+    many, bf16 = (1, 9, 40, 5, 6, 7), torch.bfloat16
+    m.make("gpt2-classify", tf.GPT2ForSequenceClassification, gpt2(vocab=9, d=24, heads=3, num_labels=3, pad_token_id=4), lengths=many)
+    m.make("gpt2-tags", tf.GPT2ForTokenClassification, gpt2(d=24, heads=3, num_labels=5), dtype=bf16)
+    m.make("llama-classify", tf.LlamaForSequenceClassification, llama(vocab=9, num_labels=4, pad_token_id=0), lengths=many, dtype=bf16)
+    m.make("qwen3-tags", tf.Qwen3ForTokenClassification, llama(tf.Qwen3Config, head_dim=14, num_labels=3), dtype=bf16)
 
 
 # ------------------------------------------------------------------------------------------------------------- GGUF

@@ -87,6 +87,8 @@ trine_mat trine_dropout(trine_pass *p, trine_mat x);
 trine_mat trine_take_rows(trine_pass *p, trine_mat x, const int32_t *rows, int n);
 /* The first row of each segment: [n_segments, x.cols]. */
 trine_mat trine_first_rows(trine_pass *p, trine_mat x);
+/* The last row of each segment whose token is not `pad`, else its first, likewise: where a causal text has been seen whole. */
+trine_mat trine_last_rows(trine_pass *p, trine_mat x, int32_t pad);
 
 /* Rotary positions (Su et al. 2021). inv_freq [n_rotated / 2] is made once at load by trine_rope_make. */
 typedef enum trine_rope_kind { TRINE_ROPE_PLAIN, TRINE_ROPE_LINEAR, TRINE_ROPE_LLAMA3, TRINE_ROPE_YARN } trine_rope_kind;

@@ -73,3 +73,14 @@ trine_mat trine_first_rows(trine_pass *p, trine_mat x)
     for (int s = 0; rows && s < b->n_segments; s++) rows[s] = b->segments[s].first_row;
     return take(p, x, rows, b->n_segments);
 }
+
+trine_mat trine_last_rows(trine_pass *p, trine_mat x, int32_t pad)
+{
+    const trine_batch *b = p->batch;
+    int32_t *rows = trine_pass_alloc(p, (size_t)b->n_segments, sizeof *rows);
+    for (int s = 0; rows && s < b->n_segments; s++) {
+        rows[s] = b->segments[s].first_row + b->segments[s].n_rows - 1;
+        while (rows[s] > b->segments[s].first_row && b->ids[rows[s]] == pad) rows[s]--;
+    }
+    return take(p, x, rows, b->n_segments);
+}

@@ -16,7 +16,7 @@ static trine_status new_sequence(trine_sequence **out, trine_session *s, trine_e
     *out = NULL;
     if (!s || s->closed) return trine_fail(err, TRINE_ERROR_ARGUMENT, "sequence: %s", s ? "its session is closed" : "no session");
     if (!s->self)
-        return trine_fail(err, TRINE_ERROR_ARGUMENT, "sequence: %s is an encoder, it has no past to go on from",
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "sequence: this %s reads texts whole, it has no past to go on from",
                           s->model->info.family);
     if (s->n_open >= s->options.n_sequences)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "sequence: %d are open, and the session was opened for %d (n_sequences)",

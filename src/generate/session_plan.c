@@ -15,7 +15,7 @@
 #include "generate/session.h"
 
 #define DEFAULT_BATCH 512    /* tokens a pass of a decoder: long enough for large products, short enough for its temporaries */
-#define UNLIMITED_CTX 2048   /* of a model without a limit of its own (T5's relative positions) */
+#define UNLIMITED_CTX 2048   /* of a model without a limit of its own (T5's relative positions), or a decoder that gives labels */
 #define LEAST_DEFAULT_CTX 64 /* a default context shorter than this helps nobody: it is refused instead */
 #define F32_CACHE_BYTES ((size_t)512 << 20) /* a cache up to this size is f32 by default: it costs little */
 #define FEW_ROWS 16                         /* a pass of so few rows takes other paths through the blocks, with other temporaries */
@@ -68,7 +68,7 @@ static trine_status check_asked(const trine_model *m, const trine_session_option
     case TRINE_BF16: break;
     case TRINE_Q8_0:
     case TRINE_Q4_0:
-        if (info->paradigm != TRINE_ENCODER && m->self_shape.d_head % 32)
+        if (!trine_model_reads_whole(m) && m->self_shape.d_head % 32)
             return trine_fail(err, TRINE_ERROR_ARGUMENT,
                               "session: a %s cache needs heads of a multiple of 32, and this model's have %d: use f16",
                               trine_dtype_name(o->cache_type), m->self_shape.d_head);
@@ -87,6 +87,13 @@ static trine_status check_asked(const trine_model *m, const trine_session_option
 }
 
 /* ------------------------------------------------------------------------------------------------- a context's bytes */
+
+/* Heads that are given all rows: those that do not write words. */
+static bool head_has_all_rows(const trine_model *m)
+{
+    const trine_head head = m->info.head;
+    return head == TRINE_HEAD_LABELS || head == TRINE_HEAD_TAGS || (m->info.paradigm == TRINE_ENCODER && head == TRINE_HEAD_NONE);
+}
 
 /* Bytes of a pass over n_rows tokens in n_segments texts of about equal length, the last token of each at the end of `ctx`. */
 static trine_status measure(size_t *bytes, const trine_model *m, const trine_session_options *o, trine_pass_kind kind, int n_rows,
@@ -107,8 +114,7 @@ static trine_status measure(size_t *bytes, const trine_model *m, const trine_ses
                 (trine_segment) { .first_row = first, .n_rows = n, .pos = trine_max_int(ctx - n, 0), .prefix = o->prefix };
             first += n;
         }
-        /* Heads that need not choose rows are given them all, as session_pass.c does. */
-        const bool chooses = m->info.paradigm != TRINE_ENCODER || m->info.head == TRINE_HEAD_MLM;
+        const bool chooses = !head_has_all_rows(m);
         const trine_batch batch = { .n_rows = n_rows,
                                     .n_segments = n_segments,
                                     .segments = segments,
@@ -130,8 +136,8 @@ static trine_status measure(size_t *bytes, const trine_model *m, const trine_ses
 static trine_status plan_arena(trine_session_plan *plan, const trine_model *m, trine_error *err)
 {
     const trine_session_options *o = &plan->options;
-    const bool encoder = m->info.paradigm == TRINE_ENCODER;
-    const int rows = o->batch_tokens, n = o->n_sequences, n_out = encoder && m->info.head != TRINE_HEAD_MLM ? rows : o->logit_rows;
+    const bool whole = trine_model_reads_whole(m);
+    const int rows = o->batch_tokens, n = o->n_sequences, n_out = head_has_all_rows(m) ? rows : o->logit_rows;
     const struct {
         trine_pass_kind kind;
         int n_rows, n_segments, ctx, n_out;
@@ -144,7 +150,7 @@ static trine_status plan_arena(trine_session_plan *plan, const trine_model *m, t
         { TRINE_PASS_SOURCE, FEW_ROWS, 1, 0, 0 },
         /* A whole batch at the end of the context: of one text, and of all; a few tokens, and one of each. */
         { TRINE_PASS_HEAD, rows, 1, o->ctx, n_out },
-        { TRINE_PASS_HEAD, rows, encoder ? rows : n, o->ctx, n_out },
+        { TRINE_PASS_HEAD, rows, whole ? rows : n, o->ctx, n_out },
         { TRINE_PASS_HEAD, FEW_ROWS, 1, o->ctx, n_out },
         { TRINE_PASS_HEAD, n, n, o->ctx, n_out },
     };
@@ -164,7 +170,7 @@ static bool plan_cache(trine_session_plan *plan, const trine_model *m)
     const trine_kv_shape shape = trine_session_kv_shape(m, o);
     size_t cross = 0;
     plan->cache_bytes = 0;
-    if (m->info.paradigm == TRINE_ENCODER) return true;
+    if (trine_model_reads_whole(m)) return true;
     if (!trine_kv_pool_bytes(&plan->cache_bytes, &shape, o->ctx, o->n_sequences)) return false;
     if (m->info.paradigm == TRINE_ENCODER_DECODER && !trine_kv_pool_bytes(&cross, &shape, o->source_ctx, o->n_sequences))
         return false;
@@ -185,7 +191,7 @@ static trine_status plan_for(trine_session_plan *plan, const trine_model *m, con
     else
         o->source_ctx = 0;
     if (!asked->batch_tokens)
-        o->batch_tokens = trine_max_int(paradigm == TRINE_ENCODER ? ctx : trine_min_int(ctx, DEFAULT_BATCH), o->n_sequences);
+        o->batch_tokens = trine_max_int(trine_model_reads_whole(m) ? ctx : trine_min_int(ctx, DEFAULT_BATCH), o->n_sequences);
     /* Masked language modelling asks for the 15% of tokens it hides; decoding for the last of each sequence. */
     if (!asked->logit_rows && m->info.head == TRINE_HEAD_MLM) o->logit_rows = o->batch_tokens / 6;
     o->logit_rows = trine_min_int(trine_max_int(o->logit_rows, o->n_sequences), o->batch_tokens);
@@ -203,7 +209,7 @@ static trine_status plan_for(trine_session_plan *plan, const trine_model *m, con
     plan->batch_bytes = (size_t)plan->rows_cap * (sizeof(trine_segment) + 3 * sizeof(int32_t));
 
     bool counted = true;
-    if (!asked->cache_type && paradigm != TRINE_ENCODER) {
+    if (!asked->cache_type && !trine_model_reads_whole(m)) {
         o->cache_type = TRINE_F32;
         counted = plan_cache(plan, m);
         if (!counted || plan->cache_bytes > F32_CACHE_BYTES || plan->cache_bytes > limit / 8) o->cache_type = TRINE_F16;
@@ -273,7 +279,7 @@ static void announce(const trine_model *m, const trine_session_plan *plan, int w
 {
     char text[200], cache[24];
     const int ctx = plan->options.ctx;
-    if (!m->log || m->info.paradigm == TRINE_ENCODER) return;
+    if (!m->log || trine_model_reads_whole(m)) return;
     write_bytes(cache, plan->cache_bytes);
     const int n =
         snprintf(text, sizeof text, "context: %d tokens, %s cache of %s", ctx, trine_dtype_name(plan->options.cache_type), cache);
@@ -288,7 +294,9 @@ static void announce(const trine_model *m, const trine_session_plan *plan, int w
 
 int trine_session_default_ctx(const trine_model *m)
 {
-    return m->info.max_tokens > 0 ? trine_min_int(m->info.max_tokens, MAX_CTX) : UNLIMITED_CTX;
+    const int most = m->info.max_tokens > 0 ? trine_min_int(m->info.max_tokens, MAX_CTX) : UNLIMITED_CTX;
+    /* A decoder that reads texts whole has a pass of them all, and its rotary positions may go on for a million tokens. */
+    return m->info.paradigm == TRINE_DECODER && trine_model_reads_whole(m) ? trine_min_int(most, UNLIMITED_CTX) : most;
 }
 
 trine_status trine_session_plan_at(trine_session_plan *out, const trine_model *m, const trine_session_options *asked, int ctx,

@@ -46,6 +46,9 @@ struct trine_model {
     const trine_rope_scaling *rope_scaling; /* the caller's, while it is loaded; or NULL */
 };
 
+/* Whether texts are read whole, and nothing of them is kept for tokens to come: encoders, and decoders that give labels. */
+static inline bool trine_model_reads_whole(const trine_model *m) { return !m->self_shape.n_layers; }
+
 /* Loading is sticky, like a pass: a family reads its fields and tensors one after another, each reader returns at once (0, NULL)
  * after the first failure, and the end asks l->status. So load functions are tables without error branches, and every
  * message names the field or tensor, what was found and what was expected. */

@@ -22,7 +22,7 @@ static trine_status session_options(trine_session_options *out, int *ctx, const 
     *ctx = out->ctx ? out->ctx : trine_session_default_ctx(m);
     out->memory = 0;
     if (!out->cache_type) out->cache_type = TRINE_F16;
-    if (m->info.paradigm != TRINE_ENCODER || out->n_sequences <= 1) return TRINE_OK;
+    if (!trine_model_reads_whole(m) || out->n_sequences <= 1) return TRINE_OK;
     const int64_t rows = (int64_t)*ctx * out->n_sequences;
     if (rows > INT_MAX)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "plan: %d texts of %d tokens are more than a pass takes", out->n_sequences,
@@ -38,7 +38,7 @@ static bool cache_formula(trine_session_bytes *out, const trine_model *m)
     const trine_session_options *o = &out->options;
     const trine_kv_shape shape = trine_session_kv_shape(m, o);
     size_t page, tokens;
-    if (m->info.paradigm == TRINE_ENCODER) return true;
+    if (trine_model_reads_whole(m)) return true;
     if (!trine_kv_page_bytes(&page, &shape)) return false;
     out->kv_bytes_per_token = page / TRINE_KV_PAGE;
     if (!trine_mul_size(&tokens, (size_t)o->ctx, (size_t)o->n_sequences) ||

@@ -127,7 +127,7 @@ static trine_status run_session(trine_verification *out, trine_model *m, const t
     rows = (size_t)s->rows_cap;
     if (!(ids = malloc(rows * sizeof *ids))) status = trine_fail(err, TRINE_ERROR_MEMORY, "plan: no memory for %zu ids", rows);
     touch_tables(m);
-    if (!status) status = m->info.paradigm == TRINE_ENCODER ? fill_texts(s, ids, err) : fill_sequences(s, ids, o, err);
+    if (!status) status = trine_model_reads_whole(m) ? fill_texts(s, ids, err) : fill_sequences(s, ids, o, err);
     out->allocated_bytes = m->info.weights_bytes + s->arena.size + rows * (sizeof *s->segments + 3 * sizeof *s->ids) +
                            (s->self ? trine_kv_pool_taken(s->self) : 0) + (s->cross ? trine_kv_pool_taken(s->cross) : 0);
     out->arena_peak = s->arena.peak;

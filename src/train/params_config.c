@@ -23,6 +23,15 @@ static void put_labels(trine_json_builder *config, const char *const *labels, in
     json_object_del(config->object, "_num_labels");
 }
 
+/* transformers finds the last token of each text of a batch by what is no padding, and refuses a batch where nothing is. */
+static void put_padding(trine_json_builder *config)
+{
+    const json_t *pad = json_object_get(config->object, "pad_token_id"), *end = json_object_get(config->object, "eos_token_id");
+    if (json_is_array(end)) end = json_array_get(end, 0);
+    if (!json_is_integer(pad) && json_is_integer(end))
+        trine_json_put(config, "pad_token_id", json_integer(json_integer_value(end)));
+}
+
 static trine_status check_labels(const char *const *labels, int n_labels, trine_error *err)
 {
     if (n_labels < 1 || !labels)
@@ -47,11 +56,16 @@ trine_status trine_params_config(json_t **out, const json_t *config, trine_head 
     const char *type = json_string_value(json_object_get(config, "model_type"));
     if (!type) type = family->model_types[0];
     char class[64];
+    const bool labelled = head == TRINE_HEAD_LABELS || head == TRINE_HEAD_TAGS;
+    if (labelled && family->paradigm == TRINE_ENCODER_DECODER)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT,
+                          "a model of type '%s' is an encoder-decoder, which writes labels as text: finetune seq2seq, with the label "
+                          "as the target",
+                          type);
     if (!trine_family_class(class, type, head)) {
         static const char *const heads[] = { "none", "language model", "masked language model", "labels", "tags" };
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "a model of type '%s' has no head '%s'", type, heads[head]);
     }
-    const bool labelled = head == TRINE_HEAD_LABELS || head == TRINE_HEAD_TAGS;
     const trine_status status = labelled ? check_labels(labels, n_labels, err) : TRINE_OK;
     if (status) return status;
     trine_json_builder made = { .object = trine_json_copy(config) };
@@ -59,6 +73,7 @@ trine_status trine_params_config(json_t **out, const json_t *config, trine_head 
     trine_json_put(&made, "model_type", json_string(type));
     trine_json_put(&made, "architectures", json_pack("[s]", class));
     if (labelled) put_labels(&made, labels, n_labels);
+    if (head == TRINE_HEAD_LABELS && family->paradigm == TRINE_DECODER) put_padding(&made);
     if (made.failed) {
         json_decref(made.object);
         return trine_fail(err, TRINE_ERROR_MEMORY, "no memory for a model's configuration");

@@ -253,7 +253,10 @@ static trine_status merge_into(trine_params *p, const trine_param *t, const trin
 }
 
 /* The layer that gives labels. */
-static bool gives_labels(const char *name) { return starts_with(name, "classifier.") && !starts_with(name, "classifier.dense."); }
+static bool gives_labels(const char *name)
+{
+    return starts_with(name, "score.") || (starts_with(name, "classifier.") && !starts_with(name, "classifier.dense."));
+}
 
 /* "3 tensors are new: a, b, c" */
 static void say(const trine_params_options *o, const char *what, int n, trine_buffer *names)

@@ -33,6 +33,7 @@ typedef enum block {
     TAKE,
     TAKE_AND_ADD,
     FIRST,
+    LAST,
     DROPOUT,
     LAYERS,
     N_BLOCKS
@@ -145,6 +146,7 @@ static void body(trine_pass *p, void *user)
         break;
     }
     case FIRST: y = trine_first_rows(p, x); break;
+    case LAST: y = trine_last_rows(p, x, IDS[ROWS - 1]); break;
     case DROPOUT: y = trine_dropout(p, x); break;
     case LAYERS:
         weights.norm = take(s, COLS);

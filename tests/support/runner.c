@@ -108,7 +108,7 @@ static int fill(runner *r, bool target, int first, int step)
         const runner_text *t = &r->texts[i];
         const int32_t *ids = target ? t->decoder_ids : t->ids;
         const int n_all = target ? t->n_decoder : t->n, n = n_all - first < step ? (n_all > first ? n_all - first : 0) : step;
-        const bool keeps = r->m->info.paradigm == TRINE_DECODER || target;
+        const bool keeps = r->self && (r->m->info.paradigm == TRINE_DECODER || target);
         r->segments[i] = (trine_segment) { .first_row = row,
                                            .n_rows = n,
                                            .pos = first < n_all ? first : n_all,
@@ -175,10 +175,10 @@ static trine_status run_all(runner *r, runner_output *out, int longest, int long
     int *at = calloc((size_t)r->n_texts, sizeof *at);
     if (!at) return TRINE_ERROR_MEMORY;
     trine_status status = TRINE_OK;
-    if (paradigm == TRINE_ENCODER) {
+    if (trine_model_reads_whole(r->m)) {
         fill(r, false, 0, longest);
         choose_rows(r);
-        status = run_pass(r, run_encoder, out, at, err);
+        status = run_pass(r, paradigm == TRINE_DECODER ? run_decoder : run_encoder, out, at, err);
     } else {
         const bool target = paradigm == TRINE_ENCODER_DECODER;
         const int n = target ? longest_target : longest, step = r->o->step ? r->o->step : n;

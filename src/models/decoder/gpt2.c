@@ -14,6 +14,8 @@
  *     h.N.mlp.c_proj.weight     [d_ff, d_model]         .bias
  *     ln_f.{weight,bias}        [d_model]
  *     lm_head.weight            [vocab, d_model]        without the prefix; usually absent: tied to wte
+ *     score.weight              [n_labels, d_model]     in its place: one label a text, from its last token
+ *     classifier.{weight,bias}  [n_labels, d_model]     or one a token
  * h.N.attn.bias and h.N.attn.masked_bias in old files are causal masks, not weights. */
 #include <math.h>
 
@@ -33,7 +35,7 @@ typedef struct gpt2_layer {
 typedef struct gpt2_model {
     int n_heads, d_head;
     float eps;
-    trine_weight words, positions, out;
+    trine_weight words, positions, out; /* out: of the vocabulary or of labels */
     gpt2_layer *layers;
     gpt2_norm final_norm;
 } gpt2_model;
@@ -77,6 +79,8 @@ static gpt2_layer load_layer(trine_loader *l, const char *prefix, int n, bool tu
 static trine_status load(trine_model *m, trine_error *err)
 {
     static const trine_architecture known[] = { { "LMHeadModel", TRINE_HEAD_LM },
+                                                { "ForSequenceClassification", TRINE_HEAD_LABELS },
+                                                { "ForTokenClassification", TRINE_HEAD_TAGS },
                                                 { "GPT2Model", TRINE_HEAD_NONE },
                                                 { NULL, TRINE_HEAD_NONE } };
     trine_loader loader = trine_load_begin(m, err), *l = &loader;
@@ -120,8 +124,12 @@ static trine_status load(trine_model *m, trine_error *err)
     w->final_norm = (gpt2_norm) { .weight = trine_load_vector(l, d, "%sln_f.weight", prefix),
                                   .bias = trine_load_vector(l, d, "%sln_f.bias", prefix) };
     if (head == TRINE_HEAD_LM) w->out = trine_load_output(l, &w->words, true, "lm_head.weight");
+    if (head == TRINE_HEAD_LABELS) w->out = trine_load_linear(l, trine_read_n_labels(l), d, TRINE_BIAS_NONE, "score");
+    if (head == TRINE_HEAD_TAGS) w->out = trine_load_linear(l, trine_read_n_labels(l), d, TRINE_BIAS_REQUIRED, "classifier");
+    if (head == TRINE_HEAD_LABELS || head == TRINE_HEAD_TAGS) trine_read_labels(l, w->out.rows);
     m->weights = w;
-    m->self_shape = (trine_kv_shape) { .n_layers = info->n_layers, .n_kv_heads = w->n_heads, .d_head = w->d_head };
+    if (head != TRINE_HEAD_LABELS && head != TRINE_HEAD_TAGS) /* labels are of texts that are read whole */
+        m->self_shape = (trine_kv_shape) { .n_layers = info->n_layers, .n_kv_heads = w->n_heads, .d_head = w->d_head };
     return trine_load_end(l);
 }
 
@@ -184,7 +192,9 @@ static trine_mat decode(const trine_model *m, trine_pass *p)
 static trine_mat head(const trine_model *m, trine_pass *p, trine_mat states)
 {
     const gpt2_model *w = m->weights;
-    trine_mat x = trine_take_rows(p, states, p->batch->out_rows, p->batch->n_out);
+    trine_mat x = m->info.head == TRINE_HEAD_LABELS ? trine_last_rows(p, states, m->info.pad)
+                                                    : trine_take_rows(p, states, p->batch->out_rows, p->batch->n_out);
+    if (m->info.head == TRINE_HEAD_TAGS) x = trine_dropout(p, x);
     return m->info.head == TRINE_HEAD_NONE ? x : trine_logits(p, x, &w->out, 1);
 }
 

@@ -246,9 +246,14 @@ static const char *model_type_of(trine_loader *l)
 
 static trine_status load(trine_model *m, trine_error *err)
 {
-    static const trine_architecture known[] = { { "ForCausalLM", TRINE_HEAD_LM },    { "LlamaModel", TRINE_HEAD_NONE },
-                                                { "MistralModel", TRINE_HEAD_NONE }, { "Qwen2Model", TRINE_HEAD_NONE },
-                                                { "Qwen3Model", TRINE_HEAD_NONE },   { NULL, TRINE_HEAD_NONE } };
+    static const trine_architecture known[] = { { "ForCausalLM", TRINE_HEAD_LM },
+                                                { "ForSequenceClassification", TRINE_HEAD_LABELS },
+                                                { "ForTokenClassification", TRINE_HEAD_TAGS },
+                                                { "LlamaModel", TRINE_HEAD_NONE },
+                                                { "MistralModel", TRINE_HEAD_NONE },
+                                                { "Qwen2Model", TRINE_HEAD_NONE },
+                                                { "Qwen3Model", TRINE_HEAD_NONE },
+                                                { NULL, TRINE_HEAD_NONE } };
     trine_loader loader = trine_load_begin(m, err), *l = &loader;
     trine_model_info *info = &m->info;
     const char *type = model_type_of(l);
@@ -287,8 +292,13 @@ static trine_status load(trine_model *m, trine_error *err)
             trine_load_fail(l, TRINE_ERROR_NOT_FOUND,
                             "tensor 'lm_head.weight' is missing, and config.json \"tie_word_embeddings\" is false");
         w->out = trine_load_output(l, &w->words, false, "lm_head.weight");
+    } else if (head == TRINE_HEAD_LABELS || head == TRINE_HEAD_TAGS) {
+        const trine_bias bias = head == TRINE_HEAD_TAGS ? TRINE_BIAS_REQUIRED : TRINE_BIAS_NONE;
+        w->out = trine_load_linear(l, trine_read_n_labels(l), info->d_model, bias, "score");
+        trine_read_labels(l, w->out.rows);
     }
-    m->self_shape = (trine_kv_shape) { .n_layers = info->n_layers, .n_kv_heads = w->n_kv_heads, .d_head = w->d_head };
+    if (head != TRINE_HEAD_LABELS && head != TRINE_HEAD_TAGS) /* labels are of texts that are read whole */
+        m->self_shape = (trine_kv_shape) { .n_layers = info->n_layers, .n_kv_heads = w->n_kv_heads, .d_head = w->d_head };
     return trine_load_end(l);
 }
 
@@ -359,7 +369,9 @@ static trine_mat decode(const trine_model *m, trine_pass *p)
 static trine_mat head(const trine_model *m, trine_pass *p, trine_mat states)
 {
     const llama_model *w = m->weights;
-    trine_mat x = trine_take_rows(p, states, p->batch->out_rows, p->batch->n_out);
+    trine_mat x = m->info.head == TRINE_HEAD_LABELS ? trine_last_rows(p, states, m->info.pad)
+                                                    : trine_take_rows(p, states, p->batch->out_rows, p->batch->n_out);
+    if (m->info.head == TRINE_HEAD_TAGS) x = trine_dropout(p, x);
     return m->info.head == TRINE_HEAD_NONE ? x : trine_logits(p, x, &w->out, 1);
 }
 
