@@ -42,8 +42,9 @@ const option trine_options[] = {
       .help = "system message at the head of the conversation" },
     { "template", .argument = "FILE", .kind = OPTION_FILE, .commands = CMD_GENERATE | CMD_CHAT | CMD_FINETUNE,
       .offset = FIELD(template_file), .help = "chat template (Jinja) to use in place of the model's own",
-      .more = "Of finetune: lm, for rows with \"messages\". A model that has none learns by a plain one, role and text line by line, "
-              "with the end token after an answer. What was used is saved with the result." },
+      .more =
+          "Of finetune: lm, for rows with \"messages\". A model that has none learns by a plain one, role and text line by line, "
+          "with the end token after an answer. What was used is saved with the result." },
     { "task", .argument = "TASK", .kind = OPTION_CHOICE, .choices = "lm|mlm|classify|tag|translate|summarize",
       .commands = CMD_EVAL | CMD_QUANTIZE, .offset = FIELD(task),
       .help = "what to measure (default: what the model's head is for)" },
@@ -397,7 +398,9 @@ const option trine_options[] = {
       .commands = LEARNERS | CMD_PLAN, .offset = FIELD(ema),
       .help = "measure and keep a moving average of the weights, 0.999; 0: the weights" },
     { "bf16", .kind = OPTION_FLAG, .group = GROUP_LEARNING, .commands = LEARNERS | CMD_PLAN, .offset = FIELD(bf16),
-      .help = "multiply in bf16; weights and optimiser stay f32" },
+      .help = "multiply in bf16; weights and optimiser stay f32",
+      .more = "That takes a processor with AMX, or an AMD one with AVX512_BF16 (`trine version` tells). On others products are in "
+              "f32, and a note says so." },
     { "recompute", .kind = OPTION_FLAG, .group = GROUP_LEARNING, .commands = LEARNERS | CMD_PLAN, .offset = FIELD(recompute),
       .help = "keep each layer's input alone and compute it again: less memory, a third more time" },
     { "shard-optimizer", .kind = OPTION_FLAG, .group = GROUP_LEARNING, .commands = LEARNERS | CMD_PLAN,

@@ -112,7 +112,8 @@ typedef struct trine_train_options {
     float noise;   /* masked, span: share of the tokens that are asked for; 0: 0.15 */
     float label_smoothing;
     float ema; /* decay of the average of weights that is measured and saved, 0.999; 0: none */
-    bool bf16, recompute;
+    bool bf16; /* products in bf16; in f32, with a line in the log, where the processor multiplies it no faster */
+    bool recompute;
     uint64_t seed;
     int n_threads;
     const char *cpu;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "base/file.h"
 #include "base/status.h"
 #include "load/directory_files.h"
@@ -75,6 +76,17 @@ static trine_status keep_template(trine_trainer *t, trine_error *err)
     return status;
 }
 
+static void tell_bf16(const trine_trainer *t)
+{
+    const trine_cpu level = t->model->kernels.level;
+    if (!t->options->bf16 || t->model->kernels.bf16_gemm) return;
+    if (level == trine_cpu_detect())
+        trine_train_log(t->options, "this processor does not multiply bf16%s: products are in f32",
+                        level >= TRINE_CPU_AVX512_BF16 ? " faster than f32" : "");
+    else
+        trine_train_log(t->options, "kernels of %s do not multiply bf16: products are in f32", trine_cpu_name(level));
+}
+
 trine_status trine_train_learn(trine_train_result *out, trine_trainer *t, bool contrast, trine_error *err)
 {
     const trine_train_options *o = t->options;
@@ -91,6 +103,7 @@ trine_status trine_train_learn(trine_train_result *out, trine_trainer *t, bool c
     trine_status status = trine_step_open(&step, t->model, t->params, &options, err);
     if (!status && json_object_set_new(t->configuration, "the data's checksum", json_string(sum)))
         status = trine_fail(err, TRINE_ERROR_MEMORY, "train: no memory for the configuration");
+    if (!status) tell_bf16(t);
     if (!status) status = keep_template(t, err);
     status = trine_ranks_agree(o->ranks, status, err);
     if (status) {

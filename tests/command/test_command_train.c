@@ -187,6 +187,17 @@ static void every_task_is_learnt(void **state)
     json_decref(r);
 }
 
+static void products_in_bf16_that_are_not_are_told(void **state)
+{
+    (void)state;
+    process_result r = run_trine(NULL, "train", "--arch", "gpt2", "--tokenizer", LLAMA, text_path, "--steps", "2", "--bf16",
+                                 "--cpu", "scalar", TINY, "-o", temp_path("out"));
+    assert_status(&r, 0);
+    assert_contains(r.err, "not multiply bf16");
+    assert_contains(r.err, "products are in f32");
+    process_result_clear(&r);
+}
+
 /* The chat template in DIR/tokenizer_config.json, in new memory. */
 static char *template_of(const char *dir)
 {
@@ -465,6 +476,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pairs_are_learnt_and_mixed, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_model_goes_on_with_other_text, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(every_task_is_learnt, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(products_in_bf16_that_are_not_are_told, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(conversations_bring_their_template, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(words_that_begin_with_their_space_are_tagged, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_model_that_writes_is_measured_by_what_it_writes, set_up, temp_tear_down),
