@@ -35,6 +35,8 @@ CASES = {  # name: (class, objective, label smoothing)
     "gpt2-tags": (tf.GPT2ForTokenClassification, "tags", 0),
     "llama-classify": (tf.LlamaForSequenceClassification, "labels", 0),
     "qwen3-tags": (tf.Qwen3ForTokenClassification, "tags", 0),
+    "t5-classify": (tf.T5ForSequenceClassification, "twice", 0),
+    "umt5-tags": (tf.UMT5ForTokenClassification, "tags", 0),
     "t5-v1.0": (tf.T5ForConditionalGeneration, "text to text", 0),
     "t5-v1.1": (tf.T5ForConditionalGeneration, "text to text", 0.1),
     "umt5": (tf.UMT5ForConditionalGeneration, "text to text", 0),
@@ -101,6 +103,12 @@ def run(name, kind, objective, smoothing, out):
         given = {"input_ids": torch.tensor([ids])}
         if n_types > 1:
             given["token_type_ids"] = torch.tensor([types])
+        if objective == "twice":  # the decoder reads the source once more, and a label is asked of its end
+            ids[-1] = config.eos_token_id
+            batch["ids"][-1] = ids[-1]
+            given = {"input_ids": torch.tensor([ids])}
+            batch["target_ids"] += [config.decoder_start_token_id or 0] + ids[:-1]
+            batch["target_lengths"].append(n)
         if objective == "text to text":
             first = len(batch["target_ids"])
             m = rng.randrange(1, 12)
@@ -110,8 +118,8 @@ def run(name, kind, objective, smoothing, out):
             given["decoder_input_ids"] = torch.tensor([target])
             n = m
         logits = model(**given).logits
-        texts.append({"given": given, "out": [], "whole": objective == "labels"})
-        if objective == "labels":
+        texts.append({"given": given, "out": [], "whole": objective in ("labels", "twice")})
+        if objective in ("labels", "twice"):
             score(logits, [0], len(batch["lengths"]) - 1, config.num_labels)
         elif objective == "tags":
             score(logits[0], range(n), first, config.num_labels)

@@ -148,7 +148,7 @@ class Maker:
         return [self.rng.randrange(low, vocab) for _ in range(n)]
 
     def make(self, name, cls, config, lengths=(1, 9, 40), dtype=torch.float32, edit=None, rename=lambda n: n, shards=1, types=0,
-             decoder_lengths=None, prepare=None, low=0):
+             decoder_lengths=None, prepare=None, low=0, twice=False):
         d = os.path.join(self.out, name)
         shutil.rmtree(d, ignore_errors=True)
         os.makedirs(d)
@@ -167,6 +167,9 @@ class Maker:
                 case["types"] = self.ids(n, types)
             if decoder_lengths:
                 case["decoder"] = [0] + self.ids(decoder_lengths[i] - 1, config.vocab_size)
+            if twice:  # T5ForSequenceClassification: a text ends with the end token, and the decoder reads it once more
+                case["tokens"] = [2 if t == config.eos_token_id else t for t in case["tokens"][:-1]] + [config.eos_token_id]
+                case["decoder"] = [0] + case["tokens"][:-1]
             cases.append(case)
         write_expected(model, d, cases)
         return model, cases, d
@@ -302,12 +305,14 @@ def fixtures(out):
 
 
 def labels(m):
-    """Heads of labels on decoders. Ids are drawn from all of a small vocabulary, so that texts end in padding too."""
+    """Heads of labels on decoders and T5. Ids of the first are drawn from a small vocabulary, so that texts end in padding too."""
     many, bf16 = (1, 9, 40, 5, 6, 7), torch.bfloat16
     m.make("gpt2-classify", tf.GPT2ForSequenceClassification, gpt2(vocab=9, d=24, heads=3, num_labels=3, pad_token_id=4), lengths=many)
     m.make("gpt2-tags", tf.GPT2ForTokenClassification, gpt2(d=24, heads=3, num_labels=5), dtype=bf16)
     m.make("llama-classify", tf.LlamaForSequenceClassification, llama(vocab=9, num_labels=4, pad_token_id=0), lengths=many, dtype=bf16)
     m.make("qwen3-tags", tf.Qwen3ForTokenClassification, llama(tf.Qwen3Config, head_dim=14, num_labels=3), dtype=bf16)
+    m.make("t5-classify", tf.T5ForSequenceClassification, t5(num_labels=3), twice=True)
+    m.make("umt5-tags", tf.UMT5ForTokenClassification, t5(tf.UMT5Config, proj="gated-gelu", num_labels=5), dtype=bf16)
 
 
 # ------------------------------------------------------------------------------------------------------------- GGUF

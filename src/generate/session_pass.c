@@ -2,8 +2,11 @@
  *
  * The same function runs when a session is sized, on an arena that only counts, and when it works: so what is
  * counted is what is used. */
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/status.h"
-#include "generate/session.h"
+#include "generate/sequence.h"
 
 static trine_mat forward(const trine_model *m, trine_pass *p, trine_pass_kind kind)
 {
@@ -137,11 +140,37 @@ trine_status trine_session_states(trine_mat *out, trine_session *s, const trine_
     return status ? status : trine_session_run(out, s, &batch, TRINE_PASS_STATES, err);
 }
 
+/* Labels on an encoder-decoder (transformers' T5ForSequenceClassification): the decoder reads the source once more, shifted by one, and
+ * gives them at its end. */
+static trine_status labels_of_one(trine_mat *out, trine_session *s, const trine_texts *texts, trine_error *err)
+{
+    const trine_model_info *info = &s->model->info;
+    const int n = texts->n_texts == 1 ? texts->n[0] : 0;
+    if (n < 1) return trine_fail(err, TRINE_ERROR_ARGUMENT, "session: %s gives the labels of one text at a time", info->family);
+    trine_sequence *q;
+    trine_status status = trine_sequence_open(&q, s, err);
+    if (status) return status;
+    int32_t *shifted = malloc((size_t)n * sizeof *shifted);
+    if (!shifted) status = trine_fail(err, TRINE_ERROR_MEMORY, "session: no memory for a text of %d tokens", n);
+    if (!status) {
+        shifted[0] = info->decoder_start >= 0 ? info->decoder_start : info->pad;
+        memcpy(shifted + 1, texts->ids[0], (size_t)(n - 1) * sizeof *shifted);
+        status = trine_sequence_source(q, texts->ids[0], n, err);
+    }
+    if (!status) status = trine_sequence_feed(q, shifted, n, err);
+    if (!status) *out = (trine_mat) { .data = (float *)(uintptr_t)q->logits, .rows = 1, .cols = info->n_labels, .value = -1 };
+    trine_sequence_close(q);
+    free(shifted);
+    return status;
+}
+
 trine_status trine_session_head(trine_mat *out, trine_session *s, const trine_texts *texts, const int32_t *out_rows, int n_out,
                                 trine_error *err)
 {
     trine_batch batch;
     *out = (trine_mat) { 0 };
+    if (s->model->info.paradigm == TRINE_ENCODER_DECODER && s->model->info.head == TRINE_HEAD_LABELS)
+        return labels_of_one(out, s, texts, err);
     if (s->model->info.paradigm == TRINE_ENCODER_DECODER)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "%s is an encoder-decoder: its head stands on a decoder, feed a sequence",
                           s->model->info.family);

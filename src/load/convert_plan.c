@@ -268,6 +268,11 @@ static trine_status add_rope_factors(trine_convert_plan *plan, trine_error *err)
 static trine_status find_architecture(trine_convert_plan *plan, trine_error *err)
 {
     plan->architecture = trine_gguf_architecture_of(plan->config);
+    const char *class = json_string_value(json_array_get(json_object_get(plan->config, "architectures"), 0));
+    const bool labels = class && (strstr(class, "T5ForSequence") || strstr(class, "T5ForToken"));
+    if (plan->to_gguf && labels)
+        return trine_fail(err, TRINE_ERROR_UNSUPPORTED,
+                          "'%s' is a T5 with labels (%.60s), which GGUF has no form for: write a directory", plan->in, class);
     if (plan->architecture || !plan->to_gguf) return TRINE_OK;
     const char *type = json_string_value(json_object_get(plan->config, "model_type"));
     char list[256] = "";

@@ -102,7 +102,7 @@ bool trine_family_class(char out[64], const char *model_type, trine_head head)
                     { "umt5", "UMT5" } };
     const trine_family *family = by_model_type(model_type);
     if (!family) return false;
-    const bool encodes = family->paradigm == TRINE_ENCODER, both = family->paradigm == TRINE_ENCODER_DECODER;
+    const bool encodes = family->paradigm == TRINE_ENCODER;
     const char *end = NULL;
     switch (head) {
     case TRINE_HEAD_NONE: end = family->paradigm == TRINE_ENCODER_DECODER ? "EncoderModel" : "Model"; break;
@@ -112,8 +112,8 @@ bool trine_family_class(char out[64], const char *model_type, trine_head head)
         if (family == &trine_family_t5) end = "ForConditionalGeneration";
         break;
     case TRINE_HEAD_MLM: end = encodes ? "ForMaskedLM" : NULL; break;
-    case TRINE_HEAD_LABELS: end = both ? NULL : "ForSequenceClassification"; break;
-    case TRINE_HEAD_TAGS: end = both ? NULL : "ForTokenClassification"; break;
+    case TRINE_HEAD_LABELS: end = "ForSequenceClassification"; break;
+    case TRINE_HEAD_TAGS: end = "ForTokenClassification"; break;
     }
     for (size_t i = 0; end && i < sizeof classes / sizeof *classes; i++) {
         if (strcmp(classes[i].type, model_type) != 0) continue;

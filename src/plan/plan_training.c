@@ -34,6 +34,7 @@ static void add_labelled(trine_batch_room *room, const trine_model_info *info, c
     room->label_a_text = info->head == TRINE_HEAD_LABELS;
     for (int i = 0; i < n_texts; i++) {
         trine_batch_add_text(room, ids, NULL, seq_len, 0);
+        if (info->paradigm == TRINE_ENCODER_DECODER) trine_batch_add_shifted(room, 0, ids, seq_len);
         for (int k = 0; k < (room->label_a_text ? 1 : seq_len); k++) trine_batch_add_out(room, k, 0, 1);
     }
 }

@@ -182,6 +182,8 @@ void trine_task_parts_clear(trine_task_parts *parts)
 int trine_task_parts_in_pass(const trine_task_parts *parts, int first, const trine_session *s)
 {
     int n = 0;
+    if (s->model->info.paradigm == TRINE_ENCODER_DECODER && s->model->info.head == TRINE_HEAD_LABELS)
+        return 1; /* as session_head */
     for (int rows = 0; first + n < parts->n && parts->items[first + n].n <= s->rows_cap - rows; n++)
         rows += parts->items[first + n].n;
     return n;

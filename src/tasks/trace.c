@@ -85,7 +85,8 @@ static trine_status run(trine_mat *logits, trine_session *s, const trine_trace_o
                         int n, trine_error *err)
 {
     const trine_model_info *info = &s->model->info;
-    if (info->paradigm == TRINE_ENCODER_DECODER) return run_pair(logits, s, o, ids, n, err);
+    const bool twice = info->head == TRINE_HEAD_LABELS && !o->n_decoder_ids; /* its decoder reads the text once more */
+    if (info->paradigm == TRINE_ENCODER_DECODER && !twice) return run_pair(logits, s, o, ids, n, err);
     const bool vocabulary = info->head == TRINE_HEAD_LM || info->head == TRINE_HEAD_MLM;
     const trine_status status = check_room(s, n, vocabulary ? n : 0, err);
     if (status) return status;

@@ -92,14 +92,18 @@ static void add_out(trine_batch_room *r, int row, int32_t label, float weight)
     r->out_ends[r->n_texts - 1] = r->n_out;
 }
 
-void trine_batch_add_target(trine_batch_room *r, int32_t start, const int32_t *ids, int n)
+void trine_batch_add_shifted(trine_batch_room *r, int32_t start, const int32_t *ids, int n)
 {
     if (!GROW1(r, targets_cap, n_targets, 1, target_segments) || !GROW1(r, target_rows_cap, n_target_rows, n, target_ids)) return;
     r->target_segments[r->n_targets++] = (trine_segment) { .first_row = r->n_target_rows, .n_rows = n };
-    for (int i = 0; i < n; i++) {
-        r->target_ids[r->n_target_rows] = i ? ids[i - 1] : start;
-        add_out(r, r->n_target_rows++, ids[i], 1);
-    }
+    for (int i = 0; i < n; i++) r->target_ids[r->n_target_rows++] = i ? ids[i - 1] : start;
+}
+
+void trine_batch_add_target(trine_batch_room *r, int32_t start, const int32_t *ids, int n)
+{
+    const int first = r->n_target_rows;
+    trine_batch_add_shifted(r, start, ids, n);
+    for (int i = 0; i < n && !r->failed; i++) add_out(r, first + i, ids[i], 1);
 }
 
 void trine_batch_add_out(trine_batch_room *r, int row, int32_t label, float weight)

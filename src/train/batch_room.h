@@ -26,6 +26,8 @@ void trine_batch_add_text(trine_batch_room *room, const int32_t *ids, const int3
 void trine_batch_add_row(trine_batch_room *room, int32_t id);
 /* What the decoder of the last text is to say, `ids` with its end: its input is `start` and all of them but the last; each is scored. */
 void trine_batch_add_target(trine_batch_room *room, int32_t start, const int32_t *ids, int n);
+/* What the decoder of the last text reads, `start` and all of `ids` but the last; none is scored. */
+void trine_batch_add_shifted(trine_batch_room *room, int32_t start, const int32_t *ids, int n);
 /* One scored row of the last text, counted from its first; or, label_a_text, its label. */
 void trine_batch_add_out(trine_batch_room *room, int row, int32_t label, float weight);
 /* The whole; borrowed from the room until the next begin. ERROR_MEMORY when some of it found no place. */

@@ -24,7 +24,8 @@ static double t5_scale(const char *name, const json_t *config)
     if (trine_ends_with(name, "Attention.q.weight")) return factor / sqrt(d_model * d_kv);
     if (trine_ends_with(name, "Attention.o.weight")) return factor / sqrt(n_heads * d_kv);
     if (trine_ends_with(name, "DenseReluDense.wo.weight")) return factor / sqrt(d_ff);
-    if (!strcmp(name, "shared.weight") || !strcmp(name, "lm_head.weight")) return factor;
+    if (trine_ends_with(name, "shared.weight") || !strcmp(name, "lm_head.weight") || !strcmp(name, "classifier.weight"))
+        return factor;
     return factor / sqrt(d_model); /* k, v, wi, wi_0, wi_1, the table of relative positions */
 }
 

@@ -57,11 +57,6 @@ trine_status trine_params_config(json_t **out, const json_t *config, trine_head 
     if (!type) type = family->model_types[0];
     char class[64];
     const bool labelled = head == TRINE_HEAD_LABELS || head == TRINE_HEAD_TAGS;
-    if (labelled && family->paradigm == TRINE_ENCODER_DECODER)
-        return trine_fail(err, TRINE_ERROR_ARGUMENT,
-                          "a model of type '%s' is an encoder-decoder, which writes labels as text: finetune seq2seq, with the label "
-                          "as the target",
-                          type);
     if (!trine_family_class(class, type, head)) {
         static const char *const heads[] = { "none", "language model", "masked language model", "labels", "tags" };
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "a model of type '%s' has no head '%s'", type, heads[head]);

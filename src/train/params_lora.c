@@ -86,7 +86,8 @@ trine_role trine_lora_role(const trine_params *p, const char *name, const trine_
     const bool labelled = head == TRINE_HEAD_LABELS || head == TRINE_HEAD_TAGS;
     if (d->unused) return TRINE_ROLE_ABSENT;
     if (!from) return TRINE_ROLE_LEARNS;
-    if (labelled && (starts_with(name, "score.") || starts_with(name, "classifier.") || starts_with(name, "pre_classifier.") || strstr(name, "pooler.dense.")))
+    if (labelled && (starts_with(name, "score.") || starts_with(name, "classification_head.") || starts_with(name, "classifier.") ||
+                     starts_with(name, "pre_classifier.") || strstr(name, "pooler.dense.")))
         return TRINE_ROLE_LEARNS;
     return d->n_dims == 2 && is_target(p, name) ? TRINE_ROLE_ADAPTED : TRINE_ROLE_FROZEN;
 }

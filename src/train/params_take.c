@@ -255,7 +255,8 @@ static trine_status merge_into(trine_params *p, const trine_param *t, const trin
 /* The layer that gives labels. */
 static bool gives_labels(const char *name)
 {
-    return starts_with(name, "score.") || (starts_with(name, "classifier.") && !starts_with(name, "classifier.dense."));
+    return starts_with(name, "score.") || starts_with(name, "classification_head.out_proj.") ||
+           (starts_with(name, "classifier.") && !starts_with(name, "classifier.dense."));
 }
 
 /* "3 tensors are new: a, b, c" */

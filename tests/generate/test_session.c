@@ -404,6 +404,53 @@ static void test_head(void **unused)
     trine_model_close(m);
 }
 
+/* Labels by whatever stands below them, in a session of small passes: those of transformers, to the rounding of x to bf16 on processors that
+ * multiply it. */
+static void test_labels(void **unused)
+{
+    static const char *const names[] = { "bert-classify", "gpt2-classify", "llama-classify", "t5-classify",
+                                         "gpt2-tags",     "qwen3-tags",    "umt5-tags" };
+    (void)unused;
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+        char path[512];
+        trine_error err = { 0 };
+        trine_checkpoint *expected;
+        trine_mat out;
+        snprintf(path, sizeof path, "models/%s", names[k]);
+        trine_model *m = open_model(path);
+        snprintf(path, sizeof path, TRINE_FIXTURES "/models/%s/expected.safetensors", names[k]);
+        check_ok(trine_checkpoint_open(&expected, path, &err), &err);
+        const bool pair = m->info.paradigm == TRINE_ENCODER_DECODER;
+        trine_session *s = open_session(m, (trine_session_options) { .ctx = 48, .batch_tokens = pair ? 8 : 0, .n_threads = 1 });
+        for (int i = 0; i < 3; i++) {
+            char name[32];
+            snprintf(name, sizeof name, "%d/tokens", i);
+            const trine_tensor *tokens = trine_checkpoint_find(expected, name);
+            snprintf(name, sizeof name, "%d/types", i);
+            const trine_tensor *types = trine_checkpoint_find(expected, name);
+            snprintf(name, sizeof name, "%d/logits", i);
+            const trine_tensor *want = trine_checkpoint_find(expected, name);
+            snprintf(name, sizeof name, "%d/rows", i);
+            if (trine_checkpoint_find(expected, name)) continue; /* some of its rows alone were kept */
+            const int32_t *ids = tokens->data, *kinds = types ? types->data : NULL;
+            const int n = (int)tokens->shape[0];
+            check_ok(trine_session_head(&out, s, &(trine_texts) { 1, &ids, kinds ? &kinds : NULL, &n }, NULL, 0, &err), &err);
+            const bool whole = m->info.head == TRINE_HEAD_LABELS;
+            assert_int_equal(out.rows, whole ? 1 : n);
+            assert_int_equal(out.cols, m->info.n_labels);
+            float most = 0;
+            for (int j = 0; j < out.rows * out.cols; j++) most = fmaxf(most, fabsf(((const float *)want->data)[j]));
+            for (int j = 0; j < out.rows * out.cols; j++)
+                if (!(fabsf(out.data[j] - ((const float *)want->data)[j]) <= 0.05f * most))
+                    fail_msg("%s, text %d: label %d is %g, expected %g", names[k], i, j, (double)out.data[j],
+                             (double)((const float *)want->data)[j]);
+        }
+        trine_session_close(s);
+        trine_checkpoint_close(expected);
+        trine_model_close(m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -417,6 +464,7 @@ int main(void)
         cmocka_unit_test(test_allocation_failures),
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_head),
+        cmocka_unit_test(test_labels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

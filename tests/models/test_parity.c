@@ -114,6 +114,13 @@ static void run(parity *t, runner_output *out, const runner_text *texts, int n_t
     assert_int_equal(options->peak, options->measured); /* measuring is exact, never a guess */
 }
 
+/* Labels are of whole texts. */
+static bool takes_steps(const parity *t)
+{
+    return t->model.info.paradigm != TRINE_ENCODER && t->model.info.head != TRINE_HEAD_LABELS &&
+           t->model.info.head != TRINE_HEAD_TAGS;
+}
+
 static int n_inside(const parity *t, int i)
 {
     char start[16];
@@ -157,7 +164,7 @@ static void one_case(parity *t, int i)
     }
     /* 1 token a pass, then 11; a long text one by one would only cost time. */
     const int n = whole.n_decoder ? whole.n_decoder : whole.n;
-    for (int step = n <= 40 ? 1 : 11; step < 70 && t->model.info.paradigm != TRINE_ENCODER; step = step * 8 + 3) {
+    for (int step = n <= 40 ? 1 : 11; step < 70 && takes_steps(t); step = step * 8 + 3) {
         run(t, &out, &whole, 1, &(runner_options) { .step = step });
         compare_rows(t, i, "logits step by step", &out);
         free(out.data);
@@ -168,7 +175,7 @@ static void all_together(parity *t)
 {
     runner_output out[MAX_CASES];
     for (int step = 0; step < 10; step += 7) { /* with a step, texts end at different passes */
-        if (step && t->model.info.paradigm == TRINE_ENCODER) break;
+        if (step && !takes_steps(t)) break;
         run(t, out, t->texts, t->n_cases, &(runner_options) { .step = step, .n_threads = step ? 1 : 2 });
         for (int i = 0; i < t->n_cases; i++) {
             compare_rows(t, i, "logits of a ragged batch", &out[i]);

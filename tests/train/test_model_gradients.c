@@ -31,6 +31,8 @@ static const char *const names[] = { "bert-mlm",
                                      "gpt2-tags",
                                      "llama-classify",
                                      "qwen3-tags",
+                                     "t5-classify",
+                                     "umt5-tags",
                                      "t5-v1.0",
                                      "t5-v1.1",
                                      "umt5" };

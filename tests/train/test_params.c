@@ -38,6 +38,8 @@ static void a_model_from_a_checkpoint_computes_the_same(void **state)
         "llama3",
         "llama-classify",
         "qwen3-tags",
+        "t5-classify",
+        "umt5-tags",
         "distilbert-classify",
         "distilbert-mlm",
         "llama-biases",

@@ -17,7 +17,11 @@
  *     decoder.* likewise, with cross-attention between the two:
  *     decoder.block.N.layer.1.EncDecAttention.{q,k,v,o}.weight, decoder.block.N.layer.1.layer_norm.weight
  *     decoder.block.N.layer.2.DenseReluDense.*, decoder.block.N.layer.2.layer_norm.weight
- *     lm_head.weight                                                       [vocab, d_model]    absent when tied to shared.weight */
+ *     lm_head.weight                                                       [vocab, d_model]    absent when tied to shared.weight
+ * With labels all but the head is after the prefix "transformer.":
+ *     classification_head.dense.{weight,bias}      [d_model, d_model]      a label a text, from the decoder's last row, when the
+ *     classification_head.out_proj.{weight,bias}   [n_labels, d_model]     decoder has been given the source once more
+ *     classifier.{weight,bias}                     [n_labels, d_model]     a label a token, from the encoder: there is no decoder */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,9 +47,9 @@ typedef struct t5_stack {
 typedef struct t5_model {
     int n_heads, d_head;
     float eps;
-    float logit_scale; /* d_model^-0.5 where the output layer is the embedding (v1.0); else 1 */
-    trine_weight words, out;
-    t5_stack encoder, decoder; /* decoder.n_layers 0: the encoder alone */
+    float logit_scale;              /* d_model^-0.5 where the output layer is the embedding (v1.0); else 1 */
+    trine_weight words, dense, out; /* out: of the vocabulary or of labels */
+    t5_stack encoder, decoder;      /* decoder.n_layers 0: the encoder alone */
 } t5_model;
 
 /* ----------------------------------------------------------------------------------------------------------- loading */
@@ -95,8 +99,11 @@ static t5_layer load_layer(trine_loader *l, const char *stack, int n, bool decod
     return b;
 }
 
-static t5_stack load_stack(trine_loader *l, const char *name, int n_layers, bool decoder, trine_activation activation)
+static t5_stack load_stack(trine_loader *l, const char *prefix, const char *stack_name, int n_layers, bool decoder,
+                           trine_activation activation)
 {
+    char name[32];
+    snprintf(name, sizeof name, "%s%s", prefix, stack_name);
     t5_stack stack = { .n_layers = n_layers, .layers = trine_load_alloc(l, (size_t)n_layers, sizeof *stack.layers) };
     trine_relative_bias bias = { .n_heads = l->m->info.n_heads, .bidirectional = !decoder };
     bias.n_buckets = trine_read_int(l, "relative_attention_num_buckets", 32, 4, 1 << 16);
@@ -105,7 +112,7 @@ static t5_stack load_stack(trine_loader *l, const char *name, int n_layers, bool
     const char *type = trine_read_string(l, "model_type", "t5");
     const bool own = type && !strcmp(type, "umt5");
     for (int n = 0; n < n_layers && !l->status; n++) {
-        char table[96];
+        char table[128];
         snprintf(table, sizeof table, "%s.block.%d.layer.0.SelfAttention.relative_attention_bias.weight", name, n);
         if (n == 0 || trine_load_wants(l, own, "%s", table))
             bias.table = trine_load_table(l, bias.n_buckets, bias.n_heads, "%s", table);
@@ -142,6 +149,8 @@ static trine_status load(trine_model *m, trine_error *err)
 {
     static const trine_architecture known[] = { { "ForConditionalGeneration", TRINE_HEAD_LM },
                                                 { "WithLMHeadModel", TRINE_HEAD_LM }, /* FLAN's and T5's first name */
+                                                { "ForSequenceClassification", TRINE_HEAD_LABELS },
+                                                { "ForTokenClassification", TRINE_HEAD_TAGS },
                                                 { "EncoderModel", TRINE_HEAD_NONE },
                                                 { "T5Model", TRINE_HEAD_NONE },
                                                 { NULL, TRINE_HEAD_NONE } };
@@ -149,15 +158,19 @@ static trine_status load(trine_model *m, trine_error *err)
     trine_model_info *info = &m->info;
     trine_read_tokens(l, -1, 1, 0);
     info->decoder_start = trine_read_token(l, "decoder_start_token_id", info->pad);
-    const bool file_decodes = trine_load_wants(l, true, "decoder.final_layer_norm.weight");
-    const trine_head head = trine_read_head(l, known, file_decodes ? TRINE_HEAD_LM : TRINE_HEAD_NONE);
-    const bool decodes = file_decodes && !(trine_load_blank(l) && strstr(info->architecture, "EncoderModel"));
+    const bool unnamed = trine_load_wants(l, true, "decoder.final_layer_norm.weight");
+    const trine_head head = trine_read_head(l, known, unnamed ? TRINE_HEAD_LM : TRINE_HEAD_NONE);
+    const bool labels = head == TRINE_HEAD_LABELS, tags = head == TRINE_HEAD_TAGS;
+    const char *prefix = trine_load_wants(l, labels || tags, "transformer.shared.weight") ? "transformer." : "";
+    const bool written = !strstr(info->architecture, "EncoderModel");
+    const bool decodes = !tags && trine_load_wants(l, written, "%sdecoder.final_layer_norm.weight", prefix);
 
     t5_model *w = trine_load_alloc(l, 1, sizeof *w);
     if (!w) return trine_load_end(l);
     m->weights = w;
     info->n_layers = trine_read_layers(l, "num_layers", 6);
-    const int n_decoder_layers = decodes || head == TRINE_HEAD_LM ? trine_read_layers(l, "num_decoder_layers", info->n_layers) : 0;
+    const int n_decoder_layers =
+        decodes || head == TRINE_HEAD_LM || labels ? trine_read_layers(l, "num_decoder_layers", info->n_layers) : 0;
     info->d_model = trine_read_int(l, "d_model", TRINE_REQUIRED, 1, TRINE_MAX_WIDTH);
     info->d_ff = trine_read_int(l, "d_ff", TRINE_REQUIRED, 1, TRINE_MAX_WIDTH);
     info->n_heads = info->n_kv_heads = trine_read_int(l, "num_heads", TRINE_REQUIRED, 1, 1 << 16);
@@ -172,19 +185,25 @@ static trine_status load(trine_model *m, trine_error *err)
     w->eps = trine_read_float(l, "layer_norm_epsilon", 1e-6f, 0, 1);
     if (l->status) return trine_load_end(l);
 
-    const char *words = trine_load_wants(l, true, "shared.weight") ? "shared.weight" : "encoder.embed_tokens.weight";
-    w->words = trine_load_matrix(l, info->vocab, info->d_model, "%s", words);
+    const char *words = trine_load_wants(l, true, "%sshared.weight", prefix) ? "shared.weight" : "encoder.embed_tokens.weight";
+    w->words = trine_load_matrix(l, info->vocab, info->d_model, "%s%s", prefix, words);
     info->vocab = w->words.rows;
     if (!l->status && info->decoder_start >= info->vocab)
         trine_load_fail(l, TRINE_ERROR_FORMAT, "config.json \"decoder_start_token_id\" is %d, expected 0 to %d",
                         info->decoder_start, info->vocab - 1);
-    w->encoder = load_stack(l, "encoder", info->n_layers, false, activation);
+    w->encoder = load_stack(l, prefix, "encoder", info->n_layers, false, activation);
+    if (labels) w->dense = trine_load_linear(l, info->d_model, info->d_model, TRINE_BIAS_REQUIRED, "classification_head.dense");
+    if (labels || tags) {
+        const char *name = labels ? "classification_head.out_proj" : "classifier";
+        w->out = trine_load_linear(l, trine_read_n_labels(l), info->d_model, TRINE_BIAS_REQUIRED, "%s", name);
+        trine_read_labels(l, w->out.rows);
+    }
     if (!n_decoder_layers) {
         info->paradigm = TRINE_ENCODER;
         return trine_load_end(l);
     }
     info->n_decoder_layers = n_decoder_layers;
-    w->decoder = load_stack(l, "decoder", n_decoder_layers, true, activation);
+    w->decoder = load_stack(l, prefix, "decoder", n_decoder_layers, true, activation);
     if (head == TRINE_HEAD_LM) {
         w->out = trine_load_output(l, &w->words, true, "lm_head.weight");
         w->logit_scale = load_logit_scale(l);
@@ -315,8 +334,12 @@ static trine_mat decode(const trine_model *m, trine_pass *p)
 static trine_mat head(const trine_model *m, trine_pass *p, trine_mat states)
 {
     const t5_model *w = m->weights;
-    trine_mat x = trine_take_rows(p, states, p->batch->out_rows, p->batch->n_out);
-    return m->info.head == TRINE_HEAD_NONE ? x : trine_logits(p, x, &w->out, w->logit_scale);
+    const bool last = m->info.head == TRINE_HEAD_LABELS && !p->batch->out_rows;
+    trine_mat x = last ? trine_last_rows(p, states, -1) : trine_take_rows(p, states, p->batch->out_rows, p->batch->n_out);
+    if (m->info.head == TRINE_HEAD_NONE) return x;
+    if (m->info.head == TRINE_HEAD_LABELS) x = trine_activate(p, trine_linear(p, trine_dropout(p, x), &w->dense), TRINE_TANH);
+    if (m->info.head != TRINE_HEAD_LM) x = trine_dropout(p, x);
+    return trine_logits(p, x, &w->out, w->logit_scale);
 }
 
 const trine_family trine_family_t5 = {
