@@ -96,9 +96,14 @@ static trine_status from_file(json_t **out, const char *path, trine_error *err)
     return status;
 }
 
-static bool set_id(json_t *config, const char *key, int id)
+/* BOS and EOS. One that is not there is null: what is left out has the default of transformers' class, 50256 for GPT-2. BERT's have none,
+ * nor has T5's BOS. */
+static bool set_ids(json_t *config, int arch, const sizes *s)
 {
-    return id < 0 || !json_object_set_new(config, key, json_integer(id));
+    enum { BERT = 0, T5 = 3 };
+    const bool eos = s->eos >= 0 || arch != BERT, bos = arch != T5 && (s->bos >= 0 || arch != BERT);
+    return !(eos && json_object_set_new(config, "eos_token_id", s->eos < 0 ? json_null() : json_integer(s->eos))) &&
+           !(bos && json_object_set_new(config, "bos_token_id", s->bos < 0 ? json_null() : json_integer(s->bos)));
 }
 
 trine_status trine_new_config(json_t **out, const trine_new_model *model, const trine_tokenizer *tokenizer, int seq_len,
@@ -135,7 +140,7 @@ trine_status trine_new_config_for(json_t **out, const trine_new_model *model, co
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: the architecture is '%s', expected bert, gpt2, llama or t5",
                           model->arch ? model->arch : "");
     json_t *c = which == 0 ? bert(&s) : which == 1 ? gpt2(&s) : which == 2 ? llama(&s, model->d_ff > 0) : t5(&s);
-    if (!c || !set_id(c, "eos_token_id", s.eos) || (which != 3 && !set_id(c, "bos_token_id", s.bos))) {
+    if (!c || !set_ids(c, which, &s)) {
         json_decref(c);
         return trine_fail(err, TRINE_ERROR_MEMORY, "train: no memory for a configuration");
     }

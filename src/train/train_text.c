@@ -130,6 +130,7 @@ static trine_status read_pairs(trine_examples **out, trine_examples **held, cons
     };
     if (m->info.paradigm == TRINE_ENCODER)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: sequence to sequence is for models with a decoder");
+    if (m->info.eos < 0) return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: this tokenizer has no end token");
     trine_status status = trine_stored_open(&pairs, err);
     if (status) return status;
     status = trine_read_pairs(pairs, &r, part, err);
@@ -166,6 +167,9 @@ trine_status trine_train_read_part(trine_examples **out, trine_examples **held, 
     if (!status)
         trine_train_log(o, "%zu tokens in %zu document%s, %.2f bytes a token", corpus.n, corpus.n_documents,
                         corpus.n_documents == 1 ? "" : "s", (double)corpus.n_bytes / (double)corpus.n);
+    if (!status && model->info.paradigm == TRINE_DECODER && t.after < 0)
+        trine_train_log(
+            o, "this tokenizer has no end token: documents stand one after another without one, and no text ends by itself");
     if (!status && held) status = split_corpus(&rest, &corpus, o->hold_out, err);
     const trine_objective_options objective = {
         .kind = kind,

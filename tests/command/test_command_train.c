@@ -87,6 +87,33 @@ static void every_architecture_learns(void **state)
                  2, "expected bert");
 }
 
+/* A tokenizer without BOS and EOS, as BERT's: the configuration says so, where left out they would have defaults; what needs an end token
+ * is refused. */
+static void a_tokenizer_may_have_no_end_token(void **state)
+{
+    (void)state;
+    static const char *const archs[] = { "gpt2", "llama" };
+    for (int i = 0; i < 2; i++) {
+        const char *out = temp_path(archs[i]);
+        process_result r = run_trine(NULL, "train", "--arch", archs[i], "--tokenizer", MLM, text_path, "--steps", "20", "--lr",
+                                     "0.01", TINY, "-o", out);
+        assert_contains(r.err, "no end token");
+        json_decref(learnt(r));
+        char path[600];
+        snprintf(path, sizeof path, "%s/config.json", out);
+        json_t *config = json_load_file(path, 0, NULL);
+        assert_true(json_is_null(json_object_get(config, "eos_token_id")));
+        assert_true(json_is_null(json_object_get(config, "bos_token_id")));
+        json_decref(config);
+        r = run_trine(NULL, "generate", "-m", out, "-n", "3", "--temp", "0", "the cat");
+        assert_status(&r, 0);
+        process_result_clear(&r);
+    }
+    assert_error(run_trine(NULL, "train", "--arch", "t5", "--tokenizer", MLM, "-q", pairs, "--objective", "seq2seq", TINY, "-o",
+                           temp_path("t5")),
+                 2, "this tokenizer has no end token");
+}
+
 static void pairs_are_learnt_and_mixed(void **state)
 {
     (void)state;
@@ -473,6 +500,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_architecture_learns, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(a_tokenizer_may_have_no_end_token, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(pairs_are_learnt_and_mixed, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_model_goes_on_with_other_text, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(every_task_is_learnt, set_up, temp_tear_down),
