@@ -83,6 +83,18 @@ bool trine_kv_pool_bytes(size_t *out, const trine_kv_shape *shape, int ctx, int 
     return pool_sizes(&pages, out, &n, shape, ctx, n_sequences);
 }
 
+/* Large pages, where the system gives them: else a step would miss the translation of an address every 4 KiB. Not for the first group,
+ * where tiles of all layers and heads lie between one another: one token would bring all of it into memory. */
+static void choose_system_pages(trine_kv_pool *pool, size_t bytes)
+{
+#if defined(MADV_HUGEPAGE) && defined(MADV_NOHUGEPAGE)
+    const size_t first = trine_round_up((size_t)trine_min_int(GROUP, pool->n_pages) * pool->page_bytes, LARGE);
+    if (bytes < LARGE) return;
+    madvise(pool->memory, first < bytes ? first : bytes, MADV_NOHUGEPAGE);
+    if (first < bytes) madvise(pool->memory + first, bytes - first, MADV_HUGEPAGE);
+#endif
+}
+
 trine_status trine_kv_pool_open(trine_kv_pool **out, const trine_kv_shape *shape, int ctx, int n_sequences, trine_error *err)
 {
     const trine_dtype_info *type = trine_dtype_get(shape->type);
@@ -125,11 +137,8 @@ trine_status trine_kv_pool_open(trine_kv_pool **out, const trine_kv_shape *shape
     pool->free_pages = calloc((size_t)n_pages, sizeof *pool->free_pages);
     pool->tables = calloc((size_t)n_pages, sizeof *pool->tables);
     pool->sequences = calloc((size_t)n_sequences, sizeof *pool->sequences);
-    /* Large pages, where the system gives them: else a step would miss the translation of an address every 4 KiB. */
     pool->memory = aligned_alloc(pages_bytes < LARGE ? 64 : LARGE, trine_round_up(pages_bytes, pages_bytes < LARGE ? 64 : LARGE));
-#if defined(MADV_HUGEPAGE)
-    if (pool->memory && pages_bytes >= LARGE) madvise(pool->memory, pages_bytes, MADV_HUGEPAGE);
-#endif
+    if (pool->memory) choose_system_pages(pool, pages_bytes);
     if (!pool->references || !pool->free_pages || !pool->tables || !pool->sequences || !pool->memory) goto fail;
     for (int i = 0; i < n_pages; i++) pool->free_pages[i] = n_pages - 1 - i; /* page 0 is taken first */
     pool->n_free = n_pages;

@@ -86,7 +86,7 @@ typedef struct report {
     size_t peak, weights, cache, arena;
 } report;
 
-static bool measure(report *out, trine_session_options options)
+static bool measure(report *out, trine_session_options options, int n_tokens)
 {
     trine_model *m;
     trine_session *s;
@@ -97,10 +97,43 @@ static bool measure(report *out, trine_session_options options)
         trine_sequence_open(&q, s, NULL))
         return false;
     make_ids(ids, CTX, m, 3);
-    if (trine_sequence_feed(q, ids, CTX, NULL)) return false;
+    if (trine_sequence_feed(q, ids, n_tokens, NULL)) return false;
     trine_session_memory(&memory, s);
     *out = (report) { status_bytes("VmHWM:"), memory.weights_bytes, memory.cache_bytes, memory.arena_peak };
     return memory.arena_peak <= memory.arena_bytes;
+}
+
+/* A session of `options` reads n_tokens in a process of its own. */
+static report measured(trine_session_options options, int n_tokens)
+{
+    int ends[2], status;
+    report r;
+    assert_int_equal(pipe(ends), 0);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (!child) {
+        const bool good = measure(&r, options, n_tokens) && write(ends[1], &r, sizeof r) == (ssize_t)sizeof r;
+        _exit(good ? 0 : 1);
+    }
+    close(ends[1]);
+    assert_int_equal(read(ends[0], &r, sizeof r), sizeof r);
+    close(ends[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    return r;
+}
+
+/* A text of one token does not bring the memory of hundreds with it: pages of the system are no larger there than tiles are apart. */
+static void test_short(void **unused)
+{
+    (void)unused;
+#if defined(__SANITIZE_ADDRESS__)
+    skip();
+#endif
+    const report r = measured((trine_session_options) { .n_threads = 1, .cache_type = TRINE_F32 }, 1);
+    assert_true(r.cache >= (size_t)15 << 20);
+    print_message("one token: %.1f MiB\n", (double)r.peak / 1048576);
+    assert_true(r.peak <= r.weights + r.arena + r.cache / 5 + ((size_t)5 << 20));
 }
 
 static void test_peak(void **unused)
@@ -109,41 +142,38 @@ static void test_peak(void **unused)
 #if defined(__SANITIZE_ADDRESS__)
     skip(); /* the sanitizer's own memory is several times that of the program */
 #endif
-    temp_make();
-    write_model();
     const trine_session_options options[] = {
         { .n_threads = 2 },
         { .n_threads = 2, .cache_type = TRINE_F16, .batch_tokens = 64 },
         { .n_threads = 1, .cache_type = TRINE_Q4_0, .batch_tokens = CTX },
     };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
-        int ends[2];
-        assert_int_equal(pipe(ends), 0);
-        const pid_t child = fork();
-        assert_true(child >= 0);
-        if (!child) {
-            report r;
-            const bool good = measure(&r, options[i]) && write(ends[1], &r, sizeof r) == (ssize_t)sizeof r;
-            _exit(good ? 0 : 1);
-        }
-        int status;
-        report r;
-        close(ends[1]);
-        assert_int_equal(read(ends[0], &r, sizeof r), sizeof r);
-        close(ends[0]);
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        const report r = measured(options[i], CTX);
         const size_t said = r.weights + r.cache + r.arena;
         print_message("peak %.1f MiB, said %.1f: weights %.1f, cache %.1f, arena %.1f\n", (double)r.peak / 1048576,
                       (double)said / 1048576, (double)r.weights / 1048576, (double)r.cache / 1048576, (double)r.arena / 1048576);
         assert_true(r.peak <= said + said / 20 + ((size_t)16 << 20));
         assert_true(r.peak >= said / 10 * 9); /* all of it was used: nothing was taken for show */
     }
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    temp_make();
+    write_model();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
     temp_remove();
+    return 0;
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_peak) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_peak), cmocka_unit_test(test_short) };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
 }
