@@ -59,6 +59,8 @@ trine_place trine_place_of(const char *name)
         { "token_types.weight", TRINE_ROLE_TABLE },
         { "attn_rel_b.weight", TRINE_ROLE_TABLE },
         { "cls.output.weight", TRINE_ROLE_LABELS },
+        { "score.weight", TRINE_ROLE_LABELS },
+        { "classifier.weight", TRINE_ROLE_LABELS },
         { "attn_v.weight", TRINE_ROLE_VALUE },
         { "attn_qkv.weight", TRINE_ROLE_QKV },
         { "ffn_down.weight", TRINE_ROLE_DOWN },

@@ -129,8 +129,12 @@ static void test_round_trip(void **state)
         snprintf(weights, sizeof weights, "%s/model.safetensors", in);
         if (!trine_file_exists(weights)) continue;
         const trine_convert_options again = { .overwrite = true }, half = { .overwrite = true, .type = TRINE_F16 };
-        convert(temp_path("a.gguf"), in, &again);
-        convert(temp_path("b"), temp_path("a.gguf"), &again);
+        const bool has_form = strcmp(e->d_name, "t5-classify") != 0 && strcmp(e->d_name, "umt5-tags") != 0;
+        if (has_form)
+            convert(temp_path("a.gguf"), in, &again);
+        else
+            expect_refused(temp_path("none.gguf"), in, &again, TRINE_ERROR_UNSUPPORTED, "GGUF has no form for");
+        convert(temp_path("b"), has_form ? temp_path("a.gguf") : in, &again);
         trine_checkpoint *source = open_checkpoint(in), *back = open_checkpoint(temp_path("b"));
         if (!strstr(e->d_name, "roberta") && !strstr(e->d_name, "camembert")) expect_tensors(back, source, e->d_name, false);
         expect_config(back, source, e->d_name);
