@@ -6,7 +6,8 @@ schedule and optimiser; its losses beside those in trine's metrics.
 FIRST is a model that trine saved before it learnt anything (--steps 1 --lr 1e-11). TRAIN is a file or a mixture (.json, as --mix
 takes it: all parts of one objective). lm, masked: text, documents parted by <|endoftext|>, or a "text" a line (.jsonl), which are not
 kept apart. seq2seq: two columns with a header. At each step at which trine measured, a line: both losses and their difference.
---metrics-out has PyTorch's losses as trine writes its own: `trine runs` draws both in one picture."""
+--metrics-out has PyTorch's losses as trine writes its own: `trine runs` draws both in one picture. With --checkpoint what was stopped
+goes on."""
 import argparse
 import glob
 import gzip
@@ -161,6 +162,7 @@ def main():
     p.add_argument("--target-length", type=int)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--steps", type=int, help="stop early; the schedule stays that of the whole run")
+    p.add_argument("--total", type=int, help="steps of the schedule, where METRICS were stopped before its end")
     p.add_argument("--lr", type=float, default=1e-3)
     p.add_argument("--min-lr", type=float)
     p.add_argument("--warmup", type=int)
@@ -175,9 +177,11 @@ def main():
     p.add_argument("--threads", type=int, default=os.cpu_count())
     p.add_argument("--metrics-out")
     p.add_argument("--save", help="where the model goes")
+    p.add_argument("--checkpoint", help="a file: written every --checkpoint-every steps, and gone on from where it is there")
+    p.add_argument("--checkpoint-every", type=int, default=25)
     o = p.parse_args()
     theirs = {r["step"]: r for r in map(json.loads, open(o.metrics))}
-    o.total = max(theirs)
+    o.total = o.total or max(theirs)
     o.min_lr = o.lr / 10 if o.min_lr is None else o.min_lr
     o.warmup = int(0.02 * o.total) if o.warmup is None else o.warmup
     torch.set_num_threads(o.threads)
@@ -199,10 +203,22 @@ def main():
     valid = part_of({"data": [o.valid]}, tokenizer, o)
     batches = order.packed([part_of(part, tokenizer, o) for part in train], o.tokens, o.seed)
     optimisers = optimisers_of(model, o)
-    began, worst = time.time(), 0.0
-    out = open(o.metrics_out, "w") if o.metrics_out else None
+    began, worst, done = time.time(), 0.0, 0
+    if o.checkpoint and os.path.exists(o.checkpoint):
+        kept = torch.load(o.checkpoint, weights_only=False)
+        done, worst, began = kept["done"], kept["worst"], began - kept["seconds"]
+        model.load_state_dict(kept["model"])
+        for optimiser, state in zip(optimisers, kept["optimisers"]):
+            optimiser.load_state_dict(state)
+        torch.set_rng_state(kept["random"])
+        for _ in range(done):
+            next(batches)
+    if o.metrics_out and done:
+        lines = [line for line in open(o.metrics_out) if json.loads(line)["step"] <= done]
+        open(o.metrics_out, "w").writelines(lines)
+    out = open(o.metrics_out, "a" if done else "w") if o.metrics_out else None
     print(f"{'step':>6} {'trine':>9} {'PyTorch':>9} {'apart':>8}   validation: trine, PyTorch, apart", flush=True)
-    for step in range(o.steps or o.total):
+    for step in range(done, o.steps or o.total):
         for optimiser in optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = rate_at(step, o) * group.get("share", 1)
@@ -223,6 +239,10 @@ def main():
             print(f"{step + 1:6} {r['loss']:9.5f} {loss.item():9.5f} {loss.item() - r['loss']:8.5f}", flush=True)
         if out:
             print(json.dumps(metrics), file=out, flush=True)
+        if o.checkpoint and (step + 1) % o.checkpoint_every == 0:
+            torch.save({"done": step + 1, "worst": worst, "seconds": time.time() - began, "model": model.state_dict(),
+                        "optimisers": [x.state_dict() for x in optimisers], "random": torch.get_rng_state()}, o.checkpoint + ".part")
+            os.replace(o.checkpoint + ".part", o.checkpoint)
     print(f"{time.time() - began:.0f} s; validation losses at most {worst:.5f} apart", flush=True)
     if o.save:
         model.save_pretrained(o.save)
