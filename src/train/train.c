@@ -84,9 +84,9 @@ static trine_status make_config(trine_trainer *t, json_t **config, const trine_n
             status = train_tokenizer(t, model, o, err);
         else if (!(t->tokenizer = trine_path_join(t->directory.training, "tokenizer")))
             status = trine_fail(err, TRINE_ERROR_MEMORY, "train: no memory");
-        status = trine_ranks_agree(o->ranks, status, err);
     } else if (!(t->tokenizer = folder_of(model->tokenizer)))
         status = trine_fail(err, TRINE_ERROR_MEMORY, "train: no memory");
+    status = trine_ranks_agree(o->ranks, status, err); /* as trine_train_source: ranks meet here whatever they have been told */
     if (!status) status = trine_tokenizer_open(&tokenizer, model->tokenizer ? model->tokenizer : t->tokenizer, err);
     if (status) return status;
     status = trine_new_config(config, model, tokenizer, o->seq_len ? o->seq_len : 512, o->dropout, err);

@@ -52,7 +52,8 @@ trine_status trine_train_source(const char **out, trine_trainer *t, const char *
 {
     const size_t n = strlen(model);
     *out = model;
-    if (n < 6 || strcasecmp(model + n - 5, ".gguf") != 0) return TRINE_OK;
+    /* All ranks meet here whatever they have been told: one that was told otherwise is found by trine_trainer_same_at_all. */
+    if (n < 6 || strcasecmp(model + n - 5, ".gguf") != 0) return trine_ranks_agree(t->options->ranks, TRINE_OK, err);
     const trine_convert_options options = { .container = "safetensors", .type = TRINE_F32, .overwrite = true };
     trine_convert_result r;
     if (!(t->source = trine_path_join(t->directory.training, "source")))
@@ -184,7 +185,7 @@ static json_t *part_json(const trine_train_part *p)
 {
     json_t *paths = json_array();
     for (int i = 0; i < p->n_paths; i++) json_array_append_new(paths, json_string(p->paths[i]));
-    return json_pack("{s:o*,s:i,s:f,s:s*,s:s*,s:s*,s:s*}", "paths", paths, "objective", (int)p->objective, "weight",
+    return json_pack("{s:o*,s:i,s:f,s:s*,s:s*,s:s*,s:s*,s:s*}", "paths", paths, "objective", (int)p->objective, "weight",
                      p->weight > 0 ? p->weight : 1.0, "prefix", p->prefix, "text", p->text_column, "source", p->source_column,
                      "target", p->target_column, "chat_template", p->chat_template);
 }

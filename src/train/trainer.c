@@ -547,7 +547,9 @@ trine_status trine_trainer_run(trine_train_result *out, trine_trainer *t, trine_
     trine_cpu level;
     trine_status status = trine_cpu_choose(&level, t->options->cpu, err);
     if (!status) trine_optimiser_kernels_init(&r.kernels, level);
+    if (!status) status = trine_trainer_add_checksums(t, err);
     status = trine_ranks_agree(ranks, status, err);
+    if (!status) status = trine_trainer_same_at_all(t, err);
     if (!status) status = begin(&r, err);
     r.stop = t->options->patience && r.state.n_worse >= t->options->patience; /* it had stopped so */
     while (!status && !r.stop && r.state.step < t->n_steps) status = advance(&r, err);

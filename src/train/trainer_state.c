@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/ends.h"
 #include "base/status.h"
 #include "train/trainer.h"
 
@@ -24,25 +25,40 @@ trine_status trine_trainer_state_write(json_t **out, const trine_trainer_state *
     return *out ? TRINE_OK : trine_fail(err, TRINE_ERROR_MEMORY, "train: no memory for a checkpoint");
 }
 
-/* What differs between two configurations: the first key, or NULL. */
-static const char *difference(const json_t *now, const json_t *then)
+/* A checksum that only one has says nothing: earlier versions did not keep it. */
+static bool differs(const char *key, const json_t *value, const json_t *b)
+{
+    const json_t *other = json_object_get(b, key);
+    return other ? !json_equal(value, other) : !trine_ends_with(key, "checksum");
+}
+
+/* The first key that differs, or NULL. */
+static const char *different_key(const json_t *a, const json_t *b)
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)now, key, value) if (!json_equal(value, json_object_get(then, key))) return key;
-    json_object_foreach((json_t *)(uintptr_t)then, key, value) if (!json_object_get(now, key)) return key;
+    json_object_foreach((json_t *)(uintptr_t)a, key, value) if (differs(key, value, b)) return key;
+    json_object_foreach((json_t *)(uintptr_t)b, key, value) if (!json_object_get(a, key)) return key;
     return NULL;
+}
+
+const char *trine_trainer_difference(char **a_text, char **b_text, const json_t *a, const json_t *b)
+{
+    const char *key = different_key(a, b);
+    *a_text = key ? json_dumps(json_object_get(a, key), JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    *b_text = key ? json_dumps(json_object_get(b, key), JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    return key;
 }
 
 static trine_status check_configuration(const json_t *now, const json_t *then, const char *path, trine_error *err)
 {
-    const char *key = difference(now, then);
-    if (!key) return TRINE_OK;
-    char *a = json_dumps(json_object_get(now, key), JSON_COMPACT | JSON_ENCODE_ANY),
-         *b = json_dumps(json_object_get(then, key), JSON_COMPACT | JSON_ENCODE_ANY);
-    const trine_status status = trine_fail(
-        err, TRINE_ERROR_ARGUMENT, "%s: the run had %s = %.80s, and now it is %.80s: resume with what it had, or begin anew", path,
-        key, b ? b : "nothing", a ? a : "nothing");
+    char *a, *b;
+    const char *key = trine_trainer_difference(&a, &b, now, then);
+    const trine_status status =
+        key ? trine_fail(err, TRINE_ERROR_ARGUMENT,
+                         "%s: the run had %s = %.80s, and now it is %.80s: resume with what it had, or begin anew", path, key,
+                         b ? b : "nothing", a ? a : "nothing")
+            : TRINE_OK;
     free(a);
     free(b);
     return status;

@@ -29,8 +29,9 @@ static const struct {
 typedef struct job {
     trine_new_model model;
     trine_train_options o;
-    int64_t stop_at; /* rank 1 asks all to stop after this step; 0: never */
-    const char *cpu; /* of rank 1; NULL: as the others */
+    int64_t stop_at;                                               /* rank 1 asks all to stop after this step; 0: never */
+    const char *cpu;                                               /* of rank 1; NULL: as the others */
+    void (*other)(trine_train_options *o, trine_new_model *model); /* what rank 1 has otherwise; or NULL */
     double loss[STEPS + 1], valid[STEPS + 1];
     trine_status status[RANKS_MOST];
     trine_error err[RANKS_MOST];
@@ -63,7 +64,9 @@ static void train_one(trine_ranks *ranks, void *user)
     o.on_step = on_step;
     o.user = &w;
     if (rank == 1 && j->cpu) o.cpu = j->cpu;
-    j->status[rank] = trine_train(&j->result[rank], &j->model, &o, &j->err[rank]);
+    trine_new_model model = j->model;
+    if (rank == 1 && j->other) j->other(&o, &model);
+    j->status[rank] = trine_train(&j->result[rank], &model, &o, &j->err[rank]);
     if (ranks) j->n_sums[rank] = thread_ranks_begun(ranks);
 }
 
@@ -228,6 +231,62 @@ static void what_fails_at_one_rank_ends_all(void **state)
     assert_non_null(strstr(lost.err[1].text, "is a file"));
 }
 
+static void another_rate(trine_train_options *o, trine_new_model *model)
+{
+    (void)model;
+    o->learning_rate = 0.5f;
+}
+
+static void sharded(trine_train_options *o, trine_new_model *model)
+{
+    (void)model;
+    o->shard_optimizer = true;
+}
+
+static void saved_often(trine_train_options *o, trine_new_model *model)
+{
+    (void)model;
+    o->save_every = 1;
+}
+
+static void resumed(trine_train_options *o, trine_new_model *model)
+{
+    (void)model;
+    o->resume = true;
+}
+
+static void another_model(trine_train_options *o, trine_new_model *model)
+{
+    static char path[400];
+    (void)o;
+    snprintf(path, sizeof path, "%s/command/bert-mlm", TRINE_FIXTURES);
+    *model = (trine_new_model) { .from = path };
+}
+
+/* Before the first step: else the sum of two runs would be learnt, or a rank would wait for ever. */
+static void ranks_that_have_it_otherwise_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        void (*other)(trine_train_options *o, trine_new_model *model);
+        const char *what;
+    } cases[] = { { another_rate, "rank 1: lr = 0.5 here, and 0.00999" },
+                  { sharded, "rank 1: shard_optimizer = true here, and false at rank 0" },
+                  { saved_often, "rank 1: save_every = 1 here, and 4 at rank 0" },
+                  { resumed, "rank 1: resume = true here, and false at rank 0" },
+                  { another_model, "rank 1: what = " } };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        job j = job_of(1, temp_path("otherwise"), 1);
+        j.other = cases[k].other;
+        thread_ranks_run(3, train_one, &j);
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(j.status[i], TRINE_ERROR_ARGUMENT);
+            if (!strstr(j.err[i].text, cases[k].what)) fail_msg("'%s' is not in: %s", cases[k].what, j.err[i].text);
+        }
+        assert_true(j.loss[1] == 0);
+    }
+}
+
 /* ------------------------------------------------------------------------------------------------- gradients that are final */
 
 typedef struct finals {
@@ -304,6 +363,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_last_step_may_have_less_than_a_batch_a_rank, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(stopped_by_any_rank_it_goes_on_bit_for_bit, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(what_fails_at_one_rank_ends_all, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(ranks_that_have_it_otherwise_are_named, set_up, temp_tear_down),
         cmocka_unit_test(what_is_told_to_be_final_stays),
     };
     return cmocka_run_group_tests_name("ranks", tests, NULL, NULL);
