@@ -33,6 +33,8 @@ struct run {
     trine_ranks *ranks; /* the processes that run this command together, or NULL */
     char *kept;         /* another rank than the first: what it would have written, until the round ends */
     size_t kept_bytes, kept_size;
+    long n_read; /* lines of the file so far, of whichever rank, and their checksum */
+    uint64_t read_sum;
     int batch_lines;                 /* lines that are read at a time */
     int (*finish_round)(void *user); /* brings what was begun to its end, before a round does; or NULL */
     void *finish_user;
@@ -102,6 +104,8 @@ static inline bool is_silent(const run *r) { return r->ranks && r->ranks->rank; 
 /* Whether this rank answers line i (from 0; blank ones do not count), and whether a round of all ranks ends with it. */
 bool is_own_line(const run *r, long i);
 bool ends_round(const run *r, long i);
+/* A line was read: all ranks must read the same ones. */
+void note_line(run *r, const char *line, size_t n);
 /* What a rank that is not the first would write. */
 void keep_output(run *r, const char *bytes, size_t n);
 /* All answers of a round to standard output, in order. `code`: why this rank cannot go on, or 0; returns why all cannot. */

@@ -1,5 +1,6 @@
 /* spreading.c - the lines of a file shared out over ranks: each answers some lines of every round, and at its end the first rank writes
- * what all have answered, in the order of the lines. */
+ * what all have answered, in the order of the lines. All read the whole file, and tell each other there what they have read: ranks that
+ * see other lines would answer what nobody asked, and wait for a round that the others do not have. */
 #include "run.h"
 
 #include <errno.h>
@@ -18,6 +19,15 @@ static long lines_a_round(const run *r)
 bool is_own_line(const run *r, long i) { return !r->ranks || i / lines_a_round(r) % r->ranks->size == r->ranks->rank; }
 
 bool ends_round(const run *r, long i) { return r->ranks && (i + 1) % (lines_a_round(r) * r->ranks->size) == 0; }
+
+void note_line(run *r, const char *line, size_t n)
+{
+    if (!r->ranks) return;
+    r->n_read++;
+    uint64_t h = r->read_sum;
+    for (size_t i = 0; i < n; i++) h = (h ^ (unsigned char)line[i]) * 0x100000001B3u; /* FNV-1a's */
+    r->read_sum = (h ^ '\n') * 0x100000001B3u;
+}
 
 void keep_output(run *r, const char *bytes, size_t n)
 {
@@ -53,12 +63,56 @@ static trine_status write_from(run *r, int from, trine_error *err)
     return status;
 }
 
+/* What a rank tells of itself: whether it cannot go on, the lines it has read, and their checksum in two halves. */
+enum { FAILED, N_READ, SUM_HIGH, SUM_LOW, N_TOLD };
+
+/* The first rank that has read other lines than rank 0, or 0. A rank that cannot go on has not come as far, and says why by itself. */
+static int find_other(const double *told, int size)
+{
+    for (int i = 0; i < size; i++)
+        if (told[i * N_TOLD + FAILED] > 0) return 0;
+    for (int i = 1; i < size; i++)
+        if (memcmp(&told[i * N_TOLD], told, N_TOLD * sizeof *told) != 0) return i;
+    return 0;
+}
+
+static int same_lines(run *r, int code)
+{
+    trine_ranks *ranks = r->ranks;
+    trine_error err = { 0 };
+    double *told = calloc((size_t)ranks->size * N_TOLD, sizeof *told);
+    if (!told) return fail_memory(r);
+    double *own = told + ranks->rank * N_TOLD;
+    own[FAILED] = code != 0;
+    own[N_READ] = (double)r->n_read;
+    own[SUM_HIGH] = (double)(r->read_sum >> 32);
+    own[SUM_LOW] = (double)(r->read_sum & 0xffffffffu);
+    const trine_status status = ranks->sum(ranks->self, told, ranks->size * N_TOLD, &err);
+    const int other = status ? 0 : find_other(told, ranks->size);
+    const double here = told[N_READ], there = told[other * N_TOLD + N_READ];
+    free(told);
+    if (status) return fail_status(r, status, &err);
+    if (!other) return 0;
+    ranks->over = true; /* all know */
+    r->line = 0;
+    if (ranks->rank) return EXIT_DATA;
+    if (here == there)
+        return fail(r, EXIT_DATA, "rank %d sees another text in the first %.0f lines than rank 0: all ranks must see the same file",
+                    other, here);
+    return fail(
+        r, EXIT_DATA,
+        "rank %d has read %.0f lines where rank 0 has read %.0f: all ranks must see the same file, and have the same options",
+        other, there, here);
+}
+
 int end_round(run *r, int code)
 {
     trine_ranks *ranks = r->ranks;
     if (!ranks) return code;
     trine_error err = { 0 };
     trine_status status = TRINE_OK;
+    const int differs = same_lines(r, code);
+    if (differs) return differs;
     if (!ranks->rank) {
         for (int i = 1; i < ranks->size && !status; i++) status = write_from(r, i, &err);
         flush_output(r);

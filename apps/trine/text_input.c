@@ -155,6 +155,7 @@ static int for_each_line(run *r, const char *path, int most, each_fn *each, void
             r->line = ++number;
             if ((code = check_text(r, path, line, (size_t)got))) break;
             size_t bytes = without_newline(line, (size_t)got);
+            note_line(r, line, bytes);
             if (!blanks && strspn(line, " \t\r\v\f") == bytes) {
                 n_blank++;
                 continue;

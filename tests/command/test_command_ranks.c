@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -84,6 +85,65 @@ static void two_processes_learn_what_one_does_with_twice_the_batches(void **stat
     process_result_clear(&one);
     process_result_clear(&two);
     process_result_clear(&shared);
+}
+
+/* Each rank in a folder of its own, `stem`0 and `stem`1: the same names there may be other files. */
+#define run_apart(stem, ...)                                                                                                       \
+    process_run((const char *const[]) { TRINE_MPIRUN, "-n", "2", "sh", "-c", "cd \"$0$OMPI_COMM_WORLD_RANK\" && exec \"$@\"",      \
+                                        stem, TRINE_COMMAND, __VA_ARGS__, NULL },                                                  \
+                &mpi)
+
+static void write_apart(const char *name, int rank, const char *text, int n)
+{
+    char path[64], all[20000];
+    size_t at = 0;
+    snprintf(path, sizeof path, "apart%d", rank);
+    mkdir(temp_path(path), 0777);
+    snprintf(path, sizeof path, "apart%d/%s", rank, name);
+    for (int i = 0; i < n; i++) at += (size_t)snprintf(all + at, sizeof all - at, "%s %d\n", text, i % 7);
+    temp_write(path, all, at);
+}
+
+/* Models of other weights under one name. */
+static void make_models_apart(void)
+{
+    process_result r = run_trine(NULL, GPT, "--steps", "2", "-o", temp_path("apart0/model"));
+    assert_status(&r, 0);
+    process_result_clear(&r);
+    r = run_trine(NULL, GPT, "--steps", "2", "--seed", "5", "-o", temp_path("apart1/model"));
+    assert_status(&r, 0);
+    process_result_clear(&r);
+}
+
+static void ranks_that_see_other_files_are_named(void **state)
+{
+    (void)state;
+    char stem[400];
+    snprintf(stem, sizeof stem, "%s", temp_path("apart"));
+    for (int i = 0; i < 2; i++) {
+        write_apart("text.txt", i, i ? "the dog sat on the mat" : "the cat sat on the mat", 60);
+        write_apart("same.txt", i, "the cat sat on the mat", 60);
+        write_apart("short.txt", i, "the cat sat on the mat", i ? 128 : 500); /* a round of two ranks is 128 lines */
+        write_apart("lines.txt", i, i ? "the dog" : "the cat", 60);
+    }
+    make_models_apart();
+#define TRAIN_APART(file) "train", "-m", "model", file, "--seq-len", "16", "--batch", "4", "--no-record", "-t", "1", "--steps", "2"
+    process_result r = run_apart(stem, TRAIN_APART("same.txt"), "-o", temp_path("x"));
+    assert_int_equal(r.status, 2);
+    assert_contains(r.err, "rank 1: the first weights' checksum = ");
+    process_result_clear(&r);
+    r = run_apart(stem, TRAIN_APART("text.txt"), "-o", temp_path("y"));
+    assert_int_equal(r.status, 2);
+    assert_contains(r.err, "rank 1: the data's checksum = ");
+    process_result_clear(&r);
+    r = run_apart(stem, "classify", "-q", "-m", LABELS, "--lines", "-f", "short.txt", "-t", "1");
+    assert_int_equal(r.status, 3);
+    assert_contains(r.err, "rank 1 has read 128 lines where rank 0 has read 256");
+    process_result_clear(&r);
+    r = run_apart(stem, "classify", "-q", "-m", LABELS, "--lines", "-f", "lines.txt", "-t", "1");
+    assert_int_equal(r.status, 3);
+    assert_contains(r.err, "rank 1 sees another text in the first 60 lines");
+    process_result_clear(&r);
 }
 
 static void a_failure_is_told_once(void **state)
@@ -254,6 +314,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(lines_are_shared_out_and_written_in_order, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_line_that_fails_is_told_and_the_others_are_answered, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(two_processes_learn_what_one_does_with_twice_the_batches, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(ranks_that_see_other_files_are_named, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_failure_is_told_once, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(killed_ranks_end_the_others, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(killed_and_resumed_it_is_the_same_run, set_up, temp_tear_down),
