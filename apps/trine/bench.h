@@ -8,12 +8,12 @@ typedef enum bench_kind {
     BENCH_PREFILL,  /* a decoder reads `tokens` tokens, `depth` tokens deep in its context */
     BENCH_DECODE,   /* `batch` sequences get `tokens` tokens each, one a pass */
     BENCH_ENCODE,   /* `batch` texts of `tokens` tokens become vectors */
-    BENCH_TRANSLATE /* an encoder-decoder reads `source` tokens and writes `tokens`, with `beam` beams */
+    BENCH_TRANSLATE /* an encoder-decoder reads `source` tokens and writes `tokens`: with `beam` beams, or `batch` texts together */
 } bench_kind;
 
 typedef struct bench_result {
     bench_kind kind;
-    int tokens, source, depth, batch, beam;
+    int tokens, source, depth, batch, beam, threads;
     trine_dtype cache_type; /* DEFAULT where there is no cache */
     double units;           /* tokens made or read in a run; encode: texts */
     double best_ms, median_ms;
@@ -39,6 +39,8 @@ typedef struct bench_shares {
 } bench_shares;
 bench_shares bench_share(const bench_result *result, const run *r, const trine_limits *limits);
 
+/* The numbers of threads that the arguments ask for: [n], borrowed. bench_measure.c */
+const int32_t *bench_threads(const run *r, int *n);
 /* Runs everything the arguments ask for and appends to `all`; returns an exit status. bench_measure.c */
 int bench_measure(run *r, bench_results *all);
 /* Fills in the bytes and FLOPs of a result from the model's shape and parts. bench_work.c */

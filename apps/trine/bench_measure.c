@@ -53,6 +53,7 @@ static int add(bench *b, bench_result result)
         all->cap = cap;
     }
     qsort(b->times, (size_t)b->repeat, sizeof *b->times, compare);
+    result.threads = b->run->memory.n_threads;
     result.best_ms = b->times[0];
     result.median_ms = (b->times[(b->repeat - 1) / 2] + b->times[b->repeat / 2]) / 2;
     trine_weight_uses parts;
@@ -229,33 +230,61 @@ static int encoders(bench *b)
     return code;
 }
 
-static int measure_translate(bench *b, int source, int target, int beam, trine_dtype cache_type)
+/* Texts written together, as `translate --parallel` writes them. */
+static trine_status write_batch(bench *b, const trine_generate_options *options, int batch, trine_error *err)
 {
-    const trine_session_options session = { .ctx = target + 1, .source_ctx = source, .n_sequences = beam };
+    trine_generator *g;
+    trine_status status = trine_generator_open(&g, b->run->session, err);
+    for (int i = 0; i < batch && !status; i++) status = trine_generator_add(g, i, NULL, options, err);
+    while (!status && trine_generator_held(g) && !interrupted()) {
+        trine_generation text;
+        int64_t id = 0;
+        status = trine_generator_step(g, err);
+        while (!status && id >= 0) {
+            status = trine_generator_take(&text, &id, g, err);
+            trine_generation_clear(&text);
+        }
+    }
+    trine_generator_close(g);
+    return status;
+}
+
+/* Sources are read several in a pass, as far as the room for one goes: that of a batch is the model's. */
+static int source_room(const bench *b, int source, int batch)
+{
+    const int most = b->run->info->max_tokens ? b->run->info->max_tokens : 512;
+    const int64_t all = (int64_t)source * batch;
+    return source > most ? source : all > most ? most : (int)all;
+}
+
+static int measure_translate(bench *b, bench_result result, trine_dtype cache_type)
+{
+    const int source = result.source, batch = result.batch;
+    const trine_session_options session = { .ctx = result.tokens + 1,
+                                            .source_ctx = source_room(b, source, batch),
+                                            .n_sequences = batch > 1 ? batch : result.beam };
     int code = open_for(b, session, cache_type);
     if (code) return code;
     int32_t *ids = new_ids(b, (size_t)source);
     if (!ids) return fail_memory(b->run);
-    const trine_generate_options options = { .max_tokens = target, .beam = beam, .ignore_eos = true, .ids = ids, .n_ids = source };
+    const trine_generate_options options = {
+        .max_tokens = result.tokens, .beam = result.beam, .ignore_eos = true, .ids = ids, .n_ids = source
+    };
     trine_error err = { 0 };
     trine_status status = TRINE_OK;
     for (int i = -1; i < b->repeat && !status && !interrupted(); i++) {
-        trine_generation g;
+        trine_generation g = { 0 };
         const double start = now_ms();
-        status = trine_generate(&g, b->run->session, NULL, &options, &err);
+        status = batch > 1 ? write_batch(b, &options, batch, &err) : trine_generate(&g, b->run->session, NULL, &options, &err);
         if (i >= 0) b->times[i] = now_ms() - start;
         trine_generation_clear(&g);
     }
     free(ids);
     if (interrupted()) return EXIT_INTERRUPTED;
     if (status) return fail_status(b->run, status, &err);
-    return add(b, (bench_result) { .kind = BENCH_TRANSLATE,
-                                   .tokens = target,
-                                   .source = source,
-                                   .batch = 1,
-                                   .beam = beam,
-                                   .cache_type = b->run->memory.cache_type,
-                                   .units = target });
+    result.cache_type = b->run->memory.cache_type;
+    result.units = (double)result.tokens * batch;
+    return add(b, result);
 }
 
 static int translate(bench *b, trine_dtype cache_type)
@@ -264,9 +293,16 @@ static int translate(bench *b, trine_dtype cache_type)
     int code = 0;
     for (int s = 0; s < a->encode.n; s++)
         for (int t = 0; t < a->decode.n; t++)
-            for (int k = 0; k < a->beams.n && !code; k++)
-                if (a->encode.items[s] && a->decode.items[t])
-                    code = measure_translate(b, a->encode.items[s], a->decode.items[t], a->beams.items[k], cache_type);
+            for (int n = 0; n < a->batch.n; n++)
+                for (int k = 0; k < a->beams.n && !code; k++)
+                    if (a->encode.items[s] && a->decode.items[t])
+                        code = measure_translate(b,
+                                                 (bench_result) { .kind = BENCH_TRANSLATE,
+                                                                  .tokens = a->decode.items[t],
+                                                                  .source = a->encode.items[s],
+                                                                  .batch = a->batch.items[n],
+                                                                  .beam = a->beams.items[k] },
+                                                 cache_type);
     return code;
 }
 
@@ -297,7 +333,31 @@ static bool set_lengths(arguments *a, const trine_model_info *m)
                                                     : 0,
                      0) &&
            fall_back(&a->encode, 1, p == TRINE_DECODER ? 0 : text, 0) && fall_back(&a->depth, 1, 0, 0) &&
-           fall_back(&a->batch, p == TRINE_ENCODER ? 2 : 1, 1, 32) && fall_back(&a->beams, 2, 1, 4);
+           fall_back(&a->beams, a->batch.n ? 1 : 2, 1, 4) && fall_back(&a->batch, p == TRINE_ENCODER ? 2 : 1, 1, 32);
+}
+
+const int32_t *bench_threads(const run *r, int *n)
+{
+    static const int32_t all_cores = 0;
+    *n = r->args.thread_counts.n ? r->args.thread_counts.n : 1;
+    return r->args.thread_counts.n ? r->args.thread_counts.items : &all_cores;
+}
+
+/* Everything, at one number of threads. */
+static int measure(bench *b)
+{
+    const arguments *a = &b->run->args;
+    const trine_paradigm p = b->run->info->paradigm;
+    const int n_types = a->cache_types.n ? a->cache_types.n : 1;
+    int code = 0;
+    for (int t = 0; t < n_types && !code; t++) {
+        const trine_dtype type = a->cache_types.n ? (trine_dtype)a->cache_types.items[t] : TRINE_DTYPE_DEFAULT;
+        if (p == TRINE_ENCODER_DECODER) code = translate(b, type);
+        for (int i = 0; p == TRINE_DECODER && i < a->batch.n && !code && (most(a->prefill) || most(a->decode)); i++)
+            code = decoder_batch(b, a->batch.items[i], type, i == 0);
+    }
+    if (!code && p != TRINE_ENCODER_DECODER && most(a->encode)) code = encoders(b);
+    return code;
 }
 
 int bench_measure(run *r, bench_results *all)
@@ -306,21 +366,22 @@ int bench_measure(run *r, bench_results *all)
     const trine_paradigm p = r->info->paradigm;
     if (p == TRINE_ENCODER && (a->prefill.n || a->decode.n || a->depth.n || a->cache_types.n))
         return fail_usage(r, "%s is an encoder: it takes --encode and --batch", a->model);
-    if (p == TRINE_ENCODER_DECODER && (a->prefill.n || a->depth.n || a->batch.n))
-        return fail_usage(r, "%s is an encoder-decoder: it takes --encode (source), --decode (target) and --beam", a->model);
+    if (p == TRINE_ENCODER_DECODER && (a->prefill.n || a->depth.n))
+        return fail_usage(r, "%s is an encoder-decoder: it takes --encode (source), --decode (target), --batch and --beam",
+                          a->model);
     if (p != TRINE_ENCODER_DECODER && a->beams.n) return fail_usage(r, "--beam is for encoder-decoders");
+    if (most(a->batch) > 1 && most(a->beams) > 1)
+        return fail_usage(r,
+                          "--batch writes the likeliest token of each text, --beam follows several of one: expected one of them");
     if (!set_lengths(a, r->info)) return fail_memory(r);
     bench b = { .run = r, .all = all, .repeat = a->repeat, .state = 1, .times = calloc((size_t)a->repeat, sizeof(double)) };
     if (!b.times) return fail_memory(r);
-    int code = 0;
-    const int n_types = a->cache_types.n ? a->cache_types.n : 1;
-    for (int t = 0; t < n_types && !code; t++) {
-        const trine_dtype type = a->cache_types.n ? (trine_dtype)a->cache_types.items[t] : TRINE_DTYPE_DEFAULT;
-        if (p == TRINE_ENCODER_DECODER) code = translate(&b, type);
-        for (int i = 0; p == TRINE_DECODER && i < a->batch.n && !code && (most(a->prefill) || most(a->decode)); i++)
-            code = decoder_batch(&b, a->batch.items[i], type, i == 0);
+    int code = 0, n;
+    const int32_t *threads = bench_threads(r, &n);
+    for (int i = 0; i < n && !code; i++) {
+        a->threads = threads[i];
+        code = measure(&b);
     }
-    if (!code && p != TRINE_ENCODER_DECODER && most(a->encode)) code = encoders(&b);
     free(b.times);
     return code;
 }

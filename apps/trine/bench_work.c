@@ -88,12 +88,13 @@ void bench_count_work(bench_result *b, const trine_model_info *m, const trine_we
                             attention_flops(m, m->n_layers, pairs));
         return;
     }
-    case BENCH_TRANSLATE: {
-        const double s = b->source, beam = b->beam, cache = cache_bytes(m, b->cache_type), pairs = n * (n + 1) / 2;
+    case BENCH_TRANSLATE: { /* of a batch one has beams, and each a source */
+        const double s = b->source, beam = batch * b->beam, cache = cache_bytes(m, b->cache_type), pairs = n * (n + 1) / 2;
         b->bytes = a->bytes[TRINE_USE_ENCODER] + a->bytes[TRINE_USE_CROSS_INPUT] +
-                   n * (a->bytes[TRINE_USE_DECODER] + a->bytes[TRINE_USE_HEAD]) + cache * (n * s + beam * pairs);
-        b->flops = 2 * s * (a->parameters[TRINE_USE_ENCODER] + a->parameters[TRINE_USE_CROSS_INPUT]) + 2 * beam * n * matrices +
-                   attention_flops(m, m->n_layers, s * s) + attention_flops(m, m->n_decoder_layers, beam * (n * s + pairs));
+                   n * (a->bytes[TRINE_USE_DECODER] + a->bytes[TRINE_USE_HEAD]) + cache * (batch * n * s + beam * pairs);
+        b->flops = batch * 2 * s * (a->parameters[TRINE_USE_ENCODER] + a->parameters[TRINE_USE_CROSS_INPUT]) +
+                   2 * beam * n * matrices + attention_flops(m, m->n_layers, batch * s * s) +
+                   attention_flops(m, m->n_decoder_layers, beam * (n * s + pairs));
         return;
     }
     }

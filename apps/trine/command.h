@@ -130,7 +130,7 @@ typedef struct arguments {
     const char *single, *pair_template, *column;
     bool digits, byte_fallback;
     float coverage;
-    id_list prefill, decode, encode, depth, batch, beams, cache_types; /* bench; cache_types: of trine_dtype */
+    id_list prefill, decode, encode, depth, batch, beams, thread_counts, cache_types; /* bench; cache_types: of trine_dtype */
     int repeat;
     bool limits;
     bool details;

@@ -213,8 +213,10 @@ const command trine_commands[] = {
       1,
       "measure how fast a model runs here",
       "Measures the rate of reading a prompt (prefill) and of writing (decode) of a decoder, of encoding texts, and of an "
-      "encoder-decoder's way from source to target, at the lengths, depths, batches and cache types that are given; each list is "
-      "combined with the others. Token ids are pseudo-random, the same in every run; the end token ends nothing. The first run is "
+      "encoder-decoder's way from source to target, at the lengths, depths, batches, cache types and threads that are given; each "
+      "list "
+      "is combined with the others, but for --batch and --beam of an encoder-decoder, of which there is one. Token ids are "
+      "pseudo-random, the same in every run; the end token ends nothing. The first run is "
       "not "
       "counted; of the others the best and the median are told.",
       { { "bench -m TinyLlama.gguf", "prefill of 512 tokens, decoding of 128" },

@@ -39,7 +39,7 @@ static void bound_rates(plan_context *c, const plan_report *p)
         units = n_texts;
     } else if (p->info->paradigm == TRINE_ENCODER_DECODER) {
         read = (bench_result) {
-            .kind = BENCH_TRANSLATE, .tokens = o->ctx, .source = o->source_ctx, .beam = 1, .cache_type = o->cache_type
+            .kind = BENCH_TRANSLATE, .tokens = o->ctx, .source = o->source_ctx, .batch = 1, .beam = 1, .cache_type = o->cache_type
         };
     } else {
         bench_count_work(&step, p->info, &uses);

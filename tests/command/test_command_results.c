@@ -98,6 +98,18 @@ static void bench_measures_what_is_asked(void **state)
     doc = only_document(run_trine(NULL, "bench", "--no-record", T5, "--json", "--encode", "9", "--decode", "3", "--repeat", "1"));
     assert_int_equal(json_array_size(array_of(doc, "results")), 2); /* greedy, 4 beams */
     json_decref(doc);
+    doc = only_document(run_trine(NULL, "bench", "--no-record", T5, "--json", "--encode", "9", "--decode", "3", "--batch", "1,5",
+                                  "-t", "1,2", "--repeat", "1"));
+    results = array_of(doc, "results");
+    assert_int_equal(json_array_size(results), 2 * 2); /* threads, batches */
+    for (size_t i = 0; i < 4; i++) {
+        const json_t *one = json_array_get(results, i);
+        const double batch = number_of(one, "batch");
+        assert_true(number_of(one, "threads") == (i < 2 ? 1 : 2) && batch == (i % 2 ? 5 : 1) && number_of(one, "beam") == 1);
+        assert_true(fabs(number_of(one, "per_second") * number_of(one, "best_ms") / 1000 - 3 * batch) < 1e-6 * batch);
+    }
+    json_decref(doc);
+    assert_error(run_trine(NULL, "bench", "--no-record", T5, "--batch", "2", "--beam", "4"), 2, "expected one of them");
     process_result r = run_trine(NULL, "bench", "--no-record", LLAMA, "--repeat", "1");
     assert_status(&r, 0);
     assert_contains(r.out, "prefill");
@@ -115,6 +127,9 @@ static void bench_holds_figures_against_limits(void **state)
 {
     (void)state;
     static const char *const always[] = { "read_bytes", "f32_ops" };
+    json_t *two = only_document(run_trine(NULL, "bench", "--limits", "--json", "-t", "1,2", "--cpu", "scalar"));
+    assert_int_equal((int)number_of(json_array_get(array_of(two, "limits"), 1), "threads"), 2);
+    json_decref(two);
     process_result r = run_trine(NULL, "bench", "--limits", "-t", "1", "--cpu", "scalar");
     assert_status(&r, 0);
     assert_contains(r.out, "limits of this machine: 1 thread");
