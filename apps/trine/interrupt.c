@@ -1,5 +1,5 @@
-/* interrupt.c - Control-C, and for runs SIGTERM: the first is remembered and the work ends cleanly at its next step, the second
- * ends the program. */
+/* interrupt.c - Control-C, and for runs SIGTERM and SIGUSR1: the first of each is remembered and the work ends cleanly at its next step,
+ * the second ends the program. */
 #include "run.h"
 
 #include <signal.h>
@@ -28,7 +28,11 @@ void interrupt_catch(void)
     set_handler(SIGINT);
 }
 
-void interrupt_catch_end(void) { set_handler(SIGTERM); }
+void interrupt_catch_end(void)
+{
+    set_handler(SIGTERM);
+    set_handler(SIGUSR1); /* what mpirun hands on to its processes, and Slurm sends where it is asked to (--signal) */
+}
 
 bool interrupted(void) { return seen != 0; }
 

@@ -120,7 +120,7 @@ int open_record(run *r, trine_record **record);
 /* --------------------------------------------------------------------------------------------------- interrupt.c */
 /* The first Control-C is remembered, the second ends the program. */
 void interrupt_catch(void);
-/* SIGTERM too, as kill and job schedulers send it: a run saves before it ends. */
+/* SIGTERM and SIGUSR1 too, as kill and job schedulers send them: a run saves before it ends. */
 void interrupt_catch_end(void);
 bool interrupted(void);
 /* Forgets it (chat: the answer was stopped, the program goes on). */

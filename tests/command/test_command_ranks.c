@@ -81,9 +81,22 @@ static void two_processes_learn_what_one_does_with_twice_the_batches(void **stat
         json_decref(b);
         json_decref(c);
     }
-    expect_same_weights(temp_path("two"), temp_path("shared")); /* of two numbers there is one order */
+    expect_same_weights(temp_path("two"), temp_path("shared"));
     process_result_clear(&one);
     process_result_clear(&two);
+    process_result_clear(&shared);
+}
+
+/* Sums run in the order of ranks, whoever gets them. */
+static void moments_that_are_shared_out_change_nothing(void **state)
+{
+    (void)state;
+    process_result four = run_ranks("4", GPT, "--steps", "6", "-o", temp_path("four"));
+    process_result shared = run_ranks("4", GPT, "--steps", "6", "--shard-optimizer", "-o", temp_path("shared4"));
+    assert_status(&four, 0);
+    assert_status(&shared, 0);
+    expect_same_weights(temp_path("four"), temp_path("shared4"));
+    process_result_clear(&four);
     process_result_clear(&shared);
 }
 
@@ -190,6 +203,34 @@ static pid_t find_rank(const char *out, const char *rank)
 
 #define SAVING "--save-every", "20", "--eval-every", "100000"
 
+/* Starts mpirun in the background. */
+static pid_t start(const char *const *argv, const char *err_path)
+{
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child) return child;
+    for (int i = 0; mpi.environment[i]; i++) putenv((char *)(uintptr_t)mpi.environment[i]);
+    if (!freopen("/dev/null", "w", stdout) || !freopen(err_path, "w", stderr)) _exit(99);
+    execv(TRINE_MPIRUN, (char *const *)(uintptr_t)argv);
+    _exit(98);
+}
+
+/* Waits for its end, and reads what it said. */
+static int end_of(pid_t child, const char *err_path, char err_text[4096])
+{
+    int status = 0, waited = 0;
+    for (; waited < 600 && waitpid(child, &status, WNOHANG) != child; waited++) usleep(100000);
+    if (waited == 600) {
+        kill(child, SIGKILL);
+        fail_msg("it was still there after a minute");
+    }
+    FILE *f = fopen(err_path, "r");
+    assert_non_null(f);
+    err_text[fread(err_text, 1, 4095, f)] = 0;
+    fclose(f);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
 /* Starts a long run in the background, kills rank 1 of it when it has a checkpoint, and gives its end. */
 static int killed_run(const char *out, const char *how, const char *steps, char err_text[4096])
 {
@@ -197,29 +238,12 @@ static int killed_run(const char *out, const char *how, const char *steps, char 
     snprintf(err_path, sizeof err_path, "%s", temp_path("err.txt"));
     snprintf(checkpoints, sizeof checkpoints, "%s/training/checkpoints", out);
     const char *const argv[] = { TRINE_MPIRUN, how, "-n", "2", TRINE_COMMAND, GPT, "--steps", steps, SAVING, "-o", out, NULL };
-    const pid_t child = fork();
-    assert_true(child >= 0);
-    if (!child) {
-        for (int i = 0; mpi.environment[i]; i++) putenv((char *)(uintptr_t)mpi.environment[i]);
-        if (!freopen("/dev/null", "w", stdout) || !freopen(err_path, "w", stderr)) _exit(99);
-        execv(TRINE_MPIRUN, (char *const *)(uintptr_t)argv);
-        _exit(98);
-    }
+    const pid_t child = start(argv, err_path);
     for (int i = 0; i < 600 && temp_count(checkpoints) < 2; i++) usleep(50000);
     assert_true(temp_count(checkpoints) >= 2);
     const pid_t rank = find_rank(out, "1");
     if (rank > 0) kill(rank, SIGKILL); /* else it has ended */
-    int status = 0, waited = 0;
-    for (; waited < 600 && waitpid(child, &status, WNOHANG) != child; waited++) usleep(100000);
-    if (waited == 600) {
-        kill(child, SIGKILL);
-        fail_msg("the others were still there after a minute");
-    }
-    FILE *f = fopen(err_path, "r");
-    assert_non_null(f);
-    err_text[fread(err_text, 1, 4095, f)] = 0;
-    fclose(f);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return end_of(child, err_path, err_text);
 }
 
 static void killed_ranks_end_the_others(void **state)
@@ -230,6 +254,23 @@ static void killed_ranks_end_the_others(void **state)
     (void)killed_run(temp_path("alone"), "--enable-recovery", "1000000", text); /* where mpirun forgives, it ends with 0 */
     if (!strstr(text, "rank 1 is lost")) fail_msg("not told that rank 1 is lost:\n%s", text);
     assert_non_null(strstr(text, "--resume"));
+}
+
+/* What mpirun hands on, and Slurm sends where it is asked to. */
+static void signalled_ranks_save_before_they_end(void **state)
+{
+    (void)state;
+    char out[400], err_path[400], checkpoints[500], text[4096];
+    snprintf(out, sizeof out, "%s", temp_path("signalled"));
+    snprintf(err_path, sizeof err_path, "%s", temp_path("err.txt"));
+    snprintf(checkpoints, sizeof checkpoints, "%s/training/checkpoints", out);
+    const char *const argv[] = { MPIRUN("2"), GPT, "--steps", "1000000", SAVING, "-o", out, NULL };
+    const pid_t child = start(argv, err_path);
+    for (int i = 0; i < 600 && temp_count(checkpoints) < 1; i++) usleep(50000);
+    kill(child, SIGUSR1);
+    assert_int_equal(end_of(child, err_path, text), 130);
+    assert_contains(text, "stopped after step ");
+    assert_contains(text, "--resume");
 }
 
 static void killed_and_resumed_it_is_the_same_run(void **state)
@@ -314,9 +355,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(lines_are_shared_out_and_written_in_order, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_line_that_fails_is_told_and_the_others_are_answered, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(two_processes_learn_what_one_does_with_twice_the_batches, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(moments_that_are_shared_out_change_nothing, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(ranks_that_see_other_files_are_named, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_failure_is_told_once, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(killed_ranks_end_the_others, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(signalled_ranks_save_before_they_end, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(killed_and_resumed_it_is_the_same_run, set_up, temp_tear_down),
     };
     return cmocka_run_group_tests_name("command_ranks", tests, NULL, NULL);
