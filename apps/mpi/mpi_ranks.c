@@ -3,8 +3,8 @@
  *
  * One thread makes every call of MPI. It sleeps while nothing is asked for, and moves what is under way while the others compute, so an
  * exchange goes on during the backward whoever looks. Sums go by direct exchange: each rank gets its slice of the bucket from
- * everybody, adds in the order of ranks, and sends the result to everybody; so each rank sends and receives what a ring would, and the order
- * of a sum depends on nothing. A sum that one rank alone wants is MPI's own reduction.
+ * everybody, adds in the order of ranks, and sends the result to everybody, or to the one rank that wants it; so each rank sends what a
+ * ring would, and the order of a sum depends on nothing.
  *
  * Every rank tells the next one that it lives. Who has not been heard of for TRINE_RANKS_TIMEOUT seconds (30) is lost: then what waits
  * fails, everywhere. */
@@ -26,30 +26,20 @@
 
 enum { MOST_ACTIVE = 8, TAG_ALIVE = 1, TAG_LOST, TAG_MAIL, TAG_SUMS = 16, TAGS = 8192, UNIT = 16 };
 
-typedef enum job_kind {
-    JOB_SUM,
-    JOB_REDUCE,
-    JOB_NUMBERS,
-    JOB_GATHER,
-    JOB_BROADCAST,
-    JOB_SEND,
-    JOB_RECEIVE,
-    JOB_ABORT,
-    JOB_LEAVE
-} job_kind;
+typedef enum job_kind { JOB_SUM, JOB_NUMBERS, JOB_GATHER, JOB_BROADCAST, JOB_SEND, JOB_RECEIVE, JOB_ABORT, JOB_LEAVE } job_kind;
 
 /* Something asked for. */
 typedef struct job {
     job_kind kind;
     void *data;
     size_t n;
-    int peer;           /* who gets, gives, or the exit status */
+    int peer;           /* who gets (-1: all), gives, or the exit status */
     const size_t *ends; /* JOB_GATHER */
     struct job *next;
     /* While it is under way: */
     int phase;
     unsigned number;
-    float *others; /* JOB_SUM: [size - 1] slices from the others */
+    float *others; /* JOB_SUM: [size] slices, as each rank has this one's; then the first is their sum */
     double *numbers;
     int *counts; /* JOB_GATHER: counts, then places */
     MPI_Request *requests;
@@ -197,29 +187,30 @@ static bool scatter(mpi_self *s, job *j)
 static void add_slices(const mpi_self *s, job *j)
 {
     const int own = slice_n(s, j, s->ranks.rank);
-    float *x = (float *)j->data + slice_at(s, j, s->ranks.rank), *mine = j->others + (size_t)s->ranks.rank * (size_t)own;
-    memcpy(mine, x, (size_t)own * sizeof *x);
-    memcpy(x, j->others, (size_t)own * sizeof *x);
+    float *x = (float *)j->data + slice_at(s, j, s->ranks.rank), *sum = j->others;
+    memcpy(j->others + (size_t)s->ranks.rank * (size_t)own, x, (size_t)own * sizeof *x);
     for (int k = 1; k < s->ranks.size; k++) {
         const float *other = j->others + (size_t)k * (size_t)own;
-        for (int i = 0; i < own; i++) x[i] += other[i];
+        for (int i = 0; i < own; i++) sum[i] += other[i];
     }
+    if (j->peer < 0 || j->peer == s->ranks.rank) memcpy(x, sum, (size_t)own * sizeof *x);
 }
 
+/* Sums of slices go to whom they are for. */
 static bool spread(mpi_self *s, job *j)
 {
     float *x = j->data;
     const int size = s->ranks.size, rank = s->ranks.rank, tag = TAG_SUMS + (int)(j->number % TAGS) * 2 + 1;
+    const bool gets = j->peer < 0 || j->peer == rank;
     j->n_requests = 0;
     for (int i = 0; i < size; i++) {
         if (i == rank) continue;
-        if (!fine(s, MPI_Irecv(x + slice_at(s, j, i), slice_n(s, j, i), MPI_FLOAT, i, tag, s->comm, &j->requests[j->n_requests++]),
+        if (gets &&
+            !fine(s, MPI_Irecv(x + slice_at(s, j, i), slice_n(s, j, i), MPI_FLOAT, i, tag, s->comm, &j->requests[j->n_requests++]),
                   "receive"))
             return false;
-        if (!fine(
-                s,
-                MPI_Isend(x + slice_at(s, j, rank), slice_n(s, j, rank), MPI_FLOAT, i, tag, s->comm, &j->requests[j->n_requests++]),
-                "send"))
+        if (j->peer >= 0 && j->peer != i) continue;
+        if (!fine(s, MPI_Isend(j->others, slice_n(s, j, rank), MPI_FLOAT, i, tag, s->comm, &j->requests[j->n_requests++]), "send"))
             return false;
     }
     return true;
@@ -261,13 +252,6 @@ static bool begin(mpi_self *s, job *j)
     default: j->n_requests = 1; break;
     }
     switch (j->kind) {
-    case JOB_REDUCE: {
-        const bool gets = j->peer == s->ranks.rank;
-        return fine(s,
-                    MPI_Ireduce(gets ? MPI_IN_PLACE : j->data, gets ? j->data : NULL, (int)j->n, MPI_FLOAT, MPI_SUM, j->peer,
-                                s->comm, j->requests),
-                    "sum");
-    }
     case JOB_NUMBERS:
         return fine(s, MPI_Iallgather(j->data, (int)j->n, MPI_DOUBLE, j->numbers, (int)j->n, MPI_DOUBLE, s->comm, j->requests),
                     "gather numbers");
@@ -446,7 +430,7 @@ static trine_status sum_begin(void *self, float *x, size_t n, int to, trine_erro
     mpi_self *s = self;
     job *j = calloc(1, sizeof *j);
     if (!j) return fail(err, "no memory for a sum over ranks");
-    *j = (job) { .kind = to < 0 ? JOB_SUM : JOB_REDUCE, .data = x, .n = n, .peer = to, .owned = true };
+    *j = (job) { .kind = JOB_SUM, .data = x, .n = n, .peer = to < 0 ? -1 : to, .owned = true };
     pthread_mutex_lock(&s->lock);
     const bool failed = s->failed;
     if (!failed) ask(s, j);

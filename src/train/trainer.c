@@ -168,12 +168,28 @@ static trine_status exchange_gradients(double *loss, running *r, trine_status st
     return TRINE_OK;
 }
 
+/* Sum of the squares of all gradients: those of each rank's share, added in the order of ranks, whether each has its own alone or all. */
+static trine_status squares_of(double *out, running *r, size_t first, size_t n, trine_error *err)
+{
+    const trine_data_parallel *d = &r->parallel;
+    const bool all = d->ranks && !d->sharded;
+    trine_status status = TRINE_OK;
+    *out = 0;
+    for (int i = 0; i < (all ? d->ranks->size : 1) && !status; i++) {
+        const size_t from = all && i ? d->ends[i - 1] : first, end = all ? d->ends[i] : first + n;
+        double part;
+        status = trine_grad_squares(&part, r->t->params, from, end - from, &r->kernels, r->t->team, err);
+        if (!status) *out += part;
+    }
+    return status;
+}
+
 /* The gradient's norm; ERROR_NUMERIC names the tensor that has none. */
 static trine_status norm_of(double *norm, running *r, size_t first, size_t n, int micro, trine_error *err)
 {
     trine_params *p = r->t->params;
     double squares;
-    trine_status status = trine_grad_squares(&squares, p, first, n, &r->kernels, r->t->team, err);
+    trine_status status = squares_of(&squares, r, first, n, err);
     status = trine_ranks_agree(r->ranks, status, err);
     if (!status) status = trine_data_parallel_total(&r->parallel, &squares, err);
     if (status) return status;

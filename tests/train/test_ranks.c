@@ -32,7 +32,7 @@ typedef struct job {
     int64_t stop_at;                                               /* rank 1 asks all to stop after this step; 0: never */
     const char *cpu;                                               /* of rank 1; NULL: as the others */
     void (*other)(trine_train_options *o, trine_new_model *model); /* what rank 1 has otherwise; or NULL */
-    double loss[STEPS + 1], valid[STEPS + 1];
+    double loss[STEPS + 1], valid[STEPS + 1], norm[STEPS + 1];
     trine_status status[RANKS_MOST];
     trine_error err[RANKS_MOST];
     trine_train_result result[RANKS_MOST];
@@ -49,6 +49,7 @@ static bool on_step(void *user, const trine_train_event *e)
     const watching *w = user;
     if (w->rank == 0 && e->step <= STEPS) {
         w->j->loss[e->step] = e->loss;
+        w->j->norm[e->step] = e->gradient_norm;
         if (e->validated) w->j->valid[e->step] = e->valid_loss;
     }
     return w->rank != 1 || e->step != w->j->stop_at;
@@ -141,15 +142,17 @@ static void ranks_learn_what_one_does_with_their_batches(void **state)
 {
     (void)state;
     for (int f = 0; f < 3; f++) {
-        char out[4][32];
-        for (int i = 0; i < 4; i++) snprintf(out[i], sizeof out[i], "%s%d", families[f].arch, i);
+        char out[5][32];
+        for (int i = 0; i < 5; i++) snprintf(out[i], sizeof out[i], "%s%d", families[f].arch, i);
         job alone = job_of(f, temp_path(out[0]), 4), two = job_of(f, temp_path(out[1]), 2),
-            shared = job_of(f, temp_path(out[2]), 2), four = job_of(f, temp_path(out[3]), 1);
-        shared.o.shard_optimizer = four.o.shard_optimizer = true;
+            shared = job_of(f, temp_path(out[2]), 2), four = job_of(f, temp_path(out[3]), 1),
+            shared_by_four = job_of(f, temp_path(out[4]), 1);
+        shared.o.shard_optimizer = shared_by_four.o.shard_optimizer = true;
         run_alone(&alone);
         run_by(2, &two);
         run_by(2, &shared);
         run_by(4, &four);
+        run_by(4, &shared_by_four);
         expect_same_curve(&alone, &two);
         expect_same_curve(&alone, &four);
         assert_int_equal(two.result[0].n_tokens, alone.result[0].n_tokens);
@@ -157,7 +160,9 @@ static void ranks_learn_what_one_does_with_their_batches(void **state)
         /* Where the moments lie changes nothing. */
         assert_memory_equal(two.loss, shared.loss, sizeof two.loss);
         assert_memory_equal(two.valid, shared.valid, sizeof two.valid);
+        assert_memory_equal(four.norm, shared_by_four.norm, sizeof four.norm);
         expect_same_weights(temp_path(out[1]), temp_path(out[2]));
+        expect_same_weights(temp_path(out[3]), temp_path(out[4]));
         assert_true(two.n_sums[0] > STEPS); /* several buckets a step */
     }
 }
