@@ -131,6 +131,18 @@ static trine_status not_finite(const running *r, int micro, const char *what, tr
         r->state.step + 1, micro + 1, p->drawn, p->parts[0].epoch + 1, what, checkpoint_name(name, r));
 }
 
+/* What was measured on the weights after a step, the same at all ranks. */
+static trine_status measured_not_finite(const running *r, const char *what, trine_error *err)
+{
+    char name[160];
+    const trine_status status =
+        trine_fail(err, TRINE_ERROR_NUMERIC,
+                   "train: after step %" PRId64 ": the validation %.40s is not finite. The last good checkpoint is %s. A lower "
+                                                "learning rate (--lr) or a tighter --clip may help",
+                   r->state.step, what, checkpoint_name(name, r));
+    return trine_ranks_agree(r->ranks, status, err);
+}
+
 /* Gradients of this rank's micro-batches; during the last backward those that are final are on their way to the other ranks. */
 static trine_status compute(double *loss, running *r, const gathered *g, trine_error *err)
 {
@@ -314,7 +326,9 @@ static trine_status validate(trine_train_event *e, running *r, trine_error *err)
     if (status) return status;
     exchange(r);
     status = valid_loss(&e->valid_loss, r, err);
+    if (!status && !isfinite(e->valid_loss)) status = measured_not_finite(r, "loss", err);
     if (!status && r->t->measure.name) status = r->t->measure.run(&e->valid_metric, r->t->measure.self, err);
+    if (!status && !isfinite(e->valid_metric)) status = measured_not_finite(r, r->t->measure.name, err);
     if (!status) {
         e->validated = true;
         e->metric = r->t->measure.name;

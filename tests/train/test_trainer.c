@@ -30,6 +30,7 @@ typedef struct toy {
     trine_params *params;
     int64_t bad_step; /* whose loss is no number; -1: none */
     int64_t bad_gradient;
+    bool bad_valid; /* the validation's loss is no number */
     int sleep_us;
 } toy;
 
@@ -62,6 +63,7 @@ static trine_status toy_loss(double *loss, double *weight, void *self, const tri
     *weight = trine_batch_weight(b);
     *loss = 0;
     for (size_t i = 0; i < t->params->n; i++) *loss += 1e-3 * fabs((double)t->params->values[i] - 0.3);
+    if (t->bad_valid) *loss = NAN;
     return TRINE_OK;
 }
 
@@ -390,6 +392,30 @@ static void what_is_not_finite_stops(void **state)
     expect_same_run(temp_path("whole"), temp_path("bad"));
 }
 
+/* Neither the best model nor a line of the metrics comes of it. */
+static void a_validation_that_is_not_finite_stops(void **state)
+{
+    (void)state;
+    trine_train_result r;
+    trine_error err = { 0 };
+    toy t = harmless;
+    t.bad_valid = true;
+    trine_train_options o = usual;
+    assert_int_equal(run(&r, temp_path("v"), o, t, NULL, NULL, &err), TRINE_ERROR_NUMERIC);
+    assert_non_null(strstr(err.text, "after step 10: the validation loss is not finite"));
+    assert_non_null(strstr(err.text, "that of step 7"));
+    assert_false(r.measured);
+    assert_false(trine_file_exists(in_folder(temp_path("v"), "model.safetensors")));
+    char *text = read_text(in_folder(temp_path("v"), "training/metrics.jsonl"));
+    assert_null(strstr(text, "nan"));
+    assert_null(strstr(text, "\"step\":10,"));
+    free(text);
+    o.resume = true;
+    if (run(&r, temp_path("v"), o, harmless, NULL, NULL, &err)) fail_msg("%s", err.text);
+    run_whole(temp_path("whole"));
+    expect_same_run(temp_path("whole"), temp_path("v"));
+}
+
 static bool count_steps(void *user, const trine_train_event *e)
 {
     trine_train_result r;
@@ -516,6 +542,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(muon_is_resumed_too, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_full_disk_loses_nothing, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_finite_stops, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(a_validation_that_is_not_finite_stops, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(one_directory_has_one_run, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(patience_ends_a_run, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(epochs_are_counted_in_steps, temp_set_up, temp_tear_down),
