@@ -14,11 +14,18 @@ static int choose_task(run *r, trine_eval_task *task)
     case TRINE_HEAD_TAGS: *task = TRINE_EVAL_TAG; return 0;
     default: break;
     }
+    if (r->info->head == TRINE_HEAD_NONE)
+        return fail(r, EXIT_DATA, "%s: is a %s %s without a head; %s needs a head", r->args.model, r->info->family,
+                    paradigm_name(r->info->paradigm), r->command->id == CMD_QUANTIZE ? "--measure" : r->command->name);
+    if (r->args.from || r->args.to) {
+        *task = TRINE_EVAL_TRANSLATE;
+        return 0;
+    }
     if (r->info->paradigm == TRINE_DECODER) {
         *task = TRINE_EVAL_LM;
         return 0;
     }
-    return fail_usage(r, "no task: expected --task translate or --task summarize for this encoder-decoder");
+    return fail_usage(r, "no task: expected --task translate (or --to) or --task summarize for this encoder-decoder");
 }
 
 static bool task_suits(const trine_model_info *m, trine_eval_task task)

@@ -47,7 +47,7 @@ const option trine_options[] = {
           "with the end token after an answer. What was used is saved with the result." },
     { "task", .argument = "TASK", .kind = OPTION_CHOICE, .choices = "lm|mlm|classify|tag|translate|summarize",
       .commands = CMD_EVAL | CMD_QUANTIZE, .offset = FIELD(task),
-      .help = "what to measure (default: what the model's head is for)" },
+      .help = "what to measure (default: what the model's head is for; with --from or --to translate)" },
     { "from", .argument = "LANG", .kind = OPTION_TEXT, .commands = CMD_TRANSLATE | CMD_EVAL | CMD_QUANTIZE, .offset = FIELD(from),
       .help = "language of the source: en, de, fr, ... (default: en, with --to)" },
     { "to", .argument = "LANG", .kind = OPTION_TEXT, .commands = CMD_TRANSLATE | CMD_EVAL | CMD_QUANTIZE, .offset = FIELD(to),

@@ -109,6 +109,7 @@ static void what_it_costs_is_measured(void **state)
         { LLAMA, "A cat, a dog. A cat sat on the mat.", "lm", "perplexity", { "-c", "16" } },
         { MLM, "a cat sat on the mat\na dog sat", "mlm", "accuracy", { "--seed", "1" } },
         { T5, "a cat\tthe cat\na dog\tthe dog\n", "translate", "bleu", { "--task", "translate", "--to", "de" } },
+        { T5, "a cat\tthe cat\na dog\tthe dog\n", "translate", "chrf", { "--to", "de" } },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         write_file(f->other, cases[i].text);
@@ -136,6 +137,9 @@ static void what_it_costs_is_measured(void **state)
     assert_error(run_trine(NULL, "quantize", "-q", LLAMA, f->file, "--type", "q8_0", "--measure", "/nonexistent"), 3,
                  "/nonexistent");
     assert_error(run_trine(NULL, "quantize", "-q", T5, f->file, "--type", "q8_0", "--measure", f->other), 2, "no task");
+    assert_error(
+        run_trine(NULL, "quantize", "-q", TRINE_FIXTURES "/models/bert-plain", f->file, "--type", "q8_0", "--measure", f->other), 3,
+        "is a bert encoder without a head; --measure needs a head");
     assert_true(access(f->file, F_OK) != 0); /* refused before anything was written */
 }
 
