@@ -320,20 +320,27 @@ static bool fall_back(id_list *list, int n, int first, int second)
     return true;
 }
 
+/* Encoders, and decoders that give labels: texts are read whole, and nothing is written. */
+static bool reads_whole(const trine_model_info *m)
+{
+    return m->paradigm == TRINE_ENCODER ||
+           (m->paradigm == TRINE_DECODER && (m->head == TRINE_HEAD_LABELS || m->head == TRINE_HEAD_TAGS));
+}
+
 static bool set_lengths(arguments *a, const trine_model_info *m)
 {
-    const trine_paradigm p = m->paradigm;
+    const bool writes = m->paradigm == TRINE_DECODER && !reads_whole(m);
     const int text = m->max_tokens && m->max_tokens < 128 ? m->max_tokens : 128;
     const bool asked = a->prefill.n || a->decode.n || a->encode.n;
-    const bool one = p == TRINE_ENCODER_DECODER;
-    return fall_back(&a->prefill, 1, p == TRINE_DECODER && !asked ? 512 : 0, 0) &&
+    const bool one = m->paradigm == TRINE_ENCODER_DECODER;
+    return fall_back(&a->prefill, 1, writes && !asked ? 512 : 0, 0) &&
            fall_back(&a->decode, 1,
-                     one                            ? 64
-                     : p == TRINE_DECODER && !asked ? 128
-                                                    : 0,
+                     one                ? 64
+                     : writes && !asked ? 128
+                                        : 0,
                      0) &&
-           fall_back(&a->encode, 1, p == TRINE_DECODER ? 0 : text, 0) && fall_back(&a->depth, 1, 0, 0) &&
-           fall_back(&a->beams, a->batch.n ? 1 : 2, 1, 4) && fall_back(&a->batch, p == TRINE_ENCODER ? 2 : 1, 1, 32);
+           fall_back(&a->encode, 1, writes ? 0 : text, 0) && fall_back(&a->depth, 1, 0, 0) &&
+           fall_back(&a->beams, a->batch.n ? 1 : 2, 1, 4) && fall_back(&a->batch, reads_whole(m) ? 2 : 1, 1, 32);
 }
 
 const int32_t *bench_threads(const run *r, int *n)
@@ -364,8 +371,8 @@ int bench_measure(run *r, bench_results *all)
 {
     arguments *a = &r->args;
     const trine_paradigm p = r->info->paradigm;
-    if (p == TRINE_ENCODER && (a->prefill.n || a->decode.n || a->depth.n || a->cache_types.n))
-        return fail_usage(r, "%s is an encoder: it takes --encode and --batch", a->model);
+    if (reads_whole(r->info) && (a->prefill.n || a->decode.n || a->depth.n || a->cache_types.n))
+        return fail_usage(r, "%s reads texts and writes none: it takes --encode and --batch", a->model);
     if (p == TRINE_ENCODER_DECODER && (a->prefill.n || a->depth.n))
         return fail_usage(r, "%s is an encoder-decoder: it takes --encode (source), --decode (target), --batch and --beam",
                           a->model);

@@ -97,6 +97,11 @@ static void other_containers_are_written_or_refused(void **state)
     done(run_trine(NULL, "finetune", "classify", "-m", LLAMA, labelled, TUNE, "-o", whole));
     done(run_trine(NULL, "quantize", whole, file, "--type", "f16", "-q"));
     expect_yes(run_trine(NULL, "classify", "-m", file, "--json", "-q", "the cat sat"));
+    json_t *d =
+        only_document(run_trine(NULL, "bench", "-m", whole, "--encode", "8", "--batch", "1", "--repeat", "1", "-q", "--json"));
+    assert_string_equal(text_of(json_array_get(array_of(d, "results"), 0), "what"), "encode");
+    json_decref(d);
+    assert_error(run_trine(NULL, "bench", "-m", whole, "--decode", "8"), 2, "reads texts and writes none");
     done(run_trine(NULL, "finetune", "classify", "-m", T5, labelled, "--valid", labelled, TUNE, "-o", whole));
     assert_error(run_trine(NULL, "convert", "-q", "-m", whole, "-o", temp_path("t5.gguf")), 3, "a T5 with labels");
 }
