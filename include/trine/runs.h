@@ -35,8 +35,8 @@ TRINE_API trine_status trine_record_end(trine_record *record, int64_t run, const
 typedef struct trine_run_info {
     int64_t id;
     char *kind, *configuration, *version, *machine;
-    char *started, *ended; /* "2026-01-31T12:00:00Z"; ended "" while it runs */
-    char *status;
+    char *started, *ended; /* "2026-01-31T12:00:00Z"; ended "" while it runs, and where it was killed */
+    char *status;          /* "running", "done", "stopped", "failed"; "killed": nobody said so, and its directory's lock is free */
     uint64_t seed;
     int64_t last_step;
 } trine_run_info;

@@ -251,6 +251,19 @@ trine_status trine_record_resume(trine_record *record, int64_t run, int64_t step
     return code ? trine_record_failed(record, code, "go on with a run", err) : TRINE_OK;
 }
 
+trine_status trine_record_set_configuration(trine_record *record, int64_t run, const char *configuration, trine_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    int code = sqlite3_prepare_v2(record->db, "UPDATE runs SET configuration=?2 WHERE id=?1", -1, &s, NULL);
+    if (!code) {
+        sqlite3_bind_int64(s, 1, run);
+        sqlite3_bind_text(s, 2, configuration, -1, SQLITE_STATIC);
+        code = sqlite3_step(s);
+    }
+    sqlite3_finalize(s);
+    return code == SQLITE_DONE ? TRINE_OK : trine_record_failed(record, code, "go on with a run", err);
+}
+
 trine_status trine_record_metrics(trine_record *record, int64_t run, int64_t step, const trine_metric *metrics, int n,
                                   trine_error *err)
 {

@@ -16,6 +16,10 @@ struct trine_record {
     sqlite3_stmt *put; /* a metric */
 };
 
+/* The key of a configuration that says where a run writes: a directory whose training/lock the run holds (flock) as long as it lives. */
+#define TRINE_RECORD_OUT "out"
+/* Another configuration for a run: one that goes on in a directory that was moved. */
+trine_status trine_record_set_configuration(trine_record *record, int64_t run, const char *configuration, trine_error *err);
 /* Whether there is no record to read, or no place for what is read; err says which. */
 bool trine_record_lacks(const void *out, const trine_record *record, trine_error *err);
 /* What SQLite said, as a status with what to do about it. */

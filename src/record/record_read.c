@@ -1,7 +1,11 @@
 /* record_read.c - what the record holds: the runs, and a run's metrics as curves. */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "base/status.h"
 #include "record/record.h"
 
@@ -29,17 +33,44 @@ bool trine_record_lacks(const void *out, const trine_record *record, trine_error
     return true;
 }
 
+/* Whether nobody holds the lock of the directory that a run writes to: then it was killed. Where no lock is to be seen (another machine's
+ * disk), it is thought to go on. */
+static bool was_killed(const char *out)
+{
+    char *path = out ? trine_path_join(out, "training/lock") : NULL;
+    const int lock = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    const bool killed = lock >= 0 && !flock(lock, LOCK_SH | LOCK_NB);
+    if (lock >= 0) close(lock);
+    free(path);
+    return killed;
+}
+
+/* Of runs that nobody has ended, where they write; "" where a later run does so too. */
+#define OUT(run)                                                                                                                   \
+    "CASE WHEN json_valid(" run ".configuration) THEN json_extract(" run ".configuration, '$." TRINE_RECORD_OUT "') END"
+static const char list_sql[] = "SELECT id, kind, configuration, seed, version, machine, started, ended, status, (SELECT max(step) "
+                               "FROM metrics WHERE run=runs.id), "
+                               "CASE WHEN status<>'running' THEN NULL "
+                               "WHEN EXISTS(SELECT 1 FROM runs later WHERE later.id>runs.id AND " OUT("later") "=" OUT(
+                                   "runs") ") THEN '' ELSE " OUT("runs") " END FROM runs ORDER BY id DESC";
+
+/* How a run ended, or that it goes on; "killed" is what the record cannot have been told. */
+static char *status_of(bool *fine, sqlite3_stmt *s)
+{
+    const char *out = (const char *)sqlite3_column_text(s, 10);
+    if (!out || (*out && !was_killed(out))) return trine_record_text(fine, s, 8);
+    char *copy = strdup("killed");
+    *fine &= copy != NULL;
+    return copy;
+}
+
 trine_status trine_record_list(trine_runs *out, trine_record *record, trine_error *err)
 {
     if (out) *out = (trine_runs) { 0 };
     if (trine_record_lacks(out, record, err)) return TRINE_ERROR_ARGUMENT;
     sqlite3_stmt *s = NULL;
     bool fine = true;
-    int code =
-        sqlite3_prepare_v2(record->db,
-                           "SELECT id, kind, configuration, seed, version, machine, started, ended, status, (SELECT max(step) FROM "
-                           "metrics WHERE run=runs.id) FROM runs ORDER BY id DESC",
-                           -1, &s, NULL);
+    int code = sqlite3_prepare_v2(record->db, list_sql, -1, &s, NULL);
     while (!code && fine && (code = sqlite3_step(s)) == SQLITE_ROW) {
         code = SQLITE_OK;
         fine = trine_record_grow((void **)&out->items, out->n, sizeof *out->items);
@@ -53,7 +84,7 @@ trine_status trine_record_list(trine_runs *out, trine_record *record, trine_erro
             .machine = trine_record_text(&fine, s, 5),
             .started = trine_record_text(&fine, s, 6),
             .ended = trine_record_text(&fine, s, 7),
-            .status = trine_record_text(&fine, s, 8),
+            .status = status_of(&fine, s),
             .last_step = sqlite3_column_int64(s, 9),
         };
     }

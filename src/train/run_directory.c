@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -40,13 +41,24 @@ static trine_status make_folder(const char *path, trine_error *err)
     return trine_fail(err, TRINE_ERROR_IO, "cannot make the folder '%s': %s", path, strerror(errno));
 }
 
+/* Who lists runs looks at the lock for an instant: that is waited for. */
+static bool lock_alone(int file)
+{
+    const struct timespec nap = { 0, 10000000 };
+    for (int tries = 0; tries < 5; tries++) {
+        if (!flock(file, LOCK_EX | LOCK_NB)) return true;
+        nanosleep(&nap, NULL);
+    }
+    return false;
+}
+
 static trine_status take_lock(trine_run_directory *d, trine_error *err)
 {
     char *path = trine_path_join(d->training, "lock");
     if (!path) return no_memory(err);
     trine_status status = TRINE_OK;
     d->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    const bool open_file = d->lock >= 0, locked = open_file && !flock(d->lock, LOCK_EX | LOCK_NB);
+    const bool open_file = d->lock >= 0, locked = open_file && lock_alone(d->lock);
     if (open_file && !locked) {
         char id[32] = "";
         const ssize_t n = read(d->lock, id, sizeof id - 1);

@@ -13,6 +13,7 @@
 #include "base/cpu.h"
 #include "base/status.h"
 #include "generate/clock.h"
+#include "record/record.h"
 #include "train/adamw.h"
 #include "train/checkpoint_train.h"
 #include "train/data_parallel.h"
@@ -39,6 +40,8 @@ typedef struct running {
     trine_optimiser_kernels kernels;
     trine_muon *muon; /* or NULL */
     trine_ranks *ranks;
+    trine_record *record; /* while it can be written */
+    bool recorded;        /* it has been told of this run, at the first rank */
     trine_data_parallel parallel;
     bool stop, asked_to_stop;
     trine_status failed; /* what this rank has not told the others yet */
@@ -138,7 +141,7 @@ static trine_status measured_not_finite(const running *r, const char *what, trin
     const trine_status status =
         trine_fail(err, TRINE_ERROR_NUMERIC,
                    "train: after step %" PRId64 ": the validation %.40s is not finite. The last good checkpoint is %s. A lower "
-                                                "learning rate (--lr) or a tighter --clip may help",
+                   "learning rate (--lr) or a tighter --clip may help",
                    r->state.step, what, checkpoint_name(name, r));
     return trine_ranks_agree(r->ranks, status, err);
 }
@@ -413,34 +416,78 @@ static trine_status resume(running *r, trine_error *err)
 
 /* ----------------------------------------------------------------------------------------------------------- telling */
 
-/* Whether this record's run of that number is this one: it may be another file than the run began with. */
-static trine_status is_recorded(bool *out, const running *r, const char *configuration, trine_error *err)
+/* All that decides the result, and where it is written: by its lock is known whether a run still goes on. New text, or NULL. */
+static char *recorded_configuration(const running *r)
+{
+    char *out = realpath(r->t->directory.out, NULL), *text = NULL;
+    json_t *c = json_copy(r->t->configuration);
+    json_t *path = out ? json_string(out) : NULL; /* NULL for what is not UTF-8 */
+    if (c && (!path || !json_object_set(c, TRINE_RECORD_OUT, path))) text = json_dumps(c, JSON_COMPACT);
+    json_decref(path);
+    json_decref(c);
+    free(out);
+    return text;
+}
+
+/* Whether the record's run of that number is this one: it may be another file than the run began with, and the directory may have been
+ * moved since. */
+static bool is_this_run(const running *r, const trine_run_info *k)
+{
+    if (k->id != r->state.record_run || strcmp(k->kind, r->t->kind) != 0) return false;
+    json_t *then = json_loads(k->configuration, 0, NULL);
+    if (then) json_object_del(then, TRINE_RECORD_OUT);
+    const bool same = then && !trine_trainer_differs(then, r->t->configuration);
+    json_decref(then);
+    return same;
+}
+
+static trine_status is_recorded(bool *out, const running *r, trine_error *err)
 {
     trine_runs runs = { 0 };
     *out = false;
     if (!r->state.record_run) return TRINE_OK;
     const trine_status status = trine_record_list(&runs, r->o->record, err);
-    for (int i = 0; i < runs.n && !*out; i++) {
-        const trine_run_info *k = &runs.items[i];
-        *out = k->id == r->state.record_run && !strcmp(k->kind, r->t->kind) && !strcmp(k->configuration, configuration);
-    }
+    for (int i = 0; i < runs.n && !*out; i++) *out = is_this_run(r, &runs.items[i]);
     trine_runs_clear(&runs);
     return status;
 }
 
+/* A record that cannot be written costs no training: the run goes on without it. */
+static void give_up_record(running *r, const trine_error *why)
+{
+    char text[sizeof why->text + 100];
+    r->record = NULL;
+    if (!r->o->log) return;
+    snprintf(text, sizeof text, "%s; after step %" PRId64 " this run is not recorded", why->text, r->state.step);
+    r->o->log(r->o->log_user, text);
+}
+
 static trine_status open_record(running *r, trine_error *err)
 {
-    trine_record *record = r->o->record;
+    trine_record *record = r->record = r->o->record;
+    trine_error why = { 0 };
     bool there;
     if (!record) return TRINE_OK;
-    char *text = json_dumps(r->t->configuration, JSON_COMPACT);
+    char *text = recorded_configuration(r);
     if (!text) return trine_fail(err, TRINE_ERROR_MEMORY, "train: no memory");
-    trine_status status = is_recorded(&there, r, text, err);
+    trine_status status = is_recorded(&there, r, &why);
+    if (!status && there) status = trine_record_set_configuration(record, r->state.record_run, text, &why);
     if (!status)
-        status = there ? trine_record_resume(record, r->state.record_run, r->state.step, err)
-                       : trine_record_begin(&r->state.record_run, record, r->t->kind, text, r->o->seed, err);
+        status = there ? trine_record_resume(record, r->state.record_run, r->state.step, &why)
+                       : trine_record_begin(&r->state.record_run, record, r->t->kind, text, r->o->seed, &why);
+    r->recorded = !status;
+    if (status) give_up_record(r, &why);
     free(text);
-    return status;
+    return TRINE_OK;
+}
+
+/* How the run ended, as far as the record can still be told. */
+static void end_record(running *r, trine_status status)
+{
+    const char *how = !status ? "done" : status == TRINE_ERROR_CANCELLED ? "stopped" : "failed";
+    trine_error why = { 0 };
+    if (!r->recorded) return;
+    if (trine_record_end(r->o->record, r->state.record_run, how, &why) && r->record) give_up_record(r, &why);
 }
 
 static trine_status tell(running *r, const trine_train_event *e, trine_error *err)
@@ -457,7 +504,7 @@ static trine_status tell(running *r, const trine_train_event *e, trine_error *er
     trine_status status = b.failed ? trine_fail(err, TRINE_ERROR_MEMORY, "train: no memory")
                                    : trine_run_directory_line(&r->t->directory, b.data, err);
     trine_buffer_clear(&b);
-    if (status || !r->o->record) return status;
+    if (status || !r->record) return status;
     char name[48];
     snprintf(name, sizeof name, "valid_%.40s", e->metric ? e->metric : "");
     const trine_metric metrics[] = {
@@ -468,7 +515,10 @@ static trine_status tell(running *r, const trine_train_event *e, trine_error *er
         { "valid_loss", e->valid_loss },
         { name, e->valid_metric },
     };
-    return trine_record_metrics(r->o->record, r->state.record_run, e->step, metrics, !e->validated ? 4 : e->metric ? 6 : 5, err);
+    trine_error why = { 0 };
+    if (trine_record_metrics(r->record, r->state.record_run, e->step, metrics, !e->validated ? 4 : e->metric ? 6 : 5, &why))
+        give_up_record(r, &why);
+    return TRINE_OK;
 }
 
 static void measure_rate(trine_train_event *e, running *r, int64_t tokens_before, double began_ms)
@@ -600,11 +650,7 @@ trine_status trine_trainer_run(trine_train_result *out, trine_trainer *t, trine_
         .early = r.state.step < t->n_steps && r.stop,
     };
     if (t->measure.name) snprintf(out->metric, sizeof out->metric, "%s", t->measure.name);
-    if (t->options->record && r.state.record_run && trine_is_first(ranks)) {
-        const char *how = !status ? "done" : status == TRINE_ERROR_CANCELLED ? "stopped" : "failed";
-        const trine_status ended = trine_record_end(t->options->record, r.state.record_run, how, status ? NULL : err);
-        if (!status) status = ended;
-    }
+    end_record(&r, status);
     for (int i = 0; r.rooms && i < t->options->accumulate; i++) trine_batch_clear(&r.rooms[i]);
     free(r.rooms);
     free(r.batches);

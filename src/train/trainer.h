@@ -70,7 +70,9 @@ typedef struct trine_trainer_state {
 trine_status trine_trainer_add_checksums(trine_trainer *t, trine_error *err);
 /* ERROR_ARGUMENT, at all ranks, names a rank and what it has otherwise than the first: a setting, the data, the first weights. */
 trine_status trine_trainer_same_at_all(const trine_trainer *t, trine_error *err);
-/* The first key whose values differ between two configurations, with both values as new text; or NULL. */
+/* The first key whose values differ between two configurations, or NULL. */
+const char *trine_trainer_differs(const json_t *a, const json_t *b);
+/* The same, with both values as new text, or NULL. */
 const char *trine_trainer_difference(char **a_text, char **b_text, const json_t *a, const json_t *b);
 /* In new memory (json_decref). */
 trine_status trine_trainer_state_write(json_t **out, const trine_trainer_state *s, const json_t *configuration, trine_error *err);

@@ -25,15 +25,14 @@ trine_status trine_trainer_state_write(json_t **out, const trine_trainer_state *
     return *out ? TRINE_OK : trine_fail(err, TRINE_ERROR_MEMORY, "train: no memory for a checkpoint");
 }
 
-/* A checksum that only one has says nothing: earlier versions did not keep it. */
+/* A checksum that b lacks says nothing: earlier versions did not keep it. */
 static bool differs(const char *key, const json_t *value, const json_t *b)
 {
     const json_t *other = json_object_get(b, key);
     return other ? !json_equal(value, other) : !trine_ends_with(key, "checksum");
 }
 
-/* The first key that differs, or NULL. */
-static const char *different_key(const json_t *a, const json_t *b)
+const char *trine_trainer_differs(const json_t *a, const json_t *b)
 {
     const char *key;
     json_t *value;
@@ -44,7 +43,7 @@ static const char *different_key(const json_t *a, const json_t *b)
 
 const char *trine_trainer_difference(char **a_text, char **b_text, const json_t *a, const json_t *b)
 {
-    const char *key = different_key(a, b);
+    const char *key = trine_trainer_differs(a, b);
     *a_text = key ? json_dumps(json_object_get(a, key), JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
     *b_text = key ? json_dumps(json_object_get(b, key), JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
     return key;

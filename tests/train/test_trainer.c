@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "record/record.h"
 #include "support/random.h"
 #include "support/temp.h"
 #include "train/train_setup.h"
@@ -85,6 +86,8 @@ static trine_feed *make_feed(int n, bool shuffle)
     return f;
 }
 
+static int n_valid = 9; /* examples that are measured on */
+
 /* A whole run into `out`; *digest is told of its last weights. */
 static trine_status run(trine_train_result *result, const char *out, trine_train_options o, toy t, trine_train_fn *on_step,
                         void *user, trine_error *err)
@@ -111,7 +114,7 @@ static trine_status run(trine_train_result *result, const char *out, trine_train
     if (!status) status = trine_params_open(&tr.params, &tr.model, &p, err);
     if (!status) {
         tr.feed = make_feed(50, true);
-        tr.valid = make_feed(9, false);
+        tr.valid = make_feed(n_valid, false);
         status = trine_trainer_plan(&tr, err);
     }
     if (!status) {
@@ -503,6 +506,175 @@ static void runs_are_recorded(void **state)
     trine_record_close(o.record);
 }
 
+/* Of the adapted model `from`, with the last byte of its weights changed where `changed`. */
+static json_t *adapted(const char *from, bool changed)
+{
+    trine_trainer tr = { .directory.lock = -1, .configuration = json_object() };
+    trine_error err = { 0 };
+    char *bytes;
+    size_t n;
+    assert_int_equal(trine_file_read(&bytes, &n, in_folder(from, "model.safetensors"), 1 << 26, NULL), TRINE_OK);
+    bytes[n - 1] ^= changed;
+    temp_write("base/model.safetensors", bytes, n);
+    free(bytes);
+    const trine_params_options p = { .checkpoint = temp_path("base"), .lora_rank = 2 };
+    if (trine_params_open(&tr.params, &tr.model, &p, &err)) fail_msg("%s", err.text);
+    assert_int_equal(trine_trainer_add_checksums(&tr, NULL), TRINE_OK);
+    json_t *out = json_incref(tr.configuration);
+    trine_trainer_close(&tr);
+    return out;
+}
+
+/* Other data to measure on, or another model under an adapter, is another run. */
+static void what_is_measured_on_and_adapted_is_of_the_run(void **state)
+{
+    (void)state;
+    trine_train_result r;
+    trine_error err = { 0 };
+    trine_train_options o = usual;
+    int64_t last = 0;
+    assert_int_equal(run(&r, temp_path("out"), o, harmless, stop_at_33, &last, &err), TRINE_ERROR_CANCELLED);
+    o.resume = true;
+    n_valid = 8;
+    const trine_status status = run(&r, temp_path("out"), o, harmless, NULL, NULL, &err);
+    n_valid = 9;
+    assert_int_equal(status, TRINE_ERROR_ARGUMENT);
+    assert_non_null(strstr(err.text, "the run had the validation data's checksum = "));
+    if (run(&r, temp_path("out"), o, harmless, NULL, NULL, &err)) fail_msg("%s", err.text);
+    char from[300], *text;
+    size_t n;
+    snprintf(from, sizeof from, "%s/command/bert-mlm", TRINE_FIXTURES);
+    assert_int_equal(mkdir(temp_path("base"), 0777), 0);
+    assert_int_equal(trine_file_read(&text, &n, in_folder(from, "config.json"), 1 << 20, NULL), TRINE_OK);
+    temp_write("base/config.json", text, n);
+    free(text);
+    json_t *a = adapted(from, false), *b = adapted(from, false), *c = adapted(from, true), *none = json_object();
+    assert_null(trine_trainer_differs(a, b));
+    assert_string_equal(trine_trainer_differs(a, c), "the frozen weights' checksum");
+    assert_null(trine_trainer_differs(a, none)); /* a checkpoint from before there were any */
+    json_decref(a);
+    json_decref(b);
+    json_decref(c);
+    json_decref(none);
+}
+
+typedef struct locking {
+    sqlite3 *db;
+    int n_notes;
+    char note[600];
+} locking;
+
+static void keep_note(void *user, const char *text)
+{
+    locking *l = user;
+    if (!strstr(text, "record")) return;
+    l->n_notes++;
+    snprintf(l->note, sizeof l->note, "%s", text);
+}
+
+static bool lock_at_20(void *user, const trine_train_event *e)
+{
+    locking *l = user;
+    if (e->step == 20) assert_int_equal(sqlite3_exec(l->db, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+    if (e->step == 21) assert_int_equal(sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    return true;
+}
+
+/* A record that is locked for long costs a run nothing but a note. */
+static void a_record_that_fails_costs_nothing(void **state)
+{
+    (void)state;
+    trine_train_result r;
+    trine_error err = { 0 };
+    trine_train_options o = usual;
+    locking l = { 0 };
+    trine_runs runs;
+    trine_series s;
+    assert_int_equal(trine_record_open(&o.record, temp_path("r.db"), false, NULL), TRINE_OK);
+    assert_int_equal(sqlite3_open(temp_path("r.db"), &l.db), SQLITE_OK);
+    o.log = keep_note;
+    o.log_user = &l;
+    sqlite3_busy_timeout(o.record->db, 10);
+    if (run(&r, temp_path("out"), o, harmless, lock_at_20, &l, &err)) fail_msg("%s", err.text);
+    run_whole(temp_path("whole"));
+    expect_same_run(temp_path("whole"), temp_path("out"));
+    assert_int_equal(l.n_notes, 1);
+    assert_non_null(strstr(l.note, "has it locked"));
+    assert_non_null(strstr(l.note, "after step 21 this run is not recorded"));
+    assert_int_equal(trine_record_list(&runs, o.record, NULL), TRINE_OK);
+    assert_string_equal(runs.items[0].status, "done");
+    assert_int_equal(trine_record_series(&s, o.record, runs.items[0].id, "loss", NULL), TRINE_OK);
+    assert_int_equal(s.n, 20);
+    trine_series_clear(&s);
+    trine_runs_clear(&runs);
+    /* Nor where it is locked when the run begins. */
+    int64_t last = 0;
+    assert_int_equal(sqlite3_exec(l.db, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(run(&r, temp_path("later"), o, harmless, stop_at_33, &last, &err), TRINE_ERROR_CANCELLED);
+    assert_int_equal(l.n_notes, 2);
+    assert_non_null(strstr(l.note, "after step 0 this run is not recorded"));
+    sqlite3_close(l.db);
+    trine_record_close(o.record);
+}
+
+static void expect_runs(const char *path, int n, const char *newest, const char *oldest)
+{
+    trine_record *record;
+    trine_runs runs;
+    assert_int_equal(trine_record_open(&record, path, true, NULL), TRINE_OK);
+    assert_int_equal(trine_record_list(&runs, record, NULL), TRINE_OK);
+    assert_int_equal(runs.n, n);
+    assert_string_equal(runs.items[0].status, newest);
+    assert_string_equal(runs.items[n - 1].status, oldest);
+    trine_runs_clear(&runs);
+    trine_record_close(record);
+}
+
+static bool pause_at_33(void *user, const trine_train_event *e)
+{
+    (void)user;
+    while (e->step == 33) pause();
+    return true;
+}
+
+static void a_killed_run_is_not_said_to_go_on(void **state)
+{
+    (void)state;
+    trine_train_options o = usual;
+    trine_train_result r;
+    trine_error err = { 0 };
+    int how;
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (!child) {
+        if (trine_record_open(&o.record, temp_path("r.db"), false, NULL)) _exit(1);
+        run(&r, temp_path("out"), o, harmless, pause_at_33, NULL, NULL);
+        _exit(1);
+    }
+    for (int i = 0;
+         i < 600 && !trine_file_exists(in_folder(temp_path("out"), "training/checkpoints/checkpoint-0000000028.safetensors")); i++)
+        usleep(20000);
+    expect_runs(temp_path("r.db"), 1, "running", "running");
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, &how, 0), child);
+    expect_runs(temp_path("r.db"), 1, "killed", "killed");
+    /* It goes on as the same run where the directory was moved, and is over for good where another has begun in its place. */
+    assert_int_equal(rename(temp_path("out"), temp_path("moved")), 0);
+    expect_runs(temp_path("r.db"), 1, "running", "running"); /* nobody can tell */
+    int64_t last = 0;
+    o.resume = true;
+    assert_int_equal(trine_record_open(&o.record, temp_path("r.db"), false, NULL), TRINE_OK);
+    if (run(&r, temp_path("moved"), o, harmless, NULL, NULL, &err)) fail_msg("%s", err.text);
+    expect_runs(temp_path("r.db"), 1, "done", "done");
+    assert_int_equal(trine_record_resume(o.record, 1, 60, NULL), TRINE_OK);
+    expect_runs(temp_path("r.db"), 1, "killed", "killed");
+    o.resume = false;
+    o.overwrite = true;
+    assert_int_equal(run(&r, temp_path("moved"), o, harmless, stop_at_33, &last, &err), TRINE_ERROR_CANCELLED);
+    expect_runs(temp_path("r.db"), 2, "stopped", "killed");
+    trine_record_close(o.record);
+}
+
 static void options_out_of_range_are_refused(void **state)
 {
     (void)state;
@@ -547,6 +719,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(patience_ends_a_run, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(epochs_are_counted_in_steps, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(runs_are_recorded, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(what_is_measured_on_and_adapted_is_of_the_run, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(a_record_that_fails_costs_nothing, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(a_killed_run_is_not_said_to_go_on, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(options_out_of_range_are_refused, temp_set_up, temp_tear_down),
     };
     return cmocka_run_group_tests_name("trainer", tests, NULL, NULL);
