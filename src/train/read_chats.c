@@ -78,7 +78,7 @@ static trine_status add_scored(trine_stored *out, trine_reading *r, const scored
     trine_encoding_clear(&e);
     if (out->all.failed) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the examples");
     if (n >= 2 && n_out) return TRINE_OK;
-    return trine_fail(err, n > r->seq_len ? TRINE_ERROR_TOO_LONG : TRINE_ERROR_EMPTY,
+    return trine_fail(err, n > r->seq_len ? TRINE_ERROR_TOO_LONG : TRINE_ERROR_FORMAT,
                       n > r->seq_len ? "the answer lies beyond the first %d tokens: take a longer --seq-len"
                                      : "there is no answer to learn",
                       r->seq_len);
@@ -151,7 +151,7 @@ static trine_status read_line(trine_stored *out, trine_reading *r, const char *j
             trine_fail(err, TRINE_ERROR_FORMAT, "expected \"messages\" (a list), or \"prompt\" and \"completion\", or \"text\"");
     }
     if (!status && s.text.failed) status = trine_fail(err, TRINE_ERROR_MEMORY, "no memory");
-    if (!status) status = s.text.n ? add_scored(out, r, &s, err) : trine_fail(err, TRINE_ERROR_EMPTY, "the text is empty");
+    if (!status) status = s.text.n ? add_scored(out, r, &s, err) : trine_fail(err, TRINE_ERROR_FORMAT, "the text is empty");
     clear_scored(&s);
     return status;
 }
@@ -180,7 +180,7 @@ static trine_status read_file(trine_stored *out, trine_reading *r, const char *j
         text += length + 1;
     }
     free(data);
-    if (!status && !n_lines) status = trine_fail(err, TRINE_ERROR_EMPTY, "%s: there are no examples", path);
+    if (!status && !n_lines) status = trine_fail(err, TRINE_ERROR_FORMAT, "%s: there are no examples", path);
     return status;
 }
 

@@ -80,7 +80,7 @@ static trine_status each_row(const trine_train_part *part, row_fn *each, void *u
             if (status || !more) break;
             status = each(user, rows, files.items[i], err);
         }
-        if (!status && !n) status = trine_fail(err, TRINE_ERROR_EMPTY, "%s: there is no row under the header", files.items[i]);
+        if (!status && !n) status = trine_fail(err, TRINE_ERROR_FORMAT, "%s: there is no row under the header", files.items[i]);
         trine_rows_close(rows);
     }
     trine_names_clear(&files);

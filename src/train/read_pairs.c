@@ -22,11 +22,11 @@ static trine_status each_row(const trine_train_part *part, const trine_column co
             if (status || !more) break;
             const trine_field *source = trine_rows_field(rows, 0), *target = trine_rows_field(rows, 1);
             if (!*source->items[0] || !*target->items[0])
-                status = trine_fail(err, TRINE_ERROR_EMPTY, "the %s is empty", columns[*source->items[0] != 0].what);
+                status = trine_fail(err, TRINE_ERROR_FORMAT, "the %s is empty", columns[*source->items[0] != 0].what);
             if (!status) status = each(user, source->items[0], target->items, target->n, err);
             if (status) trine_fail_in(err, status, "%s, line %d", files.items[i], trine_rows_line(rows));
         }
-        if (!status && !n) status = trine_fail(err, TRINE_ERROR_EMPTY, "%s: there are no examples", files.items[i]);
+        if (!status && !n) status = trine_fail(err, TRINE_ERROR_FORMAT, "%s: there are no examples", files.items[i]);
         trine_rows_close(rows);
     }
     trine_names_clear(&files);
@@ -74,7 +74,7 @@ static trine_status add_to_decoder(trine_stored *out, trine_reading *r, trine_en
      * sees what fits of the target, then of the source. */
     const int32_t eos = r->info->eos;
     const int most = r->info->max_tokens, end = eos >= 0;
-    if (!source->n || !target->n) return trine_fail(err, TRINE_ERROR_EMPTY, "the text has no tokens");
+    if (!source->n || !target->n) return trine_fail(err, TRINE_ERROR_FORMAT, "the text has no tokens");
     if (most && source->n + target->n + end - 1 > most) {
         if (target->n > most - 1 - end) target->n = most - 1 - end;
         cut_source(source, most + 1 - end - target->n, r);

@@ -25,7 +25,7 @@ static trine_status each_sentence(const trine_train_part *part, sentence_fn *eac
             if (status || !more) break;
             status = each(user, &s, files.items[i], err);
         }
-        if (!status && !n) status = trine_fail(err, TRINE_ERROR_EMPTY, "%s: there are no sentences", files.items[i]);
+        if (!status && !n) status = trine_fail(err, TRINE_ERROR_FORMAT, "%s: there are no sentences", files.items[i]);
         trine_conll_close(c);
     }
     trine_names_clear(&files);

@@ -428,7 +428,14 @@ static void wrong_data_is_told(void **state)
                  "no column for the label (label); there are: a, b");
     assert_error(run_trine(NULL, CLASSIFY, labelled, "--text", "body"), 3, "no column 'body'");
     assert_error(run_trine(NULL, CLASSIFY, file_of("d.tsv", "")), 3, "the file is empty");
-    assert_error(run_trine(NULL, CLASSIFY, file_of("e.tsv", "label\ttext\n")), 1, "no row under the header");
+    assert_error(run_trine(NULL, CLASSIFY, file_of("e.tsv", "label\ttext\n")), 3, "no row under the header");
+    assert_error(run_trine(NULL, "finetune", "seq2seq", "-m", T5, "-q", "--no-record", "-o", temp_path("o"),
+                           file_of("k.tsv", "source\ttarget\n")),
+                 3, "there are no examples");
+    assert_error(run_trine(NULL, TAG, file_of("l.conll", "-DOCSTART- O\n\n")), 3, "there are no sentences");
+    assert_error(
+        run_trine(NULL, "finetune", "lm", "-m", LLAMA, "-q", "--no-record", "-o", temp_path("o"), file_of("m.jsonl", "\n")), 3,
+        "the file is empty");
     assert_error(run_trine(NULL, CLASSIFY, file_of("f.tsv", "label\ttext\nx\tone\nx\ttwo\n")), 3,
                  "all examples have one label, 'x'");
     assert_error(run_trine(NULL, CLASSIFY, labelled, "--seq-len", "9999"), 2, "this model takes");
