@@ -136,7 +136,8 @@ const option trine_options[] = {
       .offset = FIELD(weights), .help = "type of the weights, as convert and quantize would write them (default: as they are)" },
     { "verify", .kind = OPTION_FLAG, .commands = CMD_PLAN, .offset = FIELD(verify),
       .help = "run the model to the end of each context, and tell planned, allocated and resident bytes",
-      .more = "With --train: make one step of training. The model on disk stays as it is." },
+      .more = "With --train: make one step of training, of a model's directory, not of a .gguf file. The model on disk stays as it "
+              "is." },
     { "train", .kind = OPTION_FLAG, .commands = CMD_PLAN, .offset = FIELD(train),
       .help = "plan a step of training in place of running", .more = "--batch is then the texts of a micro-batch." },
     { "optimizer", .argument = "KIND", .kind = OPTION_CHOICE, .choices = "adamw|muon|sgd", .fallback = "adamw",

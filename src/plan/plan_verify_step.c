@@ -85,6 +85,10 @@ trine_status trine_verify_training(trine_verification *out, const char *model, c
     if (!status && strcmp(planner->source, "file") != 0)
         status = trine_fail(err, TRINE_ERROR_ARGUMENT,
                             "plan: '%s' has no weights to train: verifying needs a model's file or directory", model);
+    if (!status && trine_checkpoint_gguf(planner->model->checkpoint))
+        status = trine_fail(
+            err, TRINE_ERROR_UNSUPPORTED,
+            "plan: '%s' is a GGUF file: to verify training, make a directory of it first (trine convert --type f32)", model);
     if (!status) status = trine_planner_training(&planned, planner, options, err);
     out->planned_bytes = planned.total_bytes;
     if (!status && planned.total_bytes > trine_memory_available())

@@ -188,6 +188,8 @@ static void a_model_is_run_beside_its_plan(void **state)
     if (r.status == 0) assert_contains(r.out, "allocated the same");
     process_result_clear(&r);
     assert_error(run_trine(NULL, "plan", "gpt2", "--verify"), 2, "has no weights");
+    assert_error(run_trine(NULL, "plan", TRINE_FIXTURES "/models/gguf-llama/model.gguf", "--train", "--verify"), 3,
+                 "to verify training, make a directory");
     assert_error(run_trine(NULL, "plan", LLAMA, "--verify", "--weights", "q8_0"), 2, "as it is");
 }
 
