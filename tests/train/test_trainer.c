@@ -1,200 +1,12 @@
 /* test_trainer.c - the loop: a run that is killed at any instant, or finds the disk full, goes on as if nothing had been; one directory
- * has one run; what is not finite stops it. The learner is a small one of its own: gradients that depend on the weights, the batch,
- * the step and the seed. */
-#include <fcntl.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-/* cmocka wants these before it */
-#include <cmocka.h>
+ * has one run; what is not finite stops it. */
 #include <jansson.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "base/file.h"
-#include "record/record.h"
-#include "support/random.h"
-#include "support/temp.h"
-#include "train/train_setup.h"
-
-enum { STEPS = 60 };
-
-typedef struct toy {
-    trine_params *params;
-    int64_t bad_step; /* whose loss is no number; -1: none */
-    int64_t bad_gradient;
-    bool bad_valid; /* the validation's loss is no number */
-    int sleep_us;
-} toy;
-
-/* Each weight is drawn to a point that the batch, the step and the micro-batch give. */
-static trine_status toy_run(double *loss, double *weight, void *self, const trine_train_batch *b, uint64_t step, uint64_t micro,
-                            float scale, trine_error *err)
-{
-    (void)err;
-    const toy *t = self;
-    uint64_t hash = step * 31 + micro;
-    for (int i = 0; i < b->n_rows; i++) hash = hash * 1099511628211u + (uint64_t)b->ids[i];
-    *weight = trine_batch_weight(b);
-    *loss = 0;
-    for (size_t i = 0; i < t->params->n; i++) {
-        const float d = t->params->values[i] - (float)((hash + i * 2654435761u) % 1000) / 1000;
-        if (t->params->values[i] == 0) continue; /* padding stays zero */
-        t->params->grads[i] += d * scale * (float)*weight;
-        *loss += 1e-3 * (double)d * d;
-    }
-    if (t->sleep_us) usleep((useconds_t)t->sleep_us);
-    if ((int64_t)step == t->bad_step) *loss = NAN;
-    if ((int64_t)step == t->bad_gradient) t->params->grads[t->params->tensors[2].offset] = INFINITY;
-    return TRINE_OK;
-}
-
-static trine_status toy_loss(double *loss, double *weight, void *self, const trine_train_batch *b, trine_error *err)
-{
-    (void)err;
-    const toy *t = self;
-    *weight = trine_batch_weight(b);
-    *loss = 0;
-    for (size_t i = 0; i < t->params->n; i++) *loss += 1e-3 * fabs((double)t->params->values[i] - 0.3);
-    if (t->bad_valid) *loss = NAN;
-    return TRINE_OK;
-}
-
-static trine_feed *make_feed(int n, bool shuffle)
-{
-    trine_stored *s;
-    trine_feed *f;
-    random_state r = { 3 };
-    assert_int_equal(trine_stored_open(&s, NULL), TRINE_OK);
-    for (int i = 0; i < n; i++) {
-        int32_t ids[8];
-        const int rows = random_int(&r, 2, 8);
-        for (int k = 0; k < rows; k++) ids[k] = random_int(&r, 5, 40);
-        trine_batch_add_text(&s->all, ids, NULL, rows, 0);
-        trine_batch_add_out(&s->all, 1, ids[1], 1);
-    }
-    const trine_train_options o = { .batch_texts = 4, .seed = 1 };
-    assert_int_equal(trine_train_feed(&f, &s->base, &o, shuffle, NULL), TRINE_OK);
-    return f;
-}
-
-static int n_valid = 9; /* examples that are measured on */
-
-/* A whole run into `out`; *digest is told of its last weights. */
-static trine_status run(trine_train_result *result, const char *out, trine_train_options o, toy t, trine_train_fn *on_step,
-                        void *user, trine_error *err)
-{
-    trine_trainer tr = { .kind = "train", .directory.lock = -1 };
-    const trine_train_part part = { .paths = (const char *const[]) { "x" }, .n_paths = 1 };
-    const trine_train_defaults d = { .epochs = 1, .rate = 0.01, .beta2 = 0.99, .decay = TRINE_DECAY_COSINE, .batch_texts = 4 };
-    char path[300];
-    snprintf(path, sizeof path, "%s/command/bert-mlm", TRINE_FIXTURES);
-    const trine_params_options p = { .checkpoint = path, .grads = true, .adam = true };
-    trine_train_options filled;
-    o.out = out;
-    o.parts = &part;
-    o.n_parts = 1;
-    o.accumulate = 2;
-    o.n_threads = 1;
-    o.on_step = on_step;
-    o.user = user;
-    *result = (trine_train_result) { 0 };
-    trine_status status = trine_train_fill(&filled, &o, &d, err);
-    if (status) return status;
-    tr.options = &filled;
-    status = trine_run_directory_open(&tr.directory, &filled, err);
-    if (!status) status = trine_params_open(&tr.params, &tr.model, &p, err);
-    if (!status) {
-        tr.feed = make_feed(50, true);
-        tr.valid = make_feed(n_valid, false);
-        status = trine_trainer_plan(&tr, err);
-    }
-    if (!status) {
-        trine_train_fill_steps(&filled, &d, tr.n_steps);
-        status = trine_train_configuration(&tr.configuration, "train", NULL, &filled, tr.params->config, err);
-    }
-    t.params = tr.params;
-    tr.learner = (trine_learner) { .self = &t, .run = toy_run, .loss = toy_loss };
-    tr.save.tokenizer = path;
-    if (!status) status = trine_trainer_run(result, &tr, err);
-    trine_trainer_close(&tr);
-    return status;
-}
-
-static const trine_train_options usual = {
-    .steps = STEPS, .seed = 1, .save_every = 7, .eval_every = 10, .ema = 0.9f, .clip = 0.5f
-};
-static const toy harmless = { .bad_step = -1, .bad_gradient = -1 };
-
-static char *read_text(const char *path)
-{
-    char *text;
-    size_t n;
-    trine_error err = { 0 };
-    if (trine_file_read(&text, &n, path, 1 << 26, &err)) fail_msg("%s", err.text);
-    return text;
-}
-
-static const char *in_folder(const char *out, const char *name)
-{
-    static char paths[4][400];
-    static int next;
-    char *path = paths[next++ % 4];
-    snprintf(path, 400, "%s/%s", out, name);
-    return path;
-}
-
-/* The same weights, best and last, and the same losses at every step. */
-static void expect_same_run(const char *a, const char *b)
-{
-    static const char *const files[] = { "model.safetensors", "training/last/model.safetensors" };
-    for (int i = 0; i < 2; i++) {
-        char *x, *y;
-        size_t n_x, n_y;
-        const trine_status has_x = trine_file_read(&x, &n_x, in_folder(a, files[i]), 1 << 26, NULL);
-        const trine_status has_y = trine_file_read(&y, &n_y, in_folder(b, files[i]), 1 << 26, NULL);
-        assert_int_equal(has_x, has_y);
-        if (has_x) continue;
-        assert_int_equal(n_x, n_y);
-        assert_memory_equal(x, y, n_x);
-        free(x);
-        free(y);
-    }
-    char *x = read_text(in_folder(a, "training/metrics.jsonl")), *y = read_text(in_folder(b, "training/metrics.jsonl"));
-    const char *p = x, *q = y;
-    int n = 0;
-    for (; *p && *q; n++) {
-        /* what follows "tokens" is of the clock, but for validation */
-        const char *end_p = strstr(p, ",\"tokens_per_second\""), *end_q = strstr(q, ",\"tokens_per_second\"");
-        assert_non_null(end_p);
-        assert_non_null(end_q);
-        assert_int_equal(end_p - p, end_q - q);
-        assert_memory_equal(p, q, (size_t)(end_p - p));
-        p = strchr(p, '\n') + 1;
-        q = strchr(q, '\n') + 1;
-    }
-    assert_true(!*p && !*q);
-    assert_int_equal(n, STEPS);
-    free(x);
-    free(y);
-}
-
-static void run_whole(const char *out)
-{
-    trine_train_result r;
-    trine_error err = { 0 };
-    if (run(&r, out, usual, harmless, NULL, NULL, &err)) fail_msg("%s", err.text);
-    assert_int_equal(r.steps, STEPS);
-    assert_true(trine_file_exists(in_folder(out, "config.json")));
-}
+#include "support/toy_run.h"
 
 /* In another process, that is killed after `us` microseconds; true when it had ended well before. */
 static bool run_killed(const char *out, unsigned us)
@@ -229,12 +41,6 @@ static void killed_anywhere_it_goes_on_bit_for_bit(void **state)
     for (int i = 0; i < 100 && !ended; i++) ended = run_killed(temp_path("killed"), 20000000);
     assert_true(ended);
     expect_same_run(temp_path("whole"), temp_path("killed"));
-}
-
-static bool stop_at_33(void *user, const trine_train_event *e)
-{
-    *(int64_t *)user = e->step;
-    return e->step != 33;
 }
 
 static void stopped_by_the_caller_it_is_resumed(void **state)
@@ -480,32 +286,6 @@ static void epochs_are_counted_in_steps(void **state)
     assert_int_equal(r.steps, 13); /* 50 examples by 4: 13 batches an epoch, 2 a step */
 }
 
-static void runs_are_recorded(void **state)
-{
-    (void)state;
-    trine_train_result r;
-    trine_error err = { 0 };
-    trine_train_options o = usual;
-    int64_t last = 0;
-    trine_runs runs;
-    trine_series s;
-    assert_int_equal(trine_record_open(&o.record, temp_path("r.db"), false, NULL), TRINE_OK);
-    assert_int_equal(run(&r, temp_path("out"), o, harmless, stop_at_33, &last, &err), TRINE_ERROR_CANCELLED);
-    assert_int_equal(trine_record_list(&runs, o.record, NULL), TRINE_OK);
-    assert_string_equal(runs.items[0].status, "stopped");
-    trine_runs_clear(&runs);
-    o.resume = true;
-    if (run(&r, temp_path("out"), o, harmless, NULL, NULL, &err)) fail_msg("%s", err.text);
-    assert_int_equal(trine_record_list(&runs, o.record, NULL), TRINE_OK);
-    assert_int_equal(runs.n, 1); /* the same run, gone on with */
-    assert_string_equal(runs.items[0].status, "done");
-    assert_int_equal(trine_record_series(&s, o.record, runs.items[0].id, "loss", NULL), TRINE_OK);
-    assert_int_equal(s.n, STEPS);
-    trine_series_clear(&s);
-    trine_runs_clear(&runs);
-    trine_record_close(o.record);
-}
-
 /* Of the adapted model `from`, with the last byte of its weights changed where `changed`. */
 static json_t *adapted(const char *from, bool changed)
 {
@@ -558,123 +338,6 @@ static void what_is_measured_on_and_adapted_is_of_the_run(void **state)
     json_decref(none);
 }
 
-typedef struct locking {
-    sqlite3 *db;
-    int n_notes;
-    char note[600];
-} locking;
-
-static void keep_note(void *user, const char *text)
-{
-    locking *l = user;
-    if (!strstr(text, "record")) return;
-    l->n_notes++;
-    snprintf(l->note, sizeof l->note, "%s", text);
-}
-
-static bool lock_at_20(void *user, const trine_train_event *e)
-{
-    locking *l = user;
-    if (e->step == 20) assert_int_equal(sqlite3_exec(l->db, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
-    if (e->step == 21) assert_int_equal(sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
-    return true;
-}
-
-/* A record that is locked for long costs a run nothing but a note. */
-static void a_record_that_fails_costs_nothing(void **state)
-{
-    (void)state;
-    trine_train_result r;
-    trine_error err = { 0 };
-    trine_train_options o = usual;
-    locking l = { 0 };
-    trine_runs runs;
-    trine_series s;
-    assert_int_equal(trine_record_open(&o.record, temp_path("r.db"), false, NULL), TRINE_OK);
-    assert_int_equal(sqlite3_open(temp_path("r.db"), &l.db), SQLITE_OK);
-    o.log = keep_note;
-    o.log_user = &l;
-    sqlite3_busy_timeout(o.record->db, 10);
-    if (run(&r, temp_path("out"), o, harmless, lock_at_20, &l, &err)) fail_msg("%s", err.text);
-    run_whole(temp_path("whole"));
-    expect_same_run(temp_path("whole"), temp_path("out"));
-    assert_int_equal(l.n_notes, 1);
-    assert_non_null(strstr(l.note, "has it locked"));
-    assert_non_null(strstr(l.note, "after step 21 this run is not recorded"));
-    assert_int_equal(trine_record_list(&runs, o.record, NULL), TRINE_OK);
-    assert_string_equal(runs.items[0].status, "done");
-    assert_int_equal(trine_record_series(&s, o.record, runs.items[0].id, "loss", NULL), TRINE_OK);
-    assert_int_equal(s.n, 20);
-    trine_series_clear(&s);
-    trine_runs_clear(&runs);
-    /* Nor where it is locked when the run begins. */
-    int64_t last = 0;
-    assert_int_equal(sqlite3_exec(l.db, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(run(&r, temp_path("later"), o, harmless, stop_at_33, &last, &err), TRINE_ERROR_CANCELLED);
-    assert_int_equal(l.n_notes, 2);
-    assert_non_null(strstr(l.note, "after step 0 this run is not recorded"));
-    sqlite3_close(l.db);
-    trine_record_close(o.record);
-}
-
-static void expect_runs(const char *path, int n, const char *newest, const char *oldest)
-{
-    trine_record *record;
-    trine_runs runs;
-    assert_int_equal(trine_record_open(&record, path, true, NULL), TRINE_OK);
-    assert_int_equal(trine_record_list(&runs, record, NULL), TRINE_OK);
-    assert_int_equal(runs.n, n);
-    assert_string_equal(runs.items[0].status, newest);
-    assert_string_equal(runs.items[n - 1].status, oldest);
-    trine_runs_clear(&runs);
-    trine_record_close(record);
-}
-
-static bool pause_at_33(void *user, const trine_train_event *e)
-{
-    (void)user;
-    while (e->step == 33) pause();
-    return true;
-}
-
-static void a_killed_run_is_not_said_to_go_on(void **state)
-{
-    (void)state;
-    trine_train_options o = usual;
-    trine_train_result r;
-    trine_error err = { 0 };
-    int how;
-    const pid_t child = fork();
-    assert_true(child >= 0);
-    if (!child) {
-        if (trine_record_open(&o.record, temp_path("r.db"), false, NULL)) _exit(1);
-        run(&r, temp_path("out"), o, harmless, pause_at_33, NULL, NULL);
-        _exit(1);
-    }
-    for (int i = 0;
-         i < 600 && !trine_file_exists(in_folder(temp_path("out"), "training/checkpoints/checkpoint-0000000028.safetensors")); i++)
-        usleep(20000);
-    expect_runs(temp_path("r.db"), 1, "running", "running");
-    kill(child, SIGKILL);
-    assert_int_equal(waitpid(child, &how, 0), child);
-    expect_runs(temp_path("r.db"), 1, "killed", "killed");
-    /* It goes on as the same run where the directory was moved, and is over for good where another has begun in its place. */
-    assert_int_equal(rename(temp_path("out"), temp_path("moved")), 0);
-    expect_runs(temp_path("r.db"), 1, "running", "running"); /* nobody can tell */
-    int64_t last = 0;
-    o.resume = true;
-    assert_int_equal(trine_record_open(&o.record, temp_path("r.db"), false, NULL), TRINE_OK);
-    if (run(&r, temp_path("moved"), o, harmless, NULL, NULL, &err)) fail_msg("%s", err.text);
-    expect_runs(temp_path("r.db"), 1, "done", "done");
-    assert_int_equal(trine_record_resume(o.record, 1, 60, NULL), TRINE_OK);
-    expect_runs(temp_path("r.db"), 1, "killed", "killed");
-    o.resume = false;
-    o.overwrite = true;
-    assert_int_equal(run(&r, temp_path("moved"), o, harmless, stop_at_33, &last, &err), TRINE_ERROR_CANCELLED);
-    expect_runs(temp_path("r.db"), 2, "stopped", "killed");
-    trine_record_close(o.record);
-}
-
 static void options_out_of_range_are_refused(void **state)
 {
     (void)state;
@@ -718,10 +381,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_directory_has_one_run, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(patience_ends_a_run, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(epochs_are_counted_in_steps, temp_set_up, temp_tear_down),
-        cmocka_unit_test_setup_teardown(runs_are_recorded, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(what_is_measured_on_and_adapted_is_of_the_run, temp_set_up, temp_tear_down),
-        cmocka_unit_test_setup_teardown(a_record_that_fails_costs_nothing, temp_set_up, temp_tear_down),
-        cmocka_unit_test_setup_teardown(a_killed_run_is_not_said_to_go_on, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(options_out_of_range_are_refused, temp_set_up, temp_tear_down),
     };
     return cmocka_run_group_tests_name("trainer", tests, NULL, NULL);
