@@ -73,6 +73,8 @@ extern const command trine_commands[];
 extern const int trine_n_commands;
 /* The command called `name`, or NULL. */
 const command *command_find(const char *name);
+/* The name of the command nearest to a misspelt one, or NULL. */
+const char *command_near(const char *name);
 
 /* ------------------------------------------------------------------------------------------------ values of options */
 

@@ -40,7 +40,7 @@ bool choice_name(char *out, size_t out_size, const char *choices, int index)
     return true;
 }
 
-/* Letters to insert, delete, replace or swap to come from `a` to `b` (Damerau 1964), for names up to 31 letters. */
+/* Letters to insert, delete, replace or swap to come from `a` to `b`, of either case (Damerau 1964), for names up to 31 letters. */
 static int edit_distance(const char *a, const char *b)
 {
     int n = (int)strlen(a), m = (int)strlen(b);
@@ -52,7 +52,7 @@ static int edit_distance(const char *a, const char *b)
                 d[i][j] = i + j;
                 continue;
             }
-            int best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            int best = d[i - 1][j - 1] + (tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]));
             if (d[i - 1][j] + 1 < best) best = d[i - 1][j] + 1;
             if (d[i][j - 1] + 1 < best) best = d[i][j - 1] + 1;
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < best)

@@ -8,6 +8,7 @@
 #define WRITE "Write a text (decoders: GPT, Llama; encoder-decoders: T5)"
 #define MEASURE "Measure and change a model"
 #define LEARN "Train a model"
+#define COMPARE "Compare the paradigms"
 #define SERVE "Serve models"
 #define HELP "Help"
 
@@ -334,7 +335,7 @@ const command trine_commands[] = {
       "pairs). tag: CoNLL "
       "columns, any of IOB1, BIO and IOBES. seq2seq: source and target, with --prefix before each source. lm: JSON lines with "
       "\"messages\", which "
-      "the model's chat template renders, or \"prompt\" and \"completion\"; the answers alone are learnt. embed: pairs of texts "
+      "a chat template renders (--template), or \"prompt\" and \"completion\"; the answers alone are learnt. embed: pairs of texts "
       "that "
       "belong together, told from the others of their batch.\n\n"
       "The whole model is trained, or with --lora adapters. OUT is a directory that every command runs and transformers loads: the "
@@ -363,7 +364,7 @@ const command trine_commands[] = {
       runs_main },
     { "corpus",
       CMD_CORPUS,
-      LEARN,
+      COMPARE,
       "",
       0,
       0,
@@ -385,11 +386,11 @@ const command trine_commands[] = {
 
     { "compare",
       CMD_COMPARE,
-      MEASURE,
+      COMPARE,
       "[EXPERIMENT]",
       0,
       1,
-      "compare paradigms: standard, masks, scaling, long-document",
+      "compare architectures: paradigms, masks, scaling, long-document",
       "Trains encoder-only, decoder-only and encoder-decoder models from nothing on the built-in corpus, whose entropy is known "
       "exactly, and measures them under equal conditions.\n\n"
       "paradigms (or nothing): one model of each, equal by parameters or by training FLOPs: filling a blank, continuing, "
@@ -416,7 +417,7 @@ const command trine_commands[] = {
       compare_main },
     { "fit",
       CMD_FIT,
-      MEASURE,
+      COMPARE,
       "FILE",
       1,
       1,
@@ -492,6 +493,14 @@ const command trine_commands[] = {
 };
 
 const int trine_n_commands = (int)(sizeof trine_commands / sizeof trine_commands[0]);
+
+static const char *name_at(int i, const void *data)
+{
+    (void)data;
+    return i < trine_n_commands ? trine_commands[i].name : NULL;
+}
+
+const char *command_near(const char *name) { return nearest_name(name, name_at, NULL); }
 
 const command *command_find(const char *name)
 {

@@ -199,7 +199,11 @@ int help_main(run *r)
         completion_script(r, r->args.completion);
         return EXIT_DONE;
     }
-    if (what && !cmd && (strcmp(what, "all") != 0 || r->args.man)) return fail_usage(r, "no command is called '%s'", what);
+    if (what && !cmd && (strcmp(what, "all") != 0 || r->args.man)) {
+        const char *near = command_near(what);
+        return fail_usage(r, "no command is called '%s'%s%s%s", what, near ? "; did you mean " : "", near ? near : "",
+                          near ? "?" : "");
+    }
     if (r->args.man)
         manual_page(r, cmd);
     else if (cmd)

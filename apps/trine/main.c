@@ -4,15 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *command_name_at(int i, const void *data)
-{
-    (void)data;
-    return i < trine_n_commands ? trine_commands[i].name : NULL;
-}
-
 static int unknown_command(run *r, const char *name)
 {
-    const char *near = nearest_name(name, command_name_at, NULL);
+    const char *near = command_near(name);
     const char *what = name[0] == '-' ? "option" : "command";
     if (near) return fail_usage(r, "unknown %s '%s'; did you mean %s?", what, name, near);
     return fail_usage(r, "unknown %s '%s'; `trine help` lists the commands", what, name);

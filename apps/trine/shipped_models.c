@@ -95,6 +95,12 @@ int serve_shipped_models(run *r)
     return 0;
 }
 
+static const char *name_at(int i, const void *data)
+{
+    const trine_shipped *s = data;
+    return i < s->n ? s->items[i].name : NULL;
+}
+
 int model_not_found(run *r, const trine_error *err)
 {
     const trine_shipped *s = shipped_list(r);
@@ -103,6 +109,8 @@ int model_not_found(run *r, const trine_error *err)
     if (strchr(r->args.model, '/')) return fail_status(r, TRINE_ERROR_NOT_FOUND, err);
     for (int i = 0; i < s->n && used < sizeof names; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", s->items[i].name);
+    const char *near = nearest_name(r->args.model, name_at, s);
+    if (near) return fail(r, EXIT_DATA, "%s; did you mean %s, which ships with trine?", err->text, near);
     if (s->n) return fail(r, EXIT_DATA, "%s; nor is it the name of a model that ships (%s)", err->text, names);
     return fail(r, EXIT_DATA, "%s; and " NONE_FOUND, err->text, r->shipped_status ? r->shipped_why.text : "the list is empty");
 }

@@ -76,6 +76,9 @@ int trace_main(run *r)
     if (r->args.draw.n && (r->args.out || r->args.json))
         return fail_usage(r, "--draw shows attention in the terminal: not with --out or --json");
     if (!r->args.out && !r->args.draw.n) return fail_usage(r, "no output: expected --out FILE (safetensors), or --draw LAYER,HEAD");
+    if (r->args.out && !strcmp(r->args.out, "-"))
+        return fail_usage(
+            r, "a trace is a file, not a stream: expected a name, such as --out trace.safetensors (./- is a file called -)");
     if (r->args.lines) return fail_usage(r, "--lines has no meaning here: one text makes one file");
     if (r->args.draw.n) {
         const int opened = open_model(r);

@@ -146,8 +146,8 @@ trine_status trine_record_open(trine_record **out, const char *path, bool read_o
                                    "(--record)");
     if (!status && !path && !read_only) status = make_folders(r->path, err);
     if (!status && read_only && !trine_file_exists(r->path))
-        status =
-            trine_fail(err, TRINE_ERROR_NOT_FOUND, "record '%s': there is none yet: train, finetune and bench make it", r->path);
+        status = trine_fail(err, TRINE_ERROR_NOT_FOUND,
+                            "record '%s': there is none yet: train, finetune, compare and bench make it", r->path);
     if (!status) {
         const int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
         const int code = sqlite3_open_v2(r->path, &r->db, flags | SQLITE_OPEN_NOMUTEX, NULL);

@@ -27,6 +27,15 @@ static void overview_lists_every_command_and_none_else(void **state)
         listed++;
     }
     assert_int_equal(listed, N_COMMANDS);
+    /* A heading stands once: after an empty line, and not again. */
+    for (char *line = strstr(r.out, "\n\n"); line; line = strstr(line, "\n\n")) {
+        line += 2;
+        const size_t n = strcspn(line, "\n");
+        if (line[0] == ' ' || strncmp(line + n, "\n  ", 3)) continue;
+        char title[100];
+        snprintf(title, sizeof title, "\n%.*s\n", (int)n, line);
+        assert_null(strstr(line, title));
+    }
     process_result_clear(&r);
     r = run_trine(NULL, "--help");
     assert_status(&r, 0);
@@ -135,6 +144,7 @@ static void help_of_a_command_says_more(void **state)
     assert_contains(r.out, "Blank lines are");
     process_result_clear(&r);
     assert_error(run_trine(NULL, "help", "nonsense"), 2, "no command is called 'nonsense'");
+    assert_error(run_trine(NULL, "help", "genrate"), 2, "no command is called 'genrate'; did you mean generate?");
     assert_error(run_trine(NULL, "help", "--man", "all"), 2, "no command is called 'all'");
 }
 
@@ -270,6 +280,7 @@ static void contradictions_are_refused(void **state)
         run_trine(NULL, "trace", "-m", LLAMA, "--tokens", "2,4", "--mask", "prefix:9", "--out", temp_path("x.safetensors")), 2,
         "longer than a whole text, of 2 tokens");
     assert_error(run_trine(NULL, "trace", "-m", MLM, "a"), 2, "--out FILE");
+    assert_error(run_trine(NULL, "trace", "-m", MLM, "-o", "-", "a"), 2, "a file, not a stream");
     assert_error(run_trine(NULL, "convert", "-m", MLM), 2, "-o OUT");
     assert_error(run_trine(NULL, "tokenize", "-m", MLM, "--ids", "--json", "a"), 2, "exclude each other");
     assert_error(run_trine(NULL, "inspect", "-m", MLM, LABELS), 2, "given twice");

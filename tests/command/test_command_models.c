@@ -122,7 +122,9 @@ static void what_is_missing_is_said(void **state)
 {
     (void)state;
     process_options o = with_tiny_models();
-    assert_error(run_trine(&o, "fill", "-q", "-m", "tiny-mml", "x"), 3, "nor is it the name of a model that ships (tiny-mlm, ");
+    assert_error(run_trine(&o, "fill", "-q", "-m", "another", "x"), 3, "nor is it the name of a model that ships (tiny-mlm, ");
+    assert_error(run_trine(&o, "fill", "-q", "-m", "tiny-mml", "x"), 3, "did you mean tiny-mlm, which ships with trine?");
+    assert_error(run_trine(&o, "fill", "-q", "-m", "TINY-MLM", "x"), 3, "did you mean tiny-mlm, which ships with trine?");
     assert_error(run_trine(&o, "summarize", "-q", "x"), 2, "a name of `trine models`");
     assert_error(run_trine(&o, "fill", "-q", "-m", "tiny-llama", "x"), 3, "fill needs");
     o.environment[0] = "TRINE_MODELS=/nowhere/at/all";

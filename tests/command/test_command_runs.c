@@ -159,6 +159,11 @@ static void bench_keeps_its_numbers(void **state)
     assert_true(fabs(json_number_value(json_array_get(json_array_get(rates, 1), 1)) / rate - 1) < 1e-6);
     json_decref(run);
     json_decref(doc);
+    const process_options homeless = { .environment = { "HOME=", "XDG_DATA_HOME=" } };
+    process_result r = run_trine(&homeless, "bench", MLM, "--batch", "1", "--repeat", "1");
+    assert_status(&r, 0);
+    assert_contains(r.err, "this run is not recorded");
+    process_result_clear(&r);
 }
 
 int main(void)
