@@ -115,7 +115,7 @@ static void bench_measures_what_is_asked(void **state)
     assert_contains(r.out, "prefill");
     assert_contains(r.out, "decode");
     process_result_clear(&r);
-    assert_error(run_trine(NULL, "bench", "--no-record", MLM, "--prefill", "8"), 2, "is an encoder");
+    assert_error(run_trine(NULL, "bench", "--no-record", MLM, "--prefill", "8"), 2, "reads texts and writes none");
     assert_error(run_trine(NULL, "bench", "--no-record", T5, "--depth", "8"), 2, "is an encoder-decoder");
     assert_error(run_trine(NULL, "bench", "--no-record", LLAMA, "--beam", "2"), 2, "--beam");
     assert_error(run_trine(NULL, "bench", "--no-record", LLAMA, "--batch", "1,x"), 2, "whole numbers");
