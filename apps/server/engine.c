@@ -442,8 +442,9 @@ static void *run(void *user)
         while (!writing && !atomic_load(&e->stopping) && !e->woken && !anybody_waits(e)) pthread_cond_wait(&e->work, &e->lock);
         stopping = look_at_lines(e);
         pthread_mutex_unlock(&e->lock);
-        writing = pass_on(e);
+        /* A call passes on too (engine_goes_on) and may leave texts in the batch: what is being written is asked after it. */
         for (int i = 0; i < e->n_models; i++) call_one(e, &e->models[i]);
+        writing = pass_on(e);
     }
     return NULL;
 }

@@ -140,6 +140,17 @@ static void beams_give_way(void **state)
     wait_load(&s, 1, 0); /* it is still at it */
     close(searching);
     wait_load(&s, 0, 0);
+    /* A text that was taken in between its steps goes on when the search is over. */
+    const int ending = http_begin(&s, "/tasks/text2text-generation",
+                                  "{\"model\":\"t5\",\"inputs\":\"hello\",\"parameters\":{\"num_beams\":16,"
+                                  "\"max_new_tokens\":200,\"ignore_eos\":true}}",
+                                  0);
+    wait_load(&s, 1, 0);
+    json_decref(post(&s, "/v1/completions", unread, 200));
+    http_reply ended = http_finish(ending);
+    assert_int_equal(ended.status, 200);
+    http_reply_clear(&ended);
+    wait_load(&s, 0, 0);
     const int stopped = http_begin(&s, "/tasks/text2text-generation", long_search, 0);
     wait_load(&s, 1, 0);
     assert_int_equal(http_stop(&s, SIGTERM), 0);
