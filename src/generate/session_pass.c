@@ -158,7 +158,7 @@ static trine_status labels_of_one(trine_mat *out, trine_session *s, const trine_
         status = trine_sequence_source(q, texts->ids[0], n, err);
     }
     if (!status) status = trine_sequence_feed(q, shifted, n, err);
-    if (!status) *out = (trine_mat) { .data = (float *)(uintptr_t)q->logits, .rows = 1, .cols = info->n_labels, .value = -1 };
+    if (!status) *out = (trine_mat) { .data = (float *)(uintptr_t)q->logits, .rows = 1, .cols = info->n_labels };
     trine_sequence_close(q);
     free(shifted);
     return status;
