@@ -112,6 +112,7 @@ typedef struct tracing {
     trine_trace_options o;
     trine_mask mask;
     int n_mask, top;         /* n_mask: tokens of a prefix or a window */
+    bool spread;
     trine_encoding encoding; /* of a text; n 0: ids were given */
     int32_t *target;         /* what the decoder begins with */
     bool *layers, *heads;    /* NULL: all */
@@ -226,9 +227,10 @@ static void read_traced(exchange *x, tracing *t)
         trine_encoding_clear(&e);
     }
     const int most = s->memory.ctx < TRACE_TOKENS ? s->memory.ctx : TRACE_TOKENS;
-    if (!x->failed && (t->o.n_ids < 1 || t->o.n_ids > most || t->o.n_decoder_ids > most))
+    if (!x->failed && t->o.n_ids < 1) fail_request(x, 400, "text", "empty", "there is no token to trace");
+    if (!x->failed && (t->o.n_ids > most || t->o.n_decoder_ids > most))
         fail_request(x, 400, "text", "context_length_exceeded", "a trace takes 1 to %d tokens, and this has %d", most,
-                     t->o.n_ids > most || t->o.n_ids < 1 ? t->o.n_ids : t->o.n_decoder_ids);
+                     t->o.n_ids > most ? t->o.n_ids : t->o.n_decoder_ids);
 }
 
 /* The likeliest of a row of logits, best first. */
@@ -360,6 +362,32 @@ static int64_t write_layers(json_writer *j, const exchange *x, const tracing *t,
     return n;
 }
 
+static int larger_first(const void *a, const void *b)
+{
+    const float x = *(const float *)a, y = *(const float *)b;
+    return (x < y) - (x > y);
+}
+
+/* Every logit of the last position, largest first, *n of them: from these alone a client has the softmax at any temperature, and what
+ * top-k and top-p leave of it. NULL: none was asked for, or the model has no vocabulary to choose from. */
+static float *spread_logits(int *n, exchange *x, const tracing *t)
+{
+    const trine_head head = x->on->info->head;
+    *n = 0;
+    for (int i = 0; i < t->result.n && t->spread; i++) {
+        const trine_traced *a = &t->result.items[i];
+        if (strcmp(a->name, "logits") != 0 || a->n_dims != 2 || head == TRINE_HEAD_NONE || head == TRINE_HEAD_TAGS) continue;
+        const size_t n_bytes = (size_t)a->shape[1] * sizeof(float);
+        float *all = keep_memory(x, n_bytes);
+        if (!all) return NULL;
+        memcpy(all, a->data + (a->shape[0] - 1) * a->shape[1], n_bytes);
+        qsort(all, (size_t)a->shape[1], sizeof *all, larger_first);
+        *n = (int)a->shape[1];
+        return all;
+    }
+    return NULL;
+}
+
 static void write_logits(json_writer *j, const exchange *x, const tracing *t)
 {
     const trine_head head = x->on->info->head;
@@ -411,7 +439,10 @@ static void write_trace(exchange *x, const tracing *t)
     const trine_model_info *info = x->on->info;
     const bool pair = info->paradigm == TRINE_ENCODER_DECODER;
     const int32_t start = info->decoder_start >= 0 ? info->decoder_start : info->pad;
-    int64_t n = 0;
+    int n_spread;
+    const float *spread = spread_logits(&n_spread, x, t);
+    if (x->failed) return;
+    int64_t n = n_spread;
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
         for (int k = 0; k < MOST_KINDS && sections[i].what[k] && is_asked(t, i); k++)
             n += write_layers(NULL, x, t, sections[i].what[k]);
@@ -448,6 +479,10 @@ static void write_trace(exchange *x, const tracing *t)
         jw_close(j, ']');
     }
     write_logits(j, x, t);
+    if (spread) {
+        jw_key(j, "spread");
+        write_row(j, spread, n_spread);
+    }
     jw_close(j, '}');
 }
 
@@ -465,6 +500,7 @@ void answer_trace(exchange *x)
     t->o.unscaled = get_bool(x, x->in, "unscaled", false);
     t->o.hidden = get_bool(x, x->in, "hidden", false);
     t->o.lens = get_bool(x, x->in, "lens", false);
+    t->spread = get_bool(x, x->in, "spread", false);
     t->top = (int)get_int(x, x->in, "top", 1, TRACE_TOP, 5);
     read_mask(x, t);
     read_traced(x, t);

@@ -38,7 +38,8 @@ export interface Console {
 
 interface ConsoleOptions {
     asked: () => { experiment: Experiment; settings: Settings }; // what Run starts
-    began?: () => void;
+    began?: (id: number) => void;
+    idle?: () => void; // nothing runs, or no longer
     ended: (state: RunState, html: string | null) => void; // html: of its report
 }
 
@@ -75,16 +76,21 @@ export function console_(place: HTMLElement, o: ConsoleOptions): Console {
         running = false;
         set();
         place.dataset.state = "done";
+        o.idle?.();
     };
     const begin = async () => {
         const { experiment, settings } = o.asked();
+        let began: number;
+        go.disabled = true;
         try {
-            const { id: began } = await start(experiment, settings);
-            o.began?.();
-            await attach(began);
+            began = (await start(experiment, settings)).id;
         } catch (e) {
             line.textContent = e instanceof EngineError ? say("refused", { message: e.message }) : say("gone_short");
+            set();
+            return o.idle?.();
         }
+        o.began?.(began);
+        await attach(began);
     };
     return {
         buttons: el("div", { class: "buttons" }, go, halt),

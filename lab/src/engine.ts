@@ -26,7 +26,7 @@ export interface Model {
     context: number;
     labels: string[] | null;
     mask_token: string | null;
-    chat_template: boolean;
+    chats: boolean; // takes a conversation, by a form of its own or a plain one
 }
 
 export interface Token {
@@ -71,6 +71,7 @@ export interface Trace {
     parts?: { kind: Attention["kind"]; layer: number; part: "query" | "key" | "value" | "scores" | "mixed"; heads: number[]; values: Matrix[] }[];
     lens?: { layer: number; positions: Chance[][] }[];
     logits?: Chance[][];
+    spread?: number[]; // every logit of the last position, largest first
 }
 
 export interface TraceRequest {
@@ -84,6 +85,7 @@ export interface TraceRequest {
     parts?: boolean;
     unscaled?: boolean;
     lens?: boolean;
+    spread?: boolean;
     layers?: number[];
     heads?: number[];
     top?: number;
@@ -203,7 +205,7 @@ export async function* stream<T>(path: string, body: unknown, signal?: AbortSign
 // The engine says "encoder" and "decoder"; the lesson's words are longer, as everyone's.
 function understood(m: Model): Model {
     const said = m.paradigm as string;
-    return { ...m, paradigm: said === "encoder" || said === "decoder" ? `${said}-only` : m.paradigm, tasks: m.tasks.filter((t) => taskNames.includes(t)) };
+    return { ...m, paradigm: said === "encoder" || said === "decoder" ? `${said}-only` : m.paradigm, tasks: m.tasks.filter((t) => taskNames.includes(t)), chats: (m.tasks as string[]).includes("chat") };
 }
 
 const taskNames: readonly Task[] = ["fill-mask", "text-classification", "token-classification", "translation", "summarization", "text-generation", "feature-extraction"];
@@ -230,27 +232,57 @@ export async function of(paradigm: Paradigm): Promise<Model[]> {
 
 // What attention is made of, beside its weights: keys and values are those of the head that several share.
 function joined(t: Trace): Trace {
+    if (t.spread) t.spread = t.spread.map((z) => z ?? -Infinity); // JSON has no infinity
     for (const a of t.attention ?? [])
         for (const p of t.parts ?? [])
             if (p.kind === a.kind && p.layer === a.layer) a[p.part] = a.heads.map((_, i) => p.values[Math.floor((i * p.values.length) / a.heads.length)]);
     return t;
 }
 
-// The same question twice has the same answer: traces that were asked are kept, the last few.
-const traced = new Map<string, Promise<Trace>>();
-export function trace(request: TraceRequest, signal?: AbortSignal): Promise<Trace> {
-    const key = JSON.stringify(request);
-    const had = traced.get(key);
-    if (had) return had;
-    const asked = ask<Trace>("/trace", request, signal).then(joined);
+// The same question twice has the same answer: traces that were asked are kept, the last few. Several may wait for one that is still on
+// its way; who leaves takes only himself away, and the last to leave ends it.
+interface Asked {
+    answer: Promise<Trace>;
+    waiting: number;
+    here: boolean;
+    stop: AbortController;
+}
+const traced = new Map<string, Asked>();
+
+function begin(key: string, request: TraceRequest): Asked {
+    const stop = new AbortController();
+    const asked: Asked = { answer: ask<Trace>("/trace", request, stop.signal).then(joined), waiting: 0, here: false, stop };
     traced.set(key, asked);
     if (traced.size > 48) traced.delete(traced.keys().next().value as string);
-    asked.catch(() => traced.delete(key));
+    asked.answer.then(
+        () => (asked.here = true),
+        () => traced.get(key) === asked && traced.delete(key),
+    );
     return asked;
+}
+
+export function trace(request: TraceRequest, signal?: AbortSignal): Promise<Trace> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const key = JSON.stringify(request), asked = traced.get(key) ?? begin(key, request);
+    asked.waiting++;
+    return new Promise((done, fail) => {
+        const leave = () => {
+            fail(signal!.reason);
+            if (--asked.waiting || asked.here) return;
+            if (traced.get(key) === asked) traced.delete(key);
+            asked.stop.abort();
+        };
+        signal?.addEventListener("abort", leave, { once: true });
+        asked.answer.then(done, fail).finally(() => signal?.removeEventListener("abort", leave));
+    });
 }
 
 export function tokenize(model: string, text: string, signal?: AbortSignal): Promise<{ tokens: Token[] }> {
     return ask("/tokenize", { model, text, add_special: true }, signal);
+}
+
+export async function detokenize(model: string, tokens: number[], signal?: AbortSignal): Promise<string> {
+    return tokens.length ? (await ask<{ text: string }>("/detokenize", { model, tokens }, signal)).text : "";
 }
 
 // A task by its Hugging Face route.

@@ -20,9 +20,11 @@ export function best(l: Law, c: number): { n: number; d: number; loss: number } 
     return { n, d, loss: loss(l, n, d) };
 }
 
-// Kaplan et al. 2020 (arXiv 2001.08361): N = 1.3e9 C^0.73, L = (3.1e8 / C)^0.050, C in PF-days at the best batch, N without embeddings.
+// Kaplan et al. 2020 (arXiv 2001.08361, sec. 6 and appendix A): N = 1.3e9 C^0.73, D = 2e10 C^0.27, L = (3.1e8 / C)^0.050, with N without
+// embeddings and C in PF-days: C_min, what a batch far below the critical one would need. Trained at the critical batch, as N and D are
+// meant, about twice as much is spent, so that 6 N D is not C.
 const PF_DAY = 8.64e19;
 export function kaplan(c: number): { n: number; d: number; loss: number } {
-    const days = c / PF_DAY, n = 1.3e9 * days ** 0.73;
-    return { n, d: c / 6 / n, loss: (3.1e8 / days) ** 0.05 };
+    const days = c / PF_DAY, n = 1.3e9 * days ** 0.73, d = 2e10 * days ** 0.27;
+    return { n, d, loss: (3.1e8 / days) ** 0.05 };
 }

@@ -106,7 +106,7 @@ function draw(arrived: boolean): void {
     const now = sections.find((s) => s.id === place.section) ?? sections[0];
     const at = sections.indexOf(now);
     document.title = `${title(now)} · trine lab`;
-    gone.replaceChildren(say("gone"), " ", el("code", {}, "trine lab"));
+    gone.replaceChildren(say("gone"), " ", el("code", {}, location.port ? `trine lab --port ${location.port}` : "trine lab"));
     frame(now);
     const article = el("article", { class: "lesson", "data-section": now.id });
     lesson(article, now.texts[language()], now.id, now.demos);

@@ -28,6 +28,9 @@ export function sees(mask: Mask, n: number, query: number, key: number): boolean
     }
 }
 
+// Bytes of a number in the cache: quantised blocks of 32 carry their scale with them.
+export const valueBytes: Record<string, number> = { f32: 4, f16: 2, bf16: 2, q8_0: 34 / 32, q4_0: 18 / 32 };
+
 // One query's softmax(scores) V over tiles of keys (Milakov & Gimelshein 2018): after each tile the largest score so far, the sum of
 // exponentials beside it, and the mixed values, which are right when divided by the sum.
 export interface Running {
@@ -64,19 +67,29 @@ export function tiled(scores: number[], values: number[][], size: number): Runni
 export const movedPlain = (n: number, d: number): number => 4 * n * n + 4 * n * d;
 export const movedTiled = (n: number, d: number, rows: number): number => 2 * n * d + 2 * n * d * Math.ceil(n / rows);
 
-export type Chances = { p: number; kept: boolean }[];
-// The distribution that sampling draws from: temperature, then the k likeliest, then the fewest that reach p (Holtzman et al. 2020).
-// logits from the likeliest down; those not listed are left out.
-export function filtered(logits: number[], temperature: number, k: number, p: number): Chances {
-    if (temperature <= 0) return logits.map((_, i) => ({ p: i === 0 ? 1 : 0, kept: i === 0 }));
-    const all = softmax(logits.map((l) => l / temperature));
-    let n = k > 0 ? Math.min(k, all.length) : all.length;
-    const ofKept = all.slice(0, n).reduce((a, b) => a + b, 0);
+// What is drawn from, in the sampler's own order: the k likeliest; of these the fewest that reach p of their sum (Holtzman et al. 2020); then
+// the temperature. Filters look at the probabilities before the temperature, so that a high one cannot let the tail back in.
+export interface Drawn {
+    kept: number; // tokens that can be drawn
+    share: (rank: number) => number; // softmax(logits / T) over those; 0 of what was cut off
+    beside: (rank: number) => number; // on the same scale, also of what was cut off
+}
+// logits: of the whole vocabulary, from the likeliest down.
+export function drawn(logits: number[], temperature: number, k: number, p: number): Drawn {
+    const e = (rank: number, t: number) => Math.exp((logits[rank] - logits[0]) / t);
+    const sum = (n: number, t: number) => {
+        let all = 0;
+        for (let i = 0; i < n; i++) all += e(i, t);
+        return all;
+    };
+    let kept = k > 0 ? Math.min(k, logits.length) : logits.length;
     if (p < 1) {
-        let sum = 0, i = 0;
-        while (i < n && sum < p * ofKept) sum += all[i++];
-        n = Math.max(1, i);
+        const wanted = Math.fround(p) * sum(kept, 1); // the engine's p is a float
+        let n = 0;
+        for (let reached = 0; n < kept && reached < wanted; n++) reached += e(n, 1);
+        kept = Math.max(1, n);
     }
-    const total = all.slice(0, n).reduce((a, b) => a + b, 0);
-    return all.map((x, i) => (i < n ? { p: x / total, kept: true } : { p: x, kept: false }));
+    if (temperature <= 0) return { kept: 1, share: (rank) => (rank ? 0 : 1), beside: (rank) => (rank ? 0 : 1) };
+    const total = sum(kept, temperature), beside = (rank: number) => e(rank, temperature) / total;
+    return { kept, share: (rank) => (rank < kept ? beside(rank) : 0), beside };
 }

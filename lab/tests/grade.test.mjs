@@ -33,8 +33,8 @@ test("a number is right near what was measured, near within more, off beyond, an
 test("step 1 is graded by the measured numbers, at the length at which types of cache were measured", () => {
     const d = long({ first_token_ms: 20, arriving_ms: 40, token_ms: 0.5 });
     const marks = (p, fits) => Object.fromEntries(g.gradeLong(d, setup, p, fits).map((r) => [r.id, r.mark]));
-    assert.deepEqual(marks({ first: "decoder", again: 20, cache: 1, lost: "beginning", fits: "yes" }, true), { first: "right", again: "right", cache: "right", lost: "right", fits: "right" });
-    assert.deepEqual(marks({ first: "equal", again: 50, cache: 1.8, lost: "none", fits: "yes" }, false), { first: "near", again: "near", cache: "near", lost: "wrong", fits: "wrong" });
+    assert.deepEqual(marks({ first: "decoder", again: 20, cache: 0.78, lost: "beginning", fits: "yes" }, true), { first: "right", again: "right", cache: "right", lost: "right", fits: "right" });
+    assert.deepEqual(marks({ first: "equal", again: 50, cache: 1.4, lost: "none", fits: "yes" }, false), { first: "near", again: "near", cache: "near", lost: "wrong", fits: "wrong" });
     assert.deepEqual(g.lostMost(cost({ recall: { beginning: 0.95, middle: 1, end: 0.9 } })), []);
     assert.deepEqual(g.lostMost(cost({ recall: { beginning: 0, middle: 0, end: 1 } })), ["beginning", "middle"]);
     assert.deepEqual(g.lostFacts(d, "q8_0").map((l) => [l.side, l.place, l.planted, l.said]), [["decoder", "beginning", "a b c", "a b d"], ["encoder-decoder", "beginning", "a b c", "a b d"]]);
@@ -43,6 +43,21 @@ test("step 1 is graded by the measured numbers, at the length at which types of 
     more.lengths = [150, 1000, 4000];
     for (const m of ["decoder", "encoder-decoder"]) more[m].lengths.push(cost({ tokens: 3990, first_token_ms: 1e6 }));
     assert.equal(g.measuredAt(more), 1);
+});
+
+test("the document's cache is its own: not the room for what arrives, not whole pages", () => {
+    // 4 layers, 2 key heads of 32: 512 numbers a token; 1,000 tokens and room for 256 and a summary in pages of 64: 1,280.
+    for (const [type, size] of [["f32", 4], ["f16", 2], ["q8_0", 34 / 32], ["q4_0", 18 / 32]]) {
+        assert.equal(g.documentCache("decoder", type, cost({ self_cache_bytes: 512 * size * 1280 + 700 })), 512 * size * 1000);
+        assert.equal(g.documentCache("encoder-decoder", type, cost({ self_cache_bytes: 256 * size * 64, cross_cache_bytes: 256 * size * 1280 })), 256 * size * 1000);
+    }
+    // Who multiplies as the question asks is right, in q8_0 as in f16.
+    const d = long({});
+    d.decoder.cache_types.q8_0 = cost({ self_cache_bytes: 544 * 1280 });
+    const mark = (cache) => g.gradeLong(d, setup, { first: "decoder", again: 1, cache, lost: "none", fits: "yes" }, true).find((r) => r.id === "cache").mark;
+    assert.deepEqual([544000 / MIB, 544 * 1280 / MIB, 4 * 544000 / MIB].map(mark), ["right", "near", "wrong"]);
+    // A model of another size: by what its session could hold.
+    assert.equal(g.documentCache("decoder", "f16", cost({ self_cache_bytes: 6000 * 1280 })), 6000 * 1000);
 });
 
 test("the same claims fall with other numbers", () => {

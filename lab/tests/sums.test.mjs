@@ -38,16 +38,29 @@ test("bytes moved are the sums the text gives", () => {
     assert.equal(s.movedTiled(100, 64, 64), 2 * 100 * 64 + 2 * 100 * 64 * 2);
 });
 
-test("temperature, top-k and top-p", () => {
-    const logits = [2, 1, 0, -1];
-    const kept = (...a) => s.filtered(logits, ...a).filter((c) => c.kept);
-    assert.equal(kept(1, 0, 1).length, 4);
-    assert.equal(kept(1, 2, 1).length, 2);
-    assert.equal(kept(1, 0, 0.6).length, 1);
-    assert.equal(kept(1, 0, 0.7).length, 2);
-    assert.equal(kept(0, 0, 1).length, 1);
-    for (const a of [[1, 0, 1], [0.5, 3, 0.9], [1.7, 2, 0.5]]) near(kept(...a).reduce((sum, c) => sum + c.p, 0), 1);
-    near(s.filtered(logits, 0.5, 0, 1)[0].p / s.filtered(logits, 0.5, 0, 1)[1].p, Math.exp(2));
+test("top-k, top-p and then the temperature, as the sampler has it", () => {
+    const logits = [2, 1, 0, -1], kept = (...a) => s.drawn(logits, ...a).kept;
+    assert.equal(kept(1, 0, 1), 4);
+    assert.equal(kept(1, 2, 1), 2);
+    assert.equal(kept(1, 0, 0.6), 1);
+    assert.equal(kept(1, 0, 0.7), 2);
+    assert.equal(kept(0, 0, 1), 1);
+    // Filters look at probabilities before the temperature: no temperature lets more or fewer through.
+    for (const t of [0.1, 1, 2]) assert.equal(kept(t, 0, 0.7), 2);
+    // p is of those that k has left.
+    assert.equal(kept(1, 2, 0.9), 2);
+    assert.equal(kept(1, 0, 0.9), 3);
+    for (const a of [[1, 0, 1], [0.5, 3, 0.9], [1.7, 2, 0.5], [0, 0, 1]]) {
+        const d = s.drawn(logits, ...a);
+        near(logits.reduce((sum, _, i) => sum + d.share(i), 0), 1);
+        assert.equal(d.share(d.kept), 0);
+    }
+    const half = s.drawn(logits, 0.5, 0, 1);
+    near(half.share(0) / half.share(1), Math.exp(2));
+    // A vocabulary of thousands: a hot temperature leaves the tail its weight.
+    const many = [5, ...new Array(7999).fill(0)];
+    near(s.drawn(many, 2, 0, 1).share(0), Math.exp(2.5) / (Math.exp(2.5) + 7999));
+    near(s.drawn([3, -Infinity], 1, 0, 1).share(0), 1);
 });
 
 test("entropy in bits", () => {
@@ -68,4 +81,11 @@ test("published laws give what their papers say of them", async () => {
     // The best of a budget is the best: neither a smaller nor a larger model does better.
     for (const k of [0.8, 1.25]) assert.ok(l.loss(l.hoffmann, a.n * k, a.d / k) > a.loss);
     assert.ok(l.kaplan(5.76e23).n > 5 * b.n);
+    // Kaplan's printed constants at one PF-day, and its exponents ten times further on. 6 N D is not C: the critical batch costs about twice.
+    const day = l.kaplan(8.64e19), ten = l.kaplan(8.64e20);
+    near(day.n / 1.3e9, 1, 1e-9);
+    near(day.d / 2e10, 1, 1e-9);
+    near(ten.n / day.n, 10 ** 0.73, 1e-9);
+    near(ten.d / day.d, 10 ** 0.27, 1e-9);
+    near((6 * day.n * day.d) / 8.64e19, 1.8, 0.01);
 });

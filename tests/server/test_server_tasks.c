@@ -286,6 +286,33 @@ static void traces_show_the_inside(void **state)
     json_decref(doc);
 }
 
+/* All logits of the last position, largest first: softmax over them gives the probability that the trace tells of the likeliest. */
+static void the_last_position_is_told_whole(void **state)
+{
+    (void)state;
+    json_t *doc = post(&server, "/trace", "{\"model\":\"chat\",\"text\":\"hello a cat\",\"spread\":true,\"top\":3}", 200);
+    const json_t *spread = json_object_get(doc, "spread"), *rows = json_object_get(doc, "logits");
+    const json_t *last = json_array_get(rows, json_array_size(rows) - 1);
+    const size_t n = json_array_size(spread);
+    assert_true(n > 3);
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double z = json_number_value(json_array_get(spread, i)), best = json_number_value(json_array_get(spread, 0));
+        assert_true(i == 0 || z <= json_number_value(json_array_get(spread, i - 1)));
+        sum += exp(z - best);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *told = json_array_get(last, i);
+        assert_true(number_of(told, "logit") == json_number_value(json_array_get(spread, i)));
+        const double share = exp(number_of(told, "logit") - json_number_value(json_array_get(spread, 0))) / sum;
+        assert_true(fabs(number_of(told, "probability") - share) < 1e-5);
+    }
+    json_decref(doc);
+    doc = post(&server, "/trace", "{\"model\":\"bert-labels\",\"text\":\"a cat\",\"spread\":true}", 200);
+    assert_null(json_object_get(doc, "spread")); /* labels are no vocabulary */
+    json_decref(doc);
+}
+
 static void laws_are_fitted(void **state)
 {
     (void)state;
@@ -342,6 +369,7 @@ int main(void)
         cmocka_unit_test(parameters_do_what_they_say),
         cmocka_unit_test(tokens_go_there_and_back),
         cmocka_unit_test(traces_show_the_inside),
+        cmocka_unit_test(the_last_position_is_told_whole),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(laws_are_fitted),
     };

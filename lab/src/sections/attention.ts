@@ -290,9 +290,10 @@ function scale(place: HTMLElement): void {
         const a = found(with_, "self", look.layer), b = found(without, "self", look.layer), labels = names(with_.tokens);
         const causal = look.model.paradigm === "decoder-only";
         const now = off.get() ? b : a;
-        const seen = (w: number[][]) => w.map((r, i) => (causal ? r.slice(0, i + 1) : r)).slice(1);
+        // Under the causal mask the first token sees itself alone: its row says nothing of the scale.
+        const seen = (w: number[][]) => (causal && w.length > 1 ? w.map((r, i) => r.slice(0, i + 1)).slice(1) : w);
         const mean = (x: number[]) => x.reduce((s, y) => s + y, 0) / Math.max(1, x.length);
-        const tell = (at: Attention) => [short(mean(seen(at.weights[0]).map(entropy))), short(mean(seen(at.weights[0]).map((r) => Math.max(...r)))), short(Math.max(...at.scores![0].flat().map(Math.abs)))];
+        const tell = (at: Attention) => [short(mean(seen(at.weights[0]).map(entropy))), short(mean(seen(at.weights[0]).map((r) => Math.max(...r)))), short(Math.max(...seen(at.scores![0]).flat().map(Math.abs)))];
         const [x, y] = [tell(a), tell(b)];
         const title = off.get() ? say("scale_off") : say("scale_on");
         replace(
@@ -310,7 +311,7 @@ function scale(place: HTMLElement): void {
                             [say("largest_score"), x[2], y[2]],
                         ],
                     },
-                    say("scale_table", { d: a.query![0][0].length }),
+                    say(causal ? "scale_table_causal" : "scale_table", { d: a.query![0][0].length }),
                 ),
             ),
         );

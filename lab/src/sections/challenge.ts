@@ -4,10 +4,10 @@ import { button, choice, numberField, select, type Control } from "../controls";
 import { console_ } from "../console";
 import { el, replace, type Child } from "../dom";
 import { ask, EngineError, Gone } from "../engine";
-import { claimsLong, claimsScaling, gradeLong, gradeScaling, heldOut, largest, lostFacts, measuredAt, verdict, type Claim, type Long, type Lost, type Row, type Rung, type Scaling, type Setup, type Side } from "../grade";
+import { caches, claimsLong, claimsScaling, gradeLong, gradeScaling, heldOut, largest, lostFacts, measuredAt, verdict, type Claim, type Long, type Lost, type Row, type LongPrediction, type Rung, type Scaling, type ScalingPrediction, type Setup, type Side } from "../grade";
 import { GIB, type Plan } from "../plan";
 import { tableOf } from "../pictures/picture";
-import { list, numbersOf, open, type Experiment, type Past, type Settings } from "../runs";
+import { list, numbersOf, open, type Experiment, type Listed, type Past, type RunState, type Settings } from "../runs";
 import * as state from "../state";
 import { inline } from "../text";
 import { bytes, language, percent, say, short, whole, type Word } from "../words";
@@ -33,9 +33,23 @@ async function plan(model: string, s: Setup): Promise<Plan> {
 
 /* ---- what both steps share ---- */
 
-interface Predictions {
+interface Predictions<P> {
     nodes: HTMLElement[];
     given: () => boolean[];
+    get: () => P; // when all are given
+    set: (p: P) => void;
+    redraw: () => void; // after another setup
+}
+
+// What a run is graded by: fixed when it begins, for the terminal shows the answers.
+interface Fixed<P> {
+    setup: Setup;
+    predictions: P;
+}
+interface Begun<P> extends Fixed<P> {
+    id: number; // the run's
+    at: number; // ms, the browser's clock
+    extra: string;
 }
 
 interface Graded {
@@ -46,17 +60,17 @@ interface Graded {
     conclusion: string;
 }
 
-interface StepOptions {
+interface StepOptions<P> {
     key: string;
     experiment: Experiment;
-    extra: (changed: () => void) => { node: HTMLElement; settings: (s: Setup) => Settings };
+    extra: (changed: () => void) => { control: Control<string>; key: string; settings: (s: Setup) => Settings };
     note: (s: Setup) => Word;
-    predictions: (s: () => Setup, changed: () => void) => Predictions & { redraw: () => void };
-    grade: (html: string, s: Setup) => Promise<Graded>;
+    predictions: (s: () => Setup, changed: () => void) => Predictions<P>;
+    grade: (html: string, s: Setup, p: P) => Promise<Graded>;
     adopt: (html: string, set: { context: Control<string> }) => boolean; // a run of the record: sets what it was run with; false: it is no such run
 }
 
-function setupControls(key: string, changed: () => void): { nodes: HTMLElement[]; get: () => Setup; context: Control<string> } {
+function setupControls(key: string, changed: () => void): { nodes: HTMLElement[]; get: () => Setup; set: (s: Setup) => void; context: Control<string> } {
     const paradigm = choice<Side>({ name: say("ch_paradigm"), key: `${key}p`, among: pairs(["decoder", "encoder-decoder"] as const, sideName), value: "decoder", changed });
     const context = select<string>({ name: say("context"), key: `${key}c`, among: pairs(CONTEXTS.map(String), (n) => (Number(n) > 16000 ? say("ch_takes_long", { n: whole(Number(n)) }) : whole(Number(n)))), value: "4000", changed });
     const cache = select<string>({ name: say("cache_type"), key: `${key}t`, among: pairs(CACHES), value: "f16", changed });
@@ -64,8 +78,21 @@ function setupControls(key: string, changed: () => void): { nodes: HTMLElement[]
     return {
         nodes: [paradigm.node, context.node, cache.node, budget.node],
         get: () => ({ paradigm: paradigm.get(), context: Number(context.get()), cache: cache.get(), budget: Number(budget.get()) }),
+        set: (s) => {
+            paradigm.set(s.paradigm);
+            context.set(String(s.context));
+            cache.set(s.cache);
+            budget.set(String(s.budget));
+            state.set({ [`${key}p`]: s.paradigm, [`${key}c`]: String(s.context), [`${key}t`]: s.cache, [`${key}m`]: String(s.budget) });
+        },
         context,
     };
+}
+
+// Sets a control, and the address with it.
+function put<T>(c: Control<T>, key: string, value: T): void {
+    c.set(value);
+    state.set({ [key]: String(value ?? "") });
 }
 
 function gradeTable(g: Graded): HTMLElement {
@@ -118,24 +145,35 @@ function told(c: Claim): Record<string, string> {
     return out;
 }
 
-function step(place: HTMLElement, o: StepOptions): void {
+// A run that began at `at` by this browser's clock, as the server counts it. Numbers of runs begin anew with each server.
+const MOST_APART = 15000; // ms
+const isOf = (b: Begun<unknown> | null, run: RunState): boolean => !!b && b.id === run.id && Math.abs(Date.now() - 1000 * run.seconds - b.at) < MOST_APART;
+
+function step<P>(place: HTMLElement, o: StepOptions<P>): void {
     const output = el("div", { class: "output", "aria-live": "polite" }), past = el("div", { class: "past-choice" }), left = el("p", { class: "small", role: "status" }), note = el("p", { class: "small" });
     const changed = () => {
         predictions.redraw();
         ready();
     };
     const setup = setupControls(o.key, changed), extra = o.extra(changed), predictions = o.predictions(setup.get, () => ready());
-    let run: Setup = setup.get(); // what the run that is to be graded was set up with
+    let fixed: Fixed<P> | null = null, running = false;
     const ready = () => {
         const given = predictions.given(), missing = given.filter((g) => !g).length;
-        left.textContent = missing ? say("ch_left", { n: missing, all: given.length }) : say("ch_ready");
+        left.textContent = running ? say("ch_fixed") : missing ? say("ch_left", { n: missing, all: given.length }) : say("ch_ready");
         replace(note, ...inline(say(o.note(setup.get()))));
         c?.allow(!missing);
-        past.querySelectorAll("button").forEach((b) => (b.disabled = missing > 0));
+        past.querySelectorAll("button").forEach((b) => (b.disabled = running || missing > 0));
     };
-    const grade = async (html: string) => {
+    const fix = (): Fixed<P> | null => (predictions.given().every(Boolean) ? { setup: setup.get(), predictions: predictions.get() } : null);
+    // While a run is on, neither its setup nor what was predicted of it can be changed.
+    const hold = (on: boolean) => {
+        running = on;
+        for (const node of [...setup.nodes, extra.control.node, ...predictions.nodes]) node.querySelectorAll<HTMLInputElement | HTMLSelectElement>("input, select").forEach((x) => (x.disabled = on));
+        ready();
+    };
+    const grade = async (html: string, by: Fixed<P>) => {
         try {
-            const g = await o.grade(html, run);
+            const g = await o.grade(html, by.setup, by.predictions);
             const right = g.rows.filter((r) => r.mark === "right").length;
             replace(output, el("p", { class: "progress" }, say("ch_score", { right, near: g.rows.filter((r) => r.mark === "near").length, all: g.rows.length })), gradeTable(g), ...g.before, solution(g));
             place.dataset.graded = "yes";
@@ -144,15 +182,29 @@ function step(place: HTMLElement, o: StepOptions): void {
         }
     };
     const heading = (n: number, word: Word) => el("h3", {}, `${n}. ${say(word)}`);
-    place.append(heading(1, "ch_set_up"), el("div", { class: "controls" }, ...setup.nodes, extra.node), note, heading(2, "ch_predict"), el("div", { class: "predictions" }, ...predictions.nodes), left, heading(3, "ch_run"));
+    place.append(heading(1, "ch_set_up"), el("div", { class: "controls" }, ...setup.nodes, extra.control.node), note, heading(2, "ch_predict"), el("div", { class: "predictions" }, ...predictions.nodes), left, heading(3, "ch_run"));
     const buttons = el("div", { class: "controls" });
     place.append(buttons);
+    const kept = `challenge.${o.key}`;
     const c = console_(place, {
-        asked: () => ((run = setup.get()), { experiment: o.experiment, settings: extra.settings(run) }),
-        began: () => replace(output),
+        asked: () => {
+            const s = setup.get();
+            fixed = fix();
+            hold(true);
+            return { experiment: o.experiment, settings: extra.settings(s) };
+        },
+        began: (id) => {
+            if (fixed) state.keep(kept, { ...fixed, id, at: Date.now(), extra: extra.control.get() });
+            replace(output);
+        },
+        idle: () => hold(false),
         ended: (s, html) => {
-            if (html) void grade(html).then(recall);
-            else c.tell(say("ch_no_end", { exit: s.exit ?? 0 }));
+            if (!html) c.tell(say("ch_no_end", { exit: s.exit ?? 0 }));
+            else if (fixed) void grade(html, fixed).then(recall);
+            else {
+                c.tell(say("ch_unpredicted"));
+                void recall().catch(() => {});
+            }
         },
     });
     buttons.append(c.buttons);
@@ -162,21 +214,36 @@ function step(place: HTMLElement, o: StepOptions): void {
     const adopt = async (p: Past) => {
         const { html } = await open(p.id);
         if (!o.adopt(html, setup)) return void c.tell(say("ch_other_run"));
-        run = setup.get();
         changed();
+        const by = fix();
+        if (!by) return;
         state.set({ [`${o.key}r`]: String(p.id) });
-        await grade(html);
+        await grade(html, by);
     };
-    const recall = async (): Promise<Past[]> => {
-        const there = (await list()).record.filter((p) => p.experiment === o.experiment).slice(0, 4);
+    const recall = async (): Promise<Listed> => {
+        const all = await list(), there = all.record.filter((p) => p.experiment === o.experiment).slice(0, 4);
         replace(past, there.length > 0 && el("p", { class: "small" }, say("ch_from_record")), there.length > 0 && el("ul", { class: "tokens" }, ...there.map((p) => el("li", {}, button(`${p.id}: ${new Date(p.ended).toLocaleString(language() === "zh" ? "zh-CN" : "en-US", { dateStyle: "medium", timeStyle: "short" })}`, () => void adopt(p).catch(() => c.tell(say("gone_short"))))))));
         ready();
-        return there;
+        return all;
     };
     void recall().then(
-        async (there) => {
-            const kept = there.find((p) => String(p.id) === state.text(`${o.key}r`, ""));
-            if (kept && predictions.given().every(Boolean)) await adopt(kept);
+        async ({ runs, record }) => {
+            // A run that another page began: it is seen and stopped from here too, and graded by what was predicted when it began.
+            const last = runs[runs.length - 1];
+            if (last?.status === "running" && last.experiment === o.experiment) {
+                const begun = state.kept<Begun<P> | null>(kept, null);
+                if (begun && isOf(begun, last)) {
+                    setup.set(begun.setup);
+                    put(extra.control, extra.key, begun.extra);
+                    predictions.redraw();
+                    predictions.set(begun.predictions);
+                    fixed = begun;
+                } else fixed = null;
+                hold(true);
+                return c.attach(last.id);
+            }
+            const past = record.find((p) => p.experiment === o.experiment && String(p.id) === state.text(`${o.key}r`, ""));
+            if (past && predictions.given().every(Boolean)) await adopt(past);
         },
         () => {},
     );
@@ -205,13 +272,13 @@ function bottleneck(place: HTMLElement): void {
         return d;
     };
     let first: Control<Side | "equal">, again: Control<number | null>, cache: Control<number | null>, lost: Control<string>, fits: Control<"yes" | "no">;
-    step(place, {
+    step<LongPrediction>(place, {
         key: "a",
         experiment: "long-document",
         note: (s) => (s.paradigm === "decoder" ? "ch_note_decoder" : "ch_note_pair"),
         extra: (changed) => {
-            const training = select({ name: say("ch_training"), key: "an", among: pairs(TRAININGS, (t) => say(`ch_training_${t}` as Word)), value: "3200000", changed });
-            return { node: training.node, settings: (s) => ({ lengths: s.context > 150 ? [150, s.context] : [s.context], train_tokens: Number(training.get()) }) };
+            const training = select<string>({ name: say("ch_training"), key: "an", among: pairs(TRAININGS, (t) => say(`ch_training_${t}` as Word)), value: "3200000", changed });
+            return { control: training, key: "an", settings: (s) => ({ lengths: s.context > 150 ? [150, s.context] : [s.context], train_tokens: Number(training.get()) }) };
         },
         predictions: (s, changed) => {
             first = choice({ name: say("ch_ask_first"), key: "a1", among: pairs(["decoder", "encoder-decoder", "equal"] as const, (x) => (x === "equal" ? say("ch_equal") : sideName(x))), value: unset, changed });
@@ -224,7 +291,14 @@ function bottleneck(place: HTMLElement): void {
             slot.append(fits.node);
             const redraw = () => (legend.textContent = say("ch_ask_fits", { model: DEPLOYED[s().paradigm], weights: WEIGHTS, n: whole(s().context), budget: s().budget }));
             redraw();
-            return { nodes: [first.node, again.node, cache.node, lost.node, slot], given: () => [!!first.get(), again.get() !== null, cache.get() !== null, !!lost.get(), !!fits.get()], redraw };
+            const set = (p: LongPrediction) => {
+                put(first, "a1", p.first);
+                put(again, "a2", p.again);
+                put(cache, "a3", p.cache);
+                put(lost, "a4", p.lost);
+                put(fits, "a5", p.fits);
+            };
+            return { nodes: [first.node, again.node, cache.node, lost.node, slot], given: () => [!!first.get(), again.get() !== null, cache.get() !== null, !!lost.get(), !!fits.get()], get: () => ({ first: first.get(), again: again.get()!, cache: cache.get()!, lost: lost.get() as LongPrediction["lost"], fits: fits.get() }), set, redraw };
         },
         adopt: (html, { context }) => {
             const d = read(html), n = String(d.lengths[measuredAt(d)]);
@@ -233,10 +307,10 @@ function bottleneck(place: HTMLElement): void {
             state.set({ ac: n });
             return true;
         },
-        grade: async (html, s) => {
+        grade: async (html, s, p) => {
             const d = read(html), planned = await plan(DEPLOYED[s.paradigm], s), at = planned.contexts[0];
-            const rows = gradeLong(d, s, { first: first.get(), again: again.get()!, cache: cache.get()!, lost: lost.get() as "none", fits: fits.get() }, !at.impossible && at.fits);
-            const claims = claimsLong(d, s), costs = claims.slice(0, 4), cheaper = (w: string) => costs.filter((c) => c.weight === w).length;
+            const rows = gradeLong(d, s, p, !at.impossible && at.fits);
+            const mine = d[s.paradigm].cache_types[s.cache], claims = claimsLong(d, s), costs = claims.slice(0, 4), cheaper = (w: string) => costs.filter((c) => c.weight === w).length;
             const side = (v: string | number) => (v === "equal" ? say("ch_equal") : sideName(String(v)));
             return {
                 rows,
@@ -249,6 +323,7 @@ function bottleneck(place: HTMLElement): void {
                     fits: (v) => say(`ch_${v}` as Word),
                 },
                 before: [
+                    el("p", { class: "small" }, say("ch_session", { bytes: bytes(caches(mine)), n: whole(mine.tokens) })),
                     el("p", { class: "small" }, at.impossible ? at.impossible : say("ch_planned", { model: planned.model, parameters: (planned.parameters / 1e9).toFixed(1), total: bytes(at.total_bytes), weights: bytes(at.weights_bytes), cache: bytes(at.kv_bytes + at.cross_kv_bytes), temporaries: bytes(at.activation_bytes), budget: s.budget })),
                     ...lostBlock(lostFacts(d, s.cache), d, s.cache),
                 ],
@@ -277,13 +352,13 @@ function scaling(place: HTMLElement): void {
         return d;
     };
     let size: Control<string>, loss: Control<number | null>, miss: Control<"near" | "some" | "far">, recall: Control<number | null>, known: Control<"determined" | "loosely" | "undetermined">;
-    step(place, {
+    step<ScalingPrediction>(place, {
         key: "b",
         experiment: "scaling",
         note: () => "ch_note_scaling",
         extra: (changed) => {
             const ladder = select<string>({ name: say("ch_ladder"), key: "bn", among: pairs(Object.keys(LADDERS), (l) => say(`ch_ladder_${l}` as Word)), value: "quick", changed });
-            return { node: ladder.node, settings: () => LADDERS[ladder.get()] };
+            return { control: ladder, key: "bn", settings: () => LADDERS[ladder.get()] };
         },
         predictions: (s, changed) => {
             const slot = el("div");
@@ -299,10 +374,17 @@ function scaling(place: HTMLElement): void {
             miss = choice({ name: say("ch_ask_miss"), key: "b3", among: pairs(["near", "some", "far"] as const, (x) => say(`ch_miss_${x}` as Word)), value: unset, changed });
             recall = numberField({ name: say("ch_ask_recall"), unit: "%", key: "b4", min: 0, max: 100, changed });
             known = choice({ name: say("ch_ask_told"), key: "b5", among: pairs(["determined", "loosely", "undetermined"] as const, (x) => say(`ch_${x}` as Word)), value: unset, changed });
-            return { nodes: [slot, loss.node, miss.node, recall.node, known.node], given: () => [!!size.get(), loss.get() !== null, !!miss.get(), recall.get() !== null, !!known.get()], redraw };
+            const set = (p: ScalingPrediction) => {
+                put(size, "b1", p.size);
+                put(loss, "b2", p.loss);
+                put(miss, "b3", p.miss);
+                put(recall, "b4", p.recall);
+                put(known, "b5", p.told);
+            };
+            return { nodes: [slot, loss.node, miss.node, recall.node, known.node], given: () => [!!size.get(), loss.get() !== null, !!miss.get(), recall.get() !== null, !!known.get()], get: () => ({ size: size.get(), loss: loss.get()!, miss: miss.get(), recall: recall.get()!, told: known.get() }), set, redraw };
         },
         adopt: (html) => !!read(html),
-        grade: async (html, s) => {
+        grade: async (html, s, p) => {
             const d = read(html);
             // The engine fits the law anew, without the run that is to be foretold.
             const foretell = async (who: Side) => {
@@ -315,7 +397,7 @@ function scaling(place: HTMLElement): void {
                 const at = (await plan(m, s)).contexts[0];
                 if (!at.impossible && at.fits) fitting = m;
             }
-            const rows = gradeScaling(d, s, { size: size.get(), loss: loss.get()!, miss: miss.get(), recall: recall.get()!, told: known.get() }, mine, fitting);
+            const rows = gradeScaling(d, s, p, mine, fitting);
             const claims = claimsScaling(d, theirs), v = verdict(claims), top = largest(d.paradigms[s.paradigm]);
             return {
                 rows,

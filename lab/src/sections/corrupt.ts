@@ -40,7 +40,8 @@ export function maskWords(n: number, share: number, random: () => number): Maske
 }
 
 // Spans of noise: `share` of the tokens in spans of `mean` tokens on average, cut at random, never side by side
-// (Raffel et al. 2020, sec. 3.1.4; random_spans_noise_mask of its code).
+// (Raffel et al. 2020, sec. 3.1.4; random_spans_noise_mask of its code). Some of what stands before the first goes behind the last:
+// else a text would always end in a span, and one with a single span would have no choice.
 export function spans(n: number, share: number, mean: number, random: () => number): [number, number][] {
     const noise = Math.min(n - 1, Math.max(1, Math.round(n * share)));
     const count = Math.min(noise, n - noise, Math.max(1, Math.round(noise / mean)));
@@ -62,7 +63,7 @@ export function spans(n: number, share: number, mean: number, random: () => numb
     };
     const hidden = cut(noise, count), clear = cut(n - noise, count);
     const out: [number, number][] = [];
-    let at = 0;
+    let at = -Math.floor(random() * (clear[0] + 1));
     for (let i = 0; i < count; i++) {
         at += clear[i];
         out.push([at, at + hidden[i]]);

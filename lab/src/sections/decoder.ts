@@ -6,10 +6,10 @@ import { ask, of, trace, type Chance, type Model, type Token } from "../engine";
 import { fact, facts, live, Missing } from "../live";
 import { bars, read } from "../pictures/bars";
 import { picture } from "../pictures/picture";
-import { filtered } from "../sums";
-import { bytes, percent, say } from "../words";
+import { drawn } from "../sums";
+import { bytes, percent, say, whole } from "../words";
 
-const TOP = 100; // likeliest tokens that the page is told
+const TOP = 100; // likeliest tokens that the page is told by name; of the others it knows the logits
 const BARS = 10;
 
 // Keys and values of one token in f16: 2 (K and V) x layers x kv heads x width of a head x 2 bytes.
@@ -18,13 +18,16 @@ export const headWidth = (m: Model): number => m.d_head;
 
 export function steps(place: HTMLElement): void {
     let added: Chance[] = []; // what was chosen so far
-    let draws = 0;
+    let draws = 0, texts = 0; // texts: begun so far
+    let held: string | null = null; // the button that has the focus, while it is made anew
+    let busy = false; // a token is being added or drawn
     let models: Model[] = [], which: Control<string> | null = null;
     const model = () => models.find((m) => m.id === which?.get()) ?? models[0];
     const start = () => {
         ended.replaceChildren();
         added = [];
         draws = 0;
+        texts++;
         l.run();
     };
     const l = live(place, async (signal, output) => {
@@ -40,16 +43,32 @@ export function steps(place: HTMLElement): void {
         const { tokens } = await ask<{ tokens: Token[] }>("/tokenize", { model: m.id, text: text.get(), add_special: true }, signal);
         const ids = [...tokens.map((t) => t.id), ...added.map((t) => t.id)];
         if (!ids.length) return replace(output);
-        const t = await trace({ model: m.id, tokens: ids, top: TOP }, signal);
+        const t = await trace({ model: m.id, tokens: ids, top: TOP, spread: true }, signal);
         const next = t.logits![t.logits!.length - 1];
         const draw = () => {
-            const now = filtered(next.map((c) => c.logit), temperature.get(), topK.get(), topP.get());
-            const take = (c: Chance) => {
-                added.push(c);
-                l.run();
+            const now = drawn(t.spread!, temperature.get(), topK.get(), topP.get());
+            // What is shown belongs to the text as it stands: until the answer to a longer one is there, no second token is taken from it.
+            const hold = (on: boolean) => {
+                busy = on;
+                output.querySelectorAll("button").forEach((b) => (b.disabled = on));
             };
-            const kept = now.filter((c) => c.kept).length;
-            const held = output.contains(document.activeElement) ? document.activeElement?.textContent : null;
+            const go = (change: () => void, back: () => void = () => {}) => {
+                held = document.activeElement?.textContent ?? null;
+                hold(true);
+                change();
+                l.run();
+                void l.settled().then(() => {
+                    if (place.dataset.state !== "failed") return;
+                    back(); // refused: the text stays as it was
+                    hold(false);
+                });
+            };
+            const take = (c: Chance) =>
+                go(
+                    () => added.push(c),
+                    () => (added = added.filter((x) => x !== c)),
+                );
+            if (output.contains(document.activeElement)) held = document.activeElement?.textContent ?? null;
             replace(
                 output,
                 el(
@@ -60,52 +79,61 @@ export function steps(place: HTMLElement): void {
                 ),
                 picture(
                     say("next_title", { model: m.id, n: ids.length }),
-                    bars(next.slice(0, BARS).map((c, i) => ({ label: read(c), value: now[i].p, faded: !now[i].kept, pressed: () => take(c) })), "--decoder"),
+                    bars(next.slice(0, BARS).map((c, i) => ({ label: read(c), value: now.beside(i), faded: i >= now.kept, beside: percent(now.share(i)), pressed: () => take(c) })), "--decoder"),
                     () => ({
                         columns: [say("token"), say("logit"), say("probability_at_1"), say("probability_now")],
-                        rows: next.slice(0, 40).map((c, i) => [read(c), c.logit.toFixed(3), percent(c.probability), now[i].kept ? percent(now[i].p) : "0"]),
+                        rows: next.slice(0, 40).map((c, i) => [read(c), c.logit.toFixed(3), percent(c.probability), percent(now.share(i))]),
                     }),
                 ),
                 el(
                     "div",
                     { class: "buttons" },
                     button(say("take_best"), () => take(next[0]), "main"),
-                    button(say("draw"), () => void drawOne(m, ids, next, take).catch(() => l.run())),
-                    button(say("take_back"), () => {
-                        added.pop();
-                        l.run();
+                    button(say("draw"), () => {
+                        const of = texts;
+                        held = say("draw");
+                        hold(true);
+                        // Of a text that was begun anew meanwhile this is no next token.
+                        void drawOne(m, ids, next, (c) => of === texts && take(c)).catch(() => l.run()).finally(() => place.dataset.state !== "busy" && hold(false));
                     }),
+                    button(say("take_back"), () => go(() => added.pop())),
                     button(say("restart"), start),
                 ),
                 facts(
-                    fact(say("can_be_drawn"), kept >= next.length ? say("at_least", { n: kept }) : kept),
+                    fact(say("can_be_drawn"), whole(now.kept)),
                     fact(say("cache_now"), `${ids.length} × ${bytes(cacheBytes(m))} = ${bytes(ids.length * cacheBytes(m))}`),
                 ),
             );
-            if (held) [...output.querySelectorAll("button")].find((b) => b.textContent === held)?.focus();
+            if (busy) hold(true);
+            if (held && !busy) [...output.querySelectorAll("button")].find((b) => b.textContent === held)?.focus();
+            if (!busy) held = null;
         };
         redraw = draw;
+        busy = false;
         draw();
     });
     let redraw = () => {};
     // The draw itself is the engine's sampler, with the reader's settings and a seed of its own for each draw.
     const drawOne = async (m: Model, ids: number[], next: Chance[], take: (c: Chance) => void) => {
-        const said = await ask<{ choices: { logprobs: { tokens: string[] } }[] }>("/v1/completions", {
+        const said = await ask<{ choices: { logprobs: { tokens: string[]; token_logprobs: number[] } }[] }>("/v1/completions", {
             model: m.id,
             prompt: ids,
             max_tokens: 1,
             temperature: temperature.get(),
             top_k: topK.get(),
             top_p: topP.get(),
+            min_p: 0,
             seed: ++draws * 7919 + ids.length,
             logprobs: 1,
         });
-        const [drawn] = said.choices[0].logprobs.tokens;
-        if (drawn === undefined) return void ended.replaceChildren(say("model_ends"));
-        const known = next.find((c) => c.text === drawn);
+        const { tokens: [one], token_logprobs: [log] } = said.choices[0].logprobs;
+        if (one === undefined) return void ended.replaceChildren(say("model_ends"));
+        // Told is what a token reads as, or its piece where that is no text; tokens may read the same, and the probability tells which it was.
+        const off = (c: Chance) => Math.abs(Math.log(c.probability) - log), [known] = next.filter((c) => c.text === one || c.token === one).sort((a, b) => off(a) - off(b));
         if (known) return take(known);
-        const { tokens } = await ask<{ tokens: Token[] }>("/tokenize", { model: m.id, text: drawn, add_special: false });
-        if (tokens[0]) take({ ...tokens[0], logit: 0, probability: 0 });
+        const { tokens } = await ask<{ tokens: Token[] }>("/tokenize", { model: m.id, text: one, add_special: false });
+        const found = tokens.find((x) => x.text === one || x.token === one);
+        if (found) take({ ...found, logit: 0, probability: 0 });
     };
     const ended = el("p", { class: "status", role: "status" });
     place.append(ended);

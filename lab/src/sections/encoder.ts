@@ -7,7 +7,7 @@ import { bars, shown } from "../pictures/bars";
 import { picture } from "../pictures/picture";
 import * as state from "../state";
 import { percent, say } from "../words";
-import { hide, words } from "./masking";
+import { fill, gaps, hide, maskOf, withGap, words, type Word } from "./masking";
 
 async function first(l: Live, what: Task, key: string): Promise<() => Model> {
     const all = await able(what);
@@ -25,11 +25,13 @@ export function mask(place: HTMLElement): void {
     const l = live(place, async (signal, output) => {
         model ??= first(l, "fill-mask", "fill");
         const m = (await model)(), t = text.get();
-        const all = await words(m, t, signal);
-        if (!all.length) return replace(output);
+        const all = await words(m, t, signal), gap = maskOf(m);
+        if (!t.trim()) return replace(output, el("p", { class: "note" }, say("empty_text")));
+        // Of a text without words the gap that it has is filled, or one at its end; gaps of the reader's own stay beside the word that is hidden.
         if (chosen < 0 || chosen >= all.length) chosen = Math.min(all.length - 1, Math.floor(all.length / 2));
-        const masked = hide(t, all[chosen], m.mask_token ?? "[MASK]");
-        const choices = await task<{ score: number; token_str: string }[]>("fill-mask", m.id, masked, { top_k: 8 }, signal);
+        const word: Word | undefined = all[chosen], masked = word ? hide(t, word, gap) : withGap(t, gap);
+        const choices = (await fill(m, masked, 8, signal))[word ? gaps(t, gap, word.start) : 0];
+        const original = word ? word.text : gap;
         const list = el(
             "ul",
             { class: "tokens", "aria-label": say("click_word") },
@@ -48,7 +50,7 @@ export function mask(place: HTMLElement): void {
                                 l.run();
                             },
                         },
-                        i === chosen ? (m.mask_token ?? "[MASK]") : w.text,
+                        i === chosen ? gap : w.text,
                     ),
                 ),
             ),
@@ -57,11 +59,11 @@ export function mask(place: HTMLElement): void {
         const held = output.contains(document.activeElement);
         replace(
             output,
-            list,
+            word ? list : el("p", { class: "answer" }, masked),
             picture(
-                say("fill_title", { model: m.id, word: all[chosen].text }),
+                say("fill_title", { model: m.id, word: original }),
                 bars(
-                    choices.map((c) => ({ label: shown(c.token_str), value: c.score, marked: c.token_str.trim().toLowerCase() === all[chosen].text.toLowerCase() })),
+                    choices.map((c) => ({ label: shown(c.token_str), value: c.score, marked: c.token_str.trim().toLowerCase() === original.toLowerCase() })),
                     "--encoder",
                 ),
                 () => ({ columns: [say("token"), say("probability")], rows: choices.map((c) => [c.token_str, c.score.toFixed(5)]) }),

@@ -9,16 +9,17 @@ import { fact, facts, live } from "../live";
 import { picture } from "../pictures/picture";
 import { plot } from "../pictures/plot";
 import { GIB as gib, known, type Context, type Plan } from "../plan";
+import { valueBytes as VALUE } from "../sums";
 import { formula } from "../text";
-import { bytes, say, short, whole } from "../words";
+import { bytes, say, whole } from "../words";
 import type { Section } from "./section";
 import en from "../../text/en/memory.md?raw";
 import zh from "../../text/zh/memory.md?raw";
 
 const MODELS = ["llama-3-8b", "llama-3-70b", "llama-3.2-1b", "gpt2", "t5-base", "bert-base-uncased"];
 const LENGTHS = [1024, 2048, 4096, 8192, 16384, 32768, 65536, 100000, 131072];
-// Bytes of a value in the cache: quantised blocks of 32 carry their scale with them.
-const VALUE: Record<string, number> = { f32: 4, f16: 2, bf16: 2, q8_0: 34 / 32, q4_0: 18 / 32 };
+// A number's bytes in a formula: 34/32 is exact, 1.063 is not.
+const written = (type: string): string => (VALUE[type] % 1 ? `\\tfrac{${32 * VALUE[type]}}{32}` : String(VALUE[type]));
 
 /* ---- the cache, a token at a time ---- */
 
@@ -40,10 +41,9 @@ function growth(place: HTMLElement): void {
         draw = () => {
             const kv = steps[heads.get()], n = tokens.get(), kept = window_.get() ? Math.min(n, window_.get() * 1024) : n;
             const each = (perToken / p.kv_heads) * kv, total = each * kept;
-            const value = VALUE[type.get()];
             replace(
                 output,
-                formula(`2 \\cdot ${p.layers} \\cdot ${kv} \\cdot ${p.d_head} \\cdot ${short(value).replace(/\.?0+$/, "")} = ${whole(each).replace(/,/g, "{,}")}\\ \\mathrm{B}`, true),
+                formula(`2 \\cdot ${p.layers} \\cdot ${kv} \\cdot ${p.d_head} \\cdot ${written(type.get())} = ${whole(each).replace(/,/g, "{,}")}\\ \\mathrm{B}`, true),
                 picture(say("cache_title", { model: p.model }), blocks(kept, n, each), () => ({
                     columns: [say("tokens_n"), say("cache")],
                     rows: [1, 1000, 8192, 100000].map((x) => [whole(x), bytes(each * (window_.get() ? Math.min(x, window_.get() * 1024) : x))]),
@@ -111,7 +111,7 @@ function fits(place: HTMLElement): void {
         p.contexts.pop();
         const title = say("fits_title", { model: p.model, weights: p.weights, type: type.get(), batch: batch.get() });
         const said = at.impossible
-            ? el("p", { class: "note" }, at.impossible)
+            ? el("p", { class: "note" }, p.max_tokens && at.context > p.max_tokens ? say("takes_no_more", { model: p.model, made: whole(p.max_tokens), n: whole(at.context) }) : at.impossible)
             : el(
                   "div",
                   {},
@@ -125,6 +125,8 @@ function fits(place: HTMLElement): void {
                   ),
                   el("p", { class: "verdict", "data-fits": at.fits ? "yes" : "no" }, at.fits ? say("it_fits", { n: whole(at.context), longest: whole(p.longest_context) }) : p.longest_context ? say("it_does_not", { n: whole(at.context), over: bytes(at.total_bytes - have), longest: whole(p.longest_context) }) : say("never_fits", { over: bytes(at.total_bytes - have) })),
               );
+        // Memory is not all: a model knows no place in a text that it has not learnt.
+        if (!at.impossible && p.max_tokens && Math.max(at.context, p.longest_context) > p.max_tokens) said.append(el("p", { class: "note", "data-made": p.max_tokens }, say("beyond_made", { model: p.model, made: whole(p.max_tokens) })));
         const legend = el("p", { class: "small legend" }, ...(["weights_bytes", "temporaries", "cache"] as const).map((k) => el("span", { class: `key ${k}` }, say(k))));
         replace(
             output,

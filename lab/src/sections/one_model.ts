@@ -1,15 +1,16 @@
 // one_model.ts - part 1: the reader's sentence, and what each paradigm does with it, side by side.
 import { button, textField } from "../controls";
 import { el, replace } from "../dom";
-import { able, models, of, stream, task, type Model } from "../engine";
-import { live, missing } from "../live";
+import { able, EngineError, models, of, stream, task, type Model } from "../engine";
+import { live, missing, trouble } from "../live";
 import { bars, shown } from "../pictures/bars";
 import { about, listed, say } from "../words";
-import { hide, words } from "./masking";
+import { fill, gaps, hide, maskOf, withGap, words } from "./masking";
 import type { Section } from "./section";
 import en from "../../text/en/one_model.md?raw";
 import zh from "../../text/zh/one_model.md?raw";
 
+const MOST_GAPS = 3; // that are shown
 const SENTENCE = "The cat is on the table.";
 
 interface Column {
@@ -39,10 +40,16 @@ async function compare(m: Model, text: string, signal: AbortSignal, into: HTMLEl
 async function encode(text: string, signal: AbortSignal, into: HTMLElement): Promise<void> {
     const [filler] = await able("fill-mask");
     if (filler) {
-        const all = await words(filler, text, signal), last = all.length - 1;
-        const masked = hide(text, all[last], filler.mask_token ?? "[MASK]");
-        const choices = await task<{ score: number; token_str: string }[]>("fill-mask", filler.id, masked, { top_k: 5 }, signal);
-        replace(into, el("p", {}, say("encoder_fills", { model: filler.id })), el("p", { class: "answer" }, masked), bars(choices.map((c) => ({ label: shown(c.token_str), value: c.score })), "--encoder"));
+        // The last word is hidden, unless the reader has left a gap.
+        const mask = maskOf(filler), all = await words(filler, text, signal);
+        const masked = all.length && !gaps(text, mask) ? hide(text, all[all.length - 1], mask) : withGap(text, mask);
+        const found = (await fill(filler, masked, 5, signal)).slice(0, MOST_GAPS);
+        replace(
+            into,
+            el("p", {}, say("encoder_fills", { model: filler.id })),
+            el("p", { class: "answer" }, masked),
+            ...found.flatMap((g, i) => [found.length > 1 && el("p", { class: "small" }, say("gap_n", { n: i + 1 })), bars(g.map((c) => ({ label: shown(c.token_str), value: c.score })), "--encoder")]),
+        );
         return;
     }
     const readers = await able("feature-extraction"), encoder = readers.find((m) => m.paradigm === "encoder-only");
@@ -77,7 +84,16 @@ function side_by_side(place: HTMLElement): void {
         const t = text.get().trim() || SENTENCE;
         replace(output, el("div", { class: "columns" }, ...columns.map((c) => c.node)));
         await models();
-        await Promise.all([encode(t, signal, columns[0].body), write(t, signal, columns[1].body), translate(t, signal, columns[2].body)]);
+        // What one model refuses, another may take.
+        const each = async (work: Promise<void>, into: HTMLElement) => {
+            try {
+                await work;
+            } catch (e) {
+                if (!(e instanceof EngineError)) throw e;
+                replace(into, el("p", { class: "note" }, trouble(e)));
+            }
+        };
+        await Promise.all([encode, write, translate].map((f, i) => each(f(t, signal, columns[i].body), columns[i].body)));
     });
     const text = textField({ name: say("sentence"), key: "text", value: SENTENCE, max: 120, changed: l.run });
     l.controls.append(text.node, button(say("run"), l.run, "main"));

@@ -5,7 +5,7 @@ import { hierarchy, tree as layout, type HierarchyPointNode } from "d3-hierarchy
 import { linkHorizontal, linkVertical } from "d3-shape";
 import { select, slider, textField, type Control } from "../controls";
 import { el, replace, svg } from "../dom";
-import { able, task, trace, type Chance, type Model, type Token, type Trace } from "../engine";
+import { able, detokenize, task, trace, type Chance, type Model, type Token, type Trace } from "../engine";
 import { fact, facts, live, missing, Missing, type Live } from "../live";
 import { read } from "../pictures/bars";
 import { heatmap } from "../pictures/heatmap";
@@ -166,7 +166,7 @@ async function search(t: Translated, width: number, signal: AbortSignal): Promis
 }
 
 function tree(all: Beam[], best: Beam): SVGSVGElement {
-    const wide = 96, tall = 27, box = wide - 18, children = group(all, (b) => b.parent);
+    const wide = 104, tall = 27, box = wide - 18, children = group(all, (b) => b.parent);
     const root = layout<Beam>()
         .nodeSize([tall, wide])
         .separation(() => 1)(hierarchy(all[0], (b) => children.get(b)).sort((a, b) => b.data.log - a.data.log));
@@ -192,10 +192,13 @@ export function beams(place: HTMLElement): void {
     const l = live(place, async (signal, output) => {
         const m = await translator(), t = await source(m, text.get(), to.get());
         const all = await search(t, width.get(), signal);
-        const ended = all.filter((b) => b.kept && b.done);
-        const best = (ended.length ? ended : all.filter((b) => b.kept)).sort((a, b) => b.log / b.words.length - a.log / a.words.length)[0];
+        // When none has come to an end, those that got furthest.
+        const ended = all.filter((b) => b.kept && b.done), furthest = Math.max(...all.filter((b) => b.kept).map((b) => b.words.length));
+        const best = (ended.length ? ended : all.filter((b) => b.kept && b.words.length === furthest)).sort((a, b) => b.log / b.words.length - a.log / a.words.length)[0];
         const [own] = await task<{ translation_text: string }[]>("translation", m.id, text.get(), { src_lang: to.get() === "de" ? "en" : "de", tgt_lang: to.get(), num_beams: width.get() }, signal);
-        const spoken = (b: Beam) => b.words.filter((w) => w !== "∎").join("").replace(/␣/g, " ").trim();
+        // Pieces are put together by the engine: several may be bytes of one character.
+        const texts = new Map(await Promise.all([...new Set([...ended, best])].map(async (b) => [b, (await detokenize(m.id, b.ids, signal)).trim()] as const)));
+        const spoken = (b: Beam) => texts.get(b)!;
         replace(
             output,
             picture(say("beams_title", { n: width.get() }), tree(all, best), () => ({

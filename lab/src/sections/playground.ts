@@ -2,7 +2,7 @@
 import { button, select, slider, textField, type Control } from "../controls";
 import { el, replace, type Child } from "../dom";
 import { ask, models, stream, trace, type Model, type Task } from "../engine";
-import { live, missing } from "../live";
+import { live, missing, trouble } from "../live";
 import { read } from "../pictures/bars";
 import { heatmap, strength } from "../pictures/heatmap";
 import { picture } from "../pictures/picture";
@@ -48,15 +48,28 @@ function copying(name: string, text: () => string): HTMLElement {
 
 const code = (text: string, label: string): HTMLElement => el("pre", { tabindex: "0", role: "group", "aria-label": label }, el("code", {}, text));
 
+// A request that the reader has changed, and of which model and task it is: it outlives the page's being drawn anew.
+let edited: { of: string; text: string } | null = null;
+
 function tasks(place: HTMLElement): void {
     let which: Control<string>, what: Control<string>, request: Control<string>;
     let all: Model[] = [];
     const model = () => all.find((m) => m.id === which.get()) ?? all[0];
     const slot = el("div"), box = el("div", { class: "stretch" });
     const path = () => `/tasks/${what.get()}`;
+    const chosenTask = () => `${which.get()} ${what.get()}`;
     const fresh = () => {
         const m = model(), s = samples[what.get() as Task](m);
-        request.set(JSON.stringify({ model: m.id, ...s }, null, 2));
+        if (edited?.of !== chosenTask()) edited = null;
+        request.set(edited?.text ?? JSON.stringify({ model: m.id, ...s }, null, 2));
+        send();
+    };
+    const send = () => {
+        try {
+            JSON.parse(request.get());
+        } catch (e) {
+            return replace(l.output, el("p", { class: "note" }, say("no_json", { message: (e as Error).message })));
+        }
         l.run();
     };
     const choose = () => {
@@ -97,12 +110,8 @@ function tasks(place: HTMLElement): void {
             lines: 8,
             max: 20000,
             changed: () => {
-                try {
-                    JSON.parse(request.get());
-                    l.run();
-                } catch (e) {
-                    replace(l.output, el("p", { class: "note" }, say("no_json", { message: (e as Error).message })));
-                }
+                edited = { of: chosenTask(), text: request.get() };
+                send();
             },
         });
         request.node.querySelector("textarea")!.classList.add("code");
@@ -125,8 +134,8 @@ function chat(place: HTMLElement): void {
     let running: AbortController | null = null;
     const log = el("div", { class: "log", role: "log", "aria-live": "polite", "aria-label": say("chat"), tabindex: "0" });
     const l = live(place, async (_signal, output) => {
-        const [m] = (await models()).filter((x) => x.chat_template);
-        if (!m) return replace(output, missing("text-generation"));
+        const [m] = (await models()).filter((x) => x.chats);
+        if (!m) return replace(output, missing("chat"));
         const input = el("input", { type: "text", id: "chat-say", maxlength: 2000, autocomplete: "off" });
         const send = button(say("send"), () => void go(), "main"), stop = button(say("stop"), () => running?.abort());
         stop.disabled = true;
@@ -154,7 +163,7 @@ function chat(place: HTMLElement): void {
                     log.scrollTop = log.scrollHeight;
                 }
             } catch (e) {
-                if (!running.signal.aborted) node.append(el("em", {}, ` ${e instanceof Error && e.message ? e.message : say("gone_short")}`));
+                if (!running.signal.aborted) node.append(el("em", {}, ` ${trouble(e)}`));
             }
             turns.push(answer);
             running = null;
@@ -306,7 +315,7 @@ function lens(place: HTMLElement): void {
             el(
                 "div",
                 { class: "wide tall", tabindex: "0", role: "group", "aria-label": say("lens") },
-                el("table", { class: "lens" }, el("caption", { class: "small" }, say("lens_caption")), el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...layers.map((x) => el("tr", {}, el("th", { scope: "row" }, x.layer === 0 ? say("embedding") : x.layer), ...x.positions.map((p) => cell(p[0])))))),
+                el("table", { class: "lens" }, el("caption", { class: "small" }, say(m.paradigm === "encoder-only" ? "lens_caption_encoder" : "lens_caption")), el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...layers.map((x) => el("tr", {}, el("th", { scope: "row" }, x.layer === 0 ? say("embedding") : x.layer), ...x.positions.map((p) => cell(p[0])))))),
             ),
         );
     });

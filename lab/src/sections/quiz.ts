@@ -20,7 +20,8 @@ interface Question {
 const all: Record<Language, Question[]> = { en: questionsEn, zh: questionsZh };
 type Answers = Record<string, number>;
 
-function question(q: Question, number: number, answers: Answers, changed: () => void): HTMLElement {
+// `answer` keeps what was chosen; `mark` shows what the answers now are.
+function question(q: Question, number: number, answers: Answers, answer: (choice: number) => void): { node: HTMLElement; mark: () => void } {
     const group = unique("question");
     const box = el("fieldset", { class: "question", "data-question": q.id }, el("legend", {}, `${number}. `, ...inline(q.ask)));
     const told = el("p", { class: "status", role: "status" });
@@ -31,6 +32,7 @@ function question(q: Question, number: number, answers: Answers, changed: () => 
             // Before an answer nothing is told; after it every choice is explained, the others too.
             option.className = given === undefined ? "option" : c.right ? "option right" : i === given ? "option wrong" : "option";
             option.querySelector<HTMLElement>(".explain")!.hidden = given === undefined;
+            option.querySelector("input")!.checked = given === i;
         });
         told.textContent = given === undefined ? "" : q.choices[given].right ? say("right") : say("wrong");
         see.hidden = given === undefined;
@@ -38,20 +40,14 @@ function question(q: Question, number: number, answers: Answers, changed: () => 
     q.choices.forEach((c, i) => {
         const id = unique("option");
         const input = el("input", { type: "radio", name: group, id, value: i });
-        input.checked = answers[q.id] === i;
-        input.addEventListener("change", () => {
-            answers[q.id] = i;
-            state.keep("quiz", answers);
-            mark();
-            changed();
-        });
+        input.addEventListener("change", () => answer(i));
         const why = el("p", { class: "explain", hidden: true }, el("b", {}, c.right ? say("is_right") : say("is_wrong")), " ", ...inline(c.why));
         box.append(el("div", { class: "option" }, input, el("label", { for: id }, ...inline(c.say)), why));
     });
     const see = el("p", { hidden: true }, el("a", { href: q.see }, say("see_it")));
     box.append(told, see);
     mark();
-    return box;
+    return { node: box, mark };
 }
 
 function questions(place: HTMLElement): void {
@@ -63,10 +59,20 @@ function questions(place: HTMLElement): void {
             const given = asked.filter((q) => answers[q.id] !== undefined);
             progress.textContent = say("progress", { given: given.length, all: asked.length, right: given.filter((q) => q.choices[answers[q.id]]?.right).length });
         };
+        // Another tab may have answered meanwhile: what it has kept stays.
+        const answer = (q: Question, choice: number) => {
+            const kept = state.kept<Answers>("quiz", {});
+            for (const id of Object.keys(answers)) delete answers[id];
+            Object.assign(answers, kept, { [q.id]: choice });
+            state.keep("quiz", answers);
+            drawn.forEach((x) => x.mark());
+            count();
+        };
+        const drawn = asked.map((q, i) => question(q, i + 1, answers, (choice) => answer(q, choice)));
         replace(
             place,
             progress,
-            ...asked.map((q, i) => question(q, i + 1, answers, count)),
+            ...drawn.map((x) => x.node),
             button(say("begin_again"), () => {
                 state.keep("quiz", {});
                 draw();
