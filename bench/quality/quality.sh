@@ -23,6 +23,8 @@ sst2-small  the same from nothing: 3 layers of 192, masked words of the
 wikigold    F1 of entities on the development sentences                 at least 0.71
 wnut17      F1 of entities on the development sentences                 at least 0.30
 shakespeare loss by character, 4 layers of 128, context 64, 2,000 steps at most 1.88
+shakespeare-muon
+            the same, layers stepped by Muon                            at most 1.88
 multi30k    BLEU of German into English, from nothing, 3 + 3 layers
             of 256, on the development sentences                        at least 35
 tinystories loss, 4 layers of 128, context 128, one epoch               that of learn_peer.py'
@@ -97,10 +99,12 @@ for seed; do
         "$trine" finetune tag -m "$minilm" "$data/$recipe/train.conll" --valid "$data/$recipe/dev.conll" --bf16 --epochs $epochs $common
         tuned_peer tag "$minilm" "$data/$recipe/train.conll" "$data/$recipe/dev.conll" --epochs $epochs
         ;;
-    shakespeare)
+    shakespeare | shakespeare-muon)
         characters
+        rates="--lr 1e-3 --min-lr 1e-4"
+        [ "$recipe" = shakespeare ] || rates="--optimizer muon --lr 2e-3 --min-lr 2e-4"
         "$trine" train --arch gpt2 --layers 4 --width 128 --heads 4 --tokenizer "$records/shakespeare-data" --seq-len 64 --batch 12 \
-            --batch-tokens 768 --steps 2000 --warmup 100 --lr 1e-3 --min-lr 1e-4 --beta2 0.99 --weight-decay 0.1 --eval-every 250 \
+            --batch-tokens 768 --steps 2000 --warmup 100 $rates --beta2 0.99 --weight-decay 0.1 --eval-every 250 \
             --valid "$records/shakespeare-data/valid.txt" "$records/shakespeare-data/train.txt" $common
         ;;
     sst2-small)
