@@ -111,7 +111,7 @@ void answer_detokenize(exchange *x)
 typedef struct tracing {
     trine_trace_options o;
     trine_mask mask;
-    int n_mask, top;         /* n_mask: tokens of a prefix or a window */
+    int n_mask, top; /* n_mask: tokens of a prefix or a window */
     bool spread;
     trine_encoding encoding; /* of a text; n 0: ids were given */
     int32_t *target;         /* what the decoder begins with */

@@ -60,8 +60,7 @@ trine_status trine_session_open(trine_session **out, trine_model *model, const t
     if ((status = trine_arena_open(&s->arena, plan.arena_bytes, err))) goto fail;
     if ((status = trine_team_open(&s->team, o->n_threads, err))) goto fail;
     const trine_kv_shape shape = trine_session_kv_shape(model, o);
-    if (!trine_model_reads_whole(model) && (status = trine_kv_pool_open(&s->self, &shape, o->ctx, o->n_sequences, err)))
-        goto fail;
+    if (!trine_model_reads_whole(model) && (status = trine_kv_pool_open(&s->self, &shape, o->ctx, o->n_sequences, err))) goto fail;
     if (model->info.paradigm == TRINE_ENCODER_DECODER &&
         (status = trine_kv_pool_open(&s->cross, &shape, o->source_ctx, o->n_sequences, err)))
         goto fail;

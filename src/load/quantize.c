@@ -18,7 +18,6 @@
 #include "load/mixture.h"
 #include "quant/quant.h"
 
-
 typedef struct work {
     trine_convert_plan plan;
     const trine_quantize_options *options;
