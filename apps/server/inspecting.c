@@ -125,8 +125,10 @@ typedef struct tracing {
 static trine_status trace_alone(void *what, served *on, trine_error *err)
 {
     tracing *t = what;
-    const int n = t->o.n_ids, n_decoder = t->o.n_decoder_ids > 1 ? t->o.n_decoder_ids : 1;
     const bool pair = on->info->paradigm == TRINE_ENCODER_DECODER;
+    /* For labels a decoder reads the text once more. */
+    const int n = t->o.n_ids, given = t->o.n_decoder_ids || on->info->head != TRINE_HEAD_LABELS ? t->o.n_decoder_ids : n;
+    const int n_decoder = given > 1 ? given : 1;
     const trine_session_options so = { .n_threads = on->memory.n_threads,
                                        .ctx = pair ? n_decoder : n,
                                        .source_ctx = pair ? n : 0,

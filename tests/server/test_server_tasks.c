@@ -359,9 +359,21 @@ static void what_is_wrong_is_named(void **state)
     refused(&server, "/trace", "{\"text\":\"a\",\"decoder_text\":\"b\"}", 400, "decoder_text", "no decoder");
 }
 
+/* Its decoder reads the text once more: the session of a trace has room for that. */
+static void labels_of_an_encoder_decoder_are_traced(void **state)
+{
+    (void)state;
+    http_server s = start_server("-q", "-m", TRINE_FIXTURES "/models/t5-classify");
+    json_t *d = post(&s, "/trace", "{\"model\":\"t5-classify\",\"tokens\":[5,6,7,8,1],\"top\":3}", 200);
+    assert_int_equal(json_array_size(array_of(d, "labels")), 3);
+    json_decref(d);
+    assert_int_equal(http_stop(&s, SIGTERM), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(labels_of_an_encoder_decoder_are_traced),
         cmocka_unit_test(masks_are_filled),
         cmocka_unit_test(texts_are_labelled),
         cmocka_unit_test(entities_are_found),
