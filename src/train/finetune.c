@@ -161,6 +161,8 @@ static trine_status open_model(tuning *u, const char *model, const char *source,
         (info->paradigm == TRINE_ENCODER || info->head != TRINE_HEAD_LM))
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "finetune: %s is for models that write text, and '%s' is an encoder",
                           task_names[u->task], model);
+    if (u->task == TRINE_FINETUNE_SEQ2SEQ && info->eos < 0)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "finetune: '%s' has no end token, by which it would end a target", model);
     if (u->task == TRINE_FINETUNE_LM && info->paradigm != TRINE_DECODER)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "finetune: lm is for decoders: an encoder-decoder learns by seq2seq");
     return trine_train_length(&u->seq_len, o, info, err);

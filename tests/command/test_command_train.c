@@ -108,6 +108,8 @@ static void a_tokenizer_may_have_no_end_token(void **state)
         r = run_trine(NULL, "generate", "-m", out, "-n", "3", "--temp", "0", "the cat");
         assert_status(&r, 0);
         process_result_clear(&r);
+        assert_error(run_trine(NULL, "finetune", "seq2seq", "-m", out, pairs, "-q", "--no-record", "-o", temp_path("pairs")), 2,
+                     "has no end token");
     }
     assert_error(run_trine(NULL, "train", "--arch", "t5", "--tokenizer", MLM, "-q", pairs, "--objective", "seq2seq", TINY, "-o",
                            temp_path("t5")),
