@@ -72,7 +72,8 @@ static int find_other(const double *told, int size)
     for (int i = 0; i < size; i++)
         if (told[i * N_TOLD + FAILED] > 0) return 0;
     for (int i = 1; i < size; i++)
-        if (memcmp(&told[i * N_TOLD], told, N_TOLD * sizeof *told) != 0) return i;
+        for (int k = 0; k < N_TOLD; k++)
+            if (told[i * N_TOLD + k] != told[k]) return i;
     return 0;
 }
 

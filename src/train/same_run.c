@@ -60,13 +60,13 @@ static json_t *alike(const trine_trainer *t)
 /* The text of rank 0, in new memory. */
 static trine_status text_of_first(char **out, const char *own, trine_ranks *r, trine_error *err)
 {
-    uint64_t n = strlen(own);
+    uint64_t n = own ? strlen(own) : 0;
     *out = NULL;
     trine_status status = r->broadcast(r->self, &n, sizeof n, 0, err);
     if (status) return status;
     char *text = calloc(n + 1, 1);
     status = trine_ranks_agree(r, text ? TRINE_OK : no_memory(err), err);
-    if (!status && trine_is_first(r)) memcpy(text, own, n);
+    if (!status && text && own && trine_is_first(r)) memcpy(text, own, n);
     if (!status) status = r->broadcast(r->self, text, n, 0, err);
     if (status)
         free(text);
