@@ -186,9 +186,8 @@ static trine_status count(trine_training_bytes *out, trine_model *model, trine_p
     out->n_scored = batch.n_out;
     trine_step_close(step);
     trine_batch_clear(&room);
-    if (!status && o->optimizer == TRINE_OPTIMIZER_MUON) {
-        status = trine_muon_plan(&out->muon_bytes, params, &model->kernels, o->bf16, err);
-    }
+    if (!status && o->optimizer == TRINE_OPTIMIZER_MUON)
+        status = trine_muon_plan(&out->muon_bytes, params, &model->kernels, o->bf16, o->n_threads, err);
     return status;
 }
 

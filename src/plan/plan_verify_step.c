@@ -38,17 +38,15 @@ static trine_status run(trine_verification *out, const trine_training_options *o
     trine_train_batch batch;
     double loss, weight;
     float *average = NULL;
-    size_t now = 0, matrices = 0;
+    size_t now = 0;
     trine_muon *muon = NULL;
     trine_status status = trine_cpu_choose(&level, o->cpu, err);
     if (!status) status = trine_team_open(&team, o->n_threads, err);
     if (!status) status = trine_plan_batch(&room, &batch, &model->info, o->n_texts, o->seq_len, err);
     if (!status) status = trine_plan_step_open(&step, o, model, params, err);
     if (!status && o->bf16) trine_params_round(params, team);
-    if (!status && o->optimizer == TRINE_OPTIMIZER_MUON) {
-        status = trine_muon_plan(&matrices, params, &model->kernels, o->bf16, err);
-        if (!status) status = trine_muon_open(&muon, params, &model->kernels, o->bf16, o->n_threads, team, err);
-    }
+    if (!status && o->optimizer == TRINE_OPTIMIZER_MUON)
+        status = trine_muon_open(&muon, params, &model->kernels, o->bf16, o->n_threads, team, err);
     if (!status && o->average && !(average = malloc(params->n * sizeof *average)))
         status = trine_fail(err, TRINE_ERROR_MEMORY, "plan: no memory for the average of the weights");
     if (average) memcpy(average, params->values, params->n * sizeof *average);
@@ -58,7 +56,7 @@ static trine_status run(trine_verification *out, const trine_training_options *o
     if (!status) {
         out->allocated_bytes = params->bytes.values + params->bytes.grads + params->bytes.moments + params->bytes.bf16 +
                                (average ? params->bytes.values : 0) + trine_plan_frozen(params, model) + trine_step_bytes(step) +
-                               matrices;
+                               (muon ? trine_muon_bytes(muon) : 0);
         out->arena_peak = trine_step_peak(step);
         out->resident_bytes = now > out->resident_bytes ? now - out->resident_bytes : 0;
     }

@@ -26,7 +26,8 @@ struct trine_muon {
     trine_pass pass;
     float *u, *next;     /* [tall][small] */
     float *gram, *gram2; /* [small][small] */
-    double *squares;     /* [pieces] */
+    double *squares;     /* [n_pieces] */
+    size_t n_pieces;
     const trine_adamw_options *o;
     /* The matrix that is being stepped, as it lies: [rows, cols]. */
     const trine_param *tensor;
@@ -58,6 +59,8 @@ static void multiply(trine_muon *m, float *out, const float *left, bool turned, 
     };
     trine_matmuls(&m->pass, &product, 1);
 }
+
+size_t trine_muon_bytes(const trine_muon *m) { return m->arena.size + m->n_pieces * sizeof *m->squares; }
 
 /* What the largest of the hidden matrices asks for. */
 typedef struct room {
@@ -94,12 +97,13 @@ static void begin(trine_muon *m, trine_params *p, const trine_kernels *kernels, 
     m->pass = (trine_pass) { .kernels = kernels, .n_threads = n_threads, .team = team, .tape = &m->tape };
 }
 
-trine_status trine_muon_plan(size_t *bytes, trine_params *params, const trine_kernels *kernels, bool bf16, trine_error *err)
+trine_status trine_muon_plan(size_t *bytes, trine_params *params, const trine_kernels *kernels, bool bf16, int n_threads,
+                             trine_error *err)
 {
     *bytes = 0;
     trine_muon *m = calloc(1, sizeof *m);
     if (!m) return trine_fail(err, TRINE_ERROR_MEMORY, "muon: no memory");
-    begin(m, params, kernels, bf16, 1, NULL);
+    begin(m, params, kernels, bf16, n_threads, NULL);
     const room most = room_of(m);
     *bytes = most.arena + most.pieces * sizeof *m->squares;
     free(m);
@@ -119,6 +123,7 @@ trine_status trine_muon_open(trine_muon **out, trine_params *p, const trine_kern
         m->next = trine_arena_alloc(&m->arena, most.matrix * sizeof *m->u);
         m->gram = trine_arena_alloc(&m->arena, most.gram * sizeof *m->u);
         m->gram2 = trine_arena_alloc(&m->arena, most.gram * sizeof *m->u);
+        m->n_pieces = most.pieces;
         m->squares = malloc(most.pieces * sizeof *m->squares);
         if (!m->squares) status = trine_fail(err, TRINE_ERROR_MEMORY, "muon: no memory");
     }

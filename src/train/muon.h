@@ -17,8 +17,11 @@ typedef struct trine_muon trine_muon;
 trine_status trine_muon_open(trine_muon **out, trine_params *params, const trine_kernels *kernels, bool bf16, int n_threads,
                              trine_team *team, trine_error *err);
 void trine_muon_close(trine_muon *muon);
-/* Bytes that opening takes, for any number of threads; parameters may be hollow. */
-trine_status trine_muon_plan(size_t *bytes, trine_params *params, const trine_kernels *kernels, bool bf16, trine_error *err);
+/* Bytes that it holds. */
+size_t trine_muon_bytes(const trine_muon *muon);
+/* Bytes that opening takes; parameters may be hollow. */
+trine_status trine_muon_plan(size_t *bytes, trine_params *params, const trine_kernels *kernels, bool bf16, int n_threads,
+                             trine_error *err);
 /* One step of the hidden matrices, by options' rate, decay, grad_scale, clear and average; moments are params->m whole (no shards).
  * params->bf16 is stale afterwards. The same on any number of threads. */
 void trine_muon_run(trine_muon *muon, const trine_adamw_options *options);
