@@ -175,16 +175,6 @@ static int plan_remedies(run *r, plan_report *p)
 
 /* --------------------------------------------------------------------------------------------------------------- all */
 
-/* Before a plan is printed that cannot be verified. */
-static bool is_gguf(const char *path)
-{
-    char magic[4] = "";
-    FILE *file = fopen(path, "rb");
-    const bool is = file && fread(magic, sizeof magic, 1, file) == 1 && !memcmp(magic, "GGUF", sizeof magic);
-    if (file) fclose(file);
-    return is;
-}
-
 int plan_main(run *r)
 {
     const arguments *a = &r->args;
@@ -213,7 +203,8 @@ int plan_main(run *r)
     code = open_planner(&p->planner, r, *weights ? weights : NULL);
     if (!code && a->verify && strcmp(trine_planner_source(p->planner), "file") != 0)
         code = fail_usage(r, "'%s' has no weights to run: --verify needs a model's directory or file", a->model);
-    if (!code && a->verify && a->train && is_gguf(a->model))
+    /* Before a plan is printed that cannot be verified. */
+    if (!code && a->verify && a->train && !strcmp(trine_planner_info(p->planner)->container, "gguf"))
         code = fail(r, EXIT_DATA,
                     "'%s' is a GGUF file: to verify training, make a directory of it first (trine convert --type f32)", a->model);
     if (!code && a->train) {

@@ -153,7 +153,7 @@ static trine_status labels_of_one(trine_mat *out, trine_session *s, const trine_
     int32_t *shifted = malloc((size_t)n * sizeof *shifted);
     if (!shifted) status = trine_fail(err, TRINE_ERROR_MEMORY, "session: no memory for a text of %d tokens", n);
     if (!status) {
-        shifted[0] = info->decoder_start >= 0 ? info->decoder_start : info->pad;
+        shifted[0] = trine_start_token(info);
         memcpy(shifted + 1, texts->ids[0], (size_t)(n - 1) * sizeof *shifted);
         status = trine_sequence_source(q, texts->ids[0], n, err);
     }

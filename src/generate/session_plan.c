@@ -92,7 +92,7 @@ static trine_status check_asked(const trine_model *m, const trine_session_option
 static bool head_has_all_rows(const trine_model *m)
 {
     const trine_head head = m->info.head;
-    return head == TRINE_HEAD_LABELS || head == TRINE_HEAD_TAGS || (m->info.paradigm == TRINE_ENCODER && head == TRINE_HEAD_NONE);
+    return trine_gives_labels(head) || (m->info.paradigm == TRINE_ENCODER && head == TRINE_HEAD_NONE);
 }
 
 /* Bytes of a pass over n_rows tokens in n_segments texts of about equal length, the last token of each at the end of `ctx`. */

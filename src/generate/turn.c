@@ -70,7 +70,7 @@ static trine_status read_prompt(trine_turn *t, const char *text, trine_error *er
     t->begin = o->decoder_ids;
     t->n_begin = o->n_decoder_ids;
     if (t->n_begin) return TRINE_OK;
-    t->start = m->info.decoder_start >= 0 ? m->info.decoder_start : m->info.pad;
+    t->start = trine_start_token(&m->info);
     if (t->start < 0)
         return trine_fail(err, TRINE_ERROR_ARGUMENT,
                           "generate: this %s names no token to begin with (decoder_start_token_id): give decoder_ids",

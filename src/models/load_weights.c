@@ -394,6 +394,13 @@ static trine_weight unadapted(trine_loader *l, const trine_weight *embedding, co
     return w;
 }
 
+trine_weight trine_load_labels(trine_loader *l, trine_bias bias, const char *name)
+{
+    const trine_weight w = trine_load_linear(l, trine_read_n_labels(l), l->m->info.d_model, bias, "%s", name);
+    trine_read_labels(l, w.rows);
+    return w;
+}
+
 trine_weight trine_load_output(trine_loader *l, const trine_weight *embedding, bool tied_when_silent, const char *name)
 {
     if (l->status) return (trine_weight) { 0 };

@@ -49,6 +49,15 @@ struct trine_model {
 /* Whether texts are read whole, and nothing of them is kept for tokens to come: encoders, and decoders that give labels. */
 static inline bool trine_model_reads_whole(const trine_model *m) { return !m->self_shape.n_layers; }
 
+/* Heads of labels: one a text, or one a token. */
+static inline bool trine_gives_labels(trine_head head) { return head == TRINE_HEAD_LABELS || head == TRINE_HEAD_TAGS; }
+
+/* What a decoder of its own begins with; -1 where neither token is named. */
+static inline int32_t trine_start_token(const trine_model_info *info)
+{
+    return info->decoder_start >= 0 ? info->decoder_start : info->pad;
+}
+
 /* Loading is sticky, like a pass: a family reads its fields and tensors one after another, each reader returns at once (0, NULL)
  * after the first failure, and the end asks l->status. So load functions are tables without error branches, and every
  * message names the field or tensor, what was found and what was expected. */
@@ -119,6 +128,8 @@ const float *trine_load_table(trine_loader *l, int rows, int cols, const char *n
 typedef enum trine_bias { TRINE_BIAS_NONE, TRINE_BIAS_OPTIONAL, TRINE_BIAS_REQUIRED } trine_bias;
 trine_weight trine_load_linear(trine_loader *l, int rows, int cols, trine_bias bias, const char *name, ...)
     __attribute__((format(printf, 5, 6)));
+/* A linear layer to labels, [n_labels, d_model], with their number and names in info. */
+trine_weight trine_load_labels(trine_loader *l, trine_bias bias, const char *name);
 /* The output layer: the tensor `name` where the file has one of its own, else the embedding (info.tied says which). A copy of the
  * embedding under both names counts as tied. A blank checkpoint does as "tie_word_embeddings" says, or the family when silent. */
 trine_weight trine_load_output(trine_loader *l, const trine_weight *embedding, bool tied_when_silent, const char *name);
@@ -132,6 +143,10 @@ trine_loader trine_load_begin(trine_model *m, trine_error *err);
 trine_status trine_load_end(trine_loader *l);
 /* Frees all of m->copies (weights, labels, copied tensors) and forgets them: the unload of most families. */
 void trine_model_free_copies(trine_model *m);
+
+/* decoder/decoder_head.c: `out` over the states of a decoder alone: words or tags of the rows that are asked for, or a label a text, where it
+ * has been seen whole. With no head the states. */
+trine_mat trine_decoder_head(const trine_model *m, trine_pass *p, trine_mat states, const trine_weight *out);
 
 /* look.c: what a tracer is shown after layer `layer` (0: the embedding): "hidden.L", the state, and "lens.L", what the head gives
  * for `normed` (the state through the final norm, where the family has one). */

@@ -74,7 +74,7 @@ trine_status trine_plan_batch(trine_batch_room *room, trine_train_batch *batch, 
         corpus.ends[0] = n;
         corpus.n_documents = corpus.documents_cap = 1;
     }
-    if (!status && (info->head == TRINE_HEAD_LABELS || info->head == TRINE_HEAD_TAGS))
+    if (!status && trine_gives_labels(info->head))
         add_labelled(room, info, corpus.ids, n_texts, seq_len);
     else if (!status)
         status = add_examples(room, info, &corpus, n_texts, seq_len, err);
@@ -105,9 +105,7 @@ static trine_status fill(trine_training_options *o, const trine_model_info *info
     if (!status) status = check_range("the rank of adapters", o->lora_rank, 0, 4096, err);
     if (!status) status = trine_team_size(&o->n_threads, err);
     if (!o->n_ranks) o->n_ranks = 1;
-    if (!status && o->optimizer == TRINE_OPTIMIZER_MUON && (o->lora_rank || o->shard_optimizer))
-        status = trine_fail(err, TRINE_ERROR_ARGUMENT, "plan: Muon steps whole matrices of layers: it cannot be with %s",
-                            o->lora_rank ? "adapters (--lora)" : "a shared-out optimizer (--shard-optimizer)");
+    if (!status) status = trine_train_check_optimizer("plan", o->optimizer, o->lora_rank, o->shard_optimizer, err);
     if (!status && !(o->dropout > -2 && o->dropout < 1))
         status = trine_fail(err, TRINE_ERROR_ARGUMENT, "plan: dropout is %g, expected below 1", (double)o->dropout);
     return status;

@@ -76,7 +76,7 @@ static trine_status score_pair(void *user, trine_session *s, const char *text, c
 {
     measure *m = user;
     const trine_tokenizer *tokenizer = s->model->tokenizer;
-    const int32_t start = s->model->info.decoder_start >= 0 ? s->model->info.decoder_start : s->model->info.pad;
+    const int32_t start = trine_start_token(&s->model->info);
     trine_encoding source = { 0 }, target = { 0 };
     char *prompt = NULL;
     trine_status status = make_prompt(&prompt, m, s, text, o, err);

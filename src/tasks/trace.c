@@ -69,7 +69,7 @@ static trine_status run_pair(trine_mat *logits, trine_session *s, const trine_tr
                              trine_error *err)
 {
     const trine_model_info *info = &s->model->info;
-    const int32_t start = info->decoder_start >= 0 ? info->decoder_start : info->pad;
+    const int32_t start = trine_start_token(info);
     const int32_t *ids = o->n_decoder_ids ? o->decoder_ids : &start;
     const int n = o->n_decoder_ids ? o->n_decoder_ids : 1;
     trine_sequence *sequence;

@@ -56,7 +56,7 @@ trine_status trine_params_config(json_t **out, const json_t *config, trine_head 
     const char *type = json_string_value(json_object_get(config, "model_type"));
     if (!type) type = family->model_types[0];
     char class[64];
-    const bool labelled = head == TRINE_HEAD_LABELS || head == TRINE_HEAD_TAGS;
+    const bool labelled = trine_gives_labels(head);
     if (!trine_family_class(class, type, head)) {
         static const char *const heads[] = { "none", "language model", "masked language model", "labels", "tags" };
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "a model of type '%s' has no head '%s'", type, heads[head]);

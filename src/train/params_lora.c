@@ -83,7 +83,7 @@ bool trine_params_is_linear(const char *family, const char *name)
 trine_role trine_lora_role(const trine_params *p, const char *name, const trine_declaration *d, const trine_tensor *from,
                            trine_head head)
 {
-    const bool labelled = head == TRINE_HEAD_LABELS || head == TRINE_HEAD_TAGS;
+    const bool labelled = trine_gives_labels(head);
     if (d->unused) return TRINE_ROLE_ABSENT;
     if (!from) return TRINE_ROLE_LEARNS;
     if (labelled && (starts_with(name, "score.") || starts_with(name, "classification_head.") || starts_with(name, "classifier.") ||

@@ -93,7 +93,7 @@ trine_status trine_source_config(json_t **out, const trine_source *s, const trin
         s->checkpoint && config == trine_checkpoint_config(s->checkpoint) && (!class || trine_ends_with(class, "WithLMHeadModel"));
     if (o->change_head)
         status = trine_params_config(out, config, o->head, o->labels, o->n_labels, err);
-    else if (unnamed && s->info.head != TRINE_HEAD_LABELS && s->info.head != TRINE_HEAD_TAGS)
+    else if (unnamed && !trine_gives_labels(s->info.head))
         status = trine_params_config(out, config, s->info.head, NULL, 0, err);
     else if (!(*out = trine_json_copy(config)))
         status = trine_fail(err, TRINE_ERROR_MEMORY, "no memory for a model's configuration");
@@ -277,7 +277,7 @@ static void name_one(trine_buffer *names, int n, const char *name)
 static trine_status take_all(trine_params *p, const trine_source *s, const trine_params_options *o, trine_buffer *names,
                              trine_error *err)
 {
-    const bool labelled = o->change_head && (o->head == TRINE_HEAD_LABELS || o->head == TRINE_HEAD_TAGS);
+    const bool labelled = o->change_head && trine_gives_labels(o->head);
     const bool other_labels = labelled && !has_labels(trine_checkpoint_config(s->checkpoint), o->labels, o->n_labels);
     trine_status status = TRINE_OK;
     for (int i = 0; !status && i < p->n_tensors; i++) {

@@ -147,8 +147,7 @@ static trine_status add_labelled(void *user, const trine_rows *rows, const char 
     const trine_model_info *info = f->reading->info;
     trine_batch_add_text(&f->out->all, e.ids, e.types, e.n, 0);
     /* The decoder reads the text once more, and gives the label at its end. */
-    if (info->paradigm == TRINE_ENCODER_DECODER)
-        trine_batch_add_shifted(&f->out->all, info->decoder_start >= 0 ? info->decoder_start : info->pad, e.ids, e.n);
+    if (info->paradigm == TRINE_ENCODER_DECODER) trine_batch_add_shifted(&f->out->all, trine_start_token(info), e.ids, e.n);
     trine_batch_add_out(&f->out->all, 0, index, 1);
     trine_encoding_clear(&e);
     return f->out->all.failed ? trine_fail(err, TRINE_ERROR_MEMORY, "%s: no memory for its examples", path) : TRINE_OK;

@@ -97,7 +97,7 @@ static trine_status add_to_encoder(trine_stored *out, trine_reading *r, const tr
     memcpy(ids, target->ids, (size_t)target->n * sizeof *ids);
     if (!ended) ids[target->n] = eos;
     trine_batch_add_text(&out->all, source->ids, NULL, source->n, 0);
-    trine_batch_add_target(&out->all, r->info->decoder_start >= 0 ? r->info->decoder_start : r->info->pad, ids, target->n + !ended);
+    trine_batch_add_target(&out->all, trine_start_token(r->info), ids, target->n + !ended);
     free(ids);
     return TRINE_OK;
 }

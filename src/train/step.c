@@ -81,7 +81,7 @@ size_t trine_step_peak(const trine_step *s) { return s->arena.peak + s->tape.poo
 static trine_status check(const trine_step *s, const trine_train_batch *b, trine_error *err)
 {
     const trine_model_info *info = &s->model->info;
-    const int n_classes = info->head == TRINE_HEAD_LABELS || info->head == TRINE_HEAD_TAGS ? info->n_labels : info->vocab;
+    const int n_classes = trine_gives_labels(info->head) ? info->n_labels : info->vocab;
     trine_status status = trine_check_ids(s->model, b->ids, b->n_rows, "train", err);
     if (!status && b->types) status = trine_check_types(s->model, b->types, b->n_rows, err);
     if (!status && b->n_target_rows) status = trine_check_ids(s->model, b->target_ids, b->n_target_rows, "train: target", err);

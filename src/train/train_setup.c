@@ -85,6 +85,13 @@ typedef struct range {
     double value, low, high;
 } range;
 
+trine_status trine_train_check_optimizer(const char *task, trine_optimizer optimizer, int lora_rank, bool shard, trine_error *err)
+{
+    if (optimizer != TRINE_OPTIMIZER_MUON || (!lora_rank && !shard)) return TRINE_OK;
+    return trine_fail(err, TRINE_ERROR_ARGUMENT, "%s: Muon steps whole matrices of layers: it cannot be with %s", task,
+                      lora_rank ? "adapters (--lora)" : "a shared-out optimizer (--shard-optimizer)");
+}
+
 static trine_status check(const trine_train_options *o, trine_error *err)
 {
     const range ranges[] = {
@@ -122,10 +129,7 @@ static trine_status check(const trine_train_options *o, trine_error *err)
                           "train: there are files to measure on and a share held out: expected one of them");
     if (o->optimizer != TRINE_OPTIMIZER_ADAMW && o->optimizer != TRINE_OPTIMIZER_MUON)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: the optimizer is %d, expected AdamW or Muon", (int)o->optimizer);
-    if (o->optimizer == TRINE_OPTIMIZER_MUON && (o->lora_rank || o->shard_optimizer))
-        return trine_fail(err, TRINE_ERROR_ARGUMENT, "train: Muon steps whole matrices of layers: it cannot be with %s",
-                          o->lora_rank ? "adapters (--lora)" : "a shared-out optimizer (--shard-optimizer)");
-    return TRINE_OK;
+    return trine_train_check_optimizer("train", o->optimizer, o->lora_rank, o->shard_optimizer, err);
 }
 
 trine_status trine_train_fill(trine_train_options *out, const trine_train_options *given, const trine_train_defaults *d,

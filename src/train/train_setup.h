@@ -18,6 +18,8 @@ typedef struct trine_train_defaults {
 /* `out` with every default filled in but those that need the number of steps. ERROR_ARGUMENT for values out of range. */
 trine_status trine_train_fill(trine_train_options *out, const trine_train_options *given, const trine_train_defaults *d,
                               trine_error *err);
+/* What Muon cannot be with is refused; `task` begins the text. */
+trine_status trine_train_check_optimizer(const char *task, trine_optimizer optimizer, int lora_rank, bool shard, trine_error *err);
 /* The rest, once the steps are known. */
 void trine_train_fill_steps(trine_train_options *o, const trine_train_defaults *d, int64_t n_steps);
 /* ERROR_NOT_FOUND when there is no model of that path. */

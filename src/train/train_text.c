@@ -52,7 +52,7 @@ static trine_status read_tokens(tokens *out, const trine_model *m, const trine_t
         .sep = trine_tokenizer_special(t, TRINE_TOKEN_SEP),
         .mask = trine_tokenizer_special(t, TRINE_TOKEN_MASK),
         .eos = info->eos >= 0 ? info->eos : trine_tokenizer_special(t, TRINE_TOKEN_EOS),
-        .decoder_start = info->decoder_start >= 0 ? info->decoder_start : info->pad,
+        .decoder_start = trine_start_token(info),
         .vocab = trine_tokenizer_vocab_size(t),
     };
     const int vocab = out->ids.vocab;

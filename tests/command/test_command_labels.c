@@ -2,7 +2,7 @@
  * result runs as an encoder's does. */
 #include "run_trine.h"
 
-#include "support/temp.h"
+#include "small_texts.h"
 
 static const char *const models[] = { LLAMA, T5 };
 static char labelled[400], tagged[400];
@@ -10,16 +10,9 @@ static char labelled[400], tagged[400];
 static int set_up(void **state)
 {
     (void)state;
-    char b[4000];
     temp_make();
-    size_t n = (size_t)snprintf(b, sizeof b, "label\tsentence\n");
-    for (int i = 0; i < 40; i++)
-        n += (size_t)snprintf(b + n, sizeof b - n, i % 2 ? "yes\tthe cat sat\n" : "no\ta dog ran and ran\n");
-    snprintf(labelled, sizeof labelled, "%s", temp_write("labelled.tsv", b, n));
-    n = 0;
-    for (int i = 0; i < 20; i++)
-        n += (size_t)snprintf(b + n, sizeof b - n, "the\tO\ncat\tI-PER\nsat\tO\n\na\tO\ndog\tI-LOC\nran\tO\n\n");
-    snprintf(tagged, sizeof tagged, "%s", temp_write("tagged.conll", b, n));
+    write_labelled(labelled, 40);
+    write_tagged(tagged, 20);
     return 0;
 }
 

@@ -4,7 +4,7 @@
 
 #include <sys/stat.h>
 
-#include "support/temp.h"
+#include "small_texts.h"
 
 static char text_path[400], labelled[400], tagged[400], pairs[400], chats[400];
 
@@ -18,14 +18,8 @@ static int set_up(void **state)
     for (int i = 0; i < 60; i++)
         n += (size_t)snprintf(b + n, sizeof b - n, "the cat sat on the mat and the dog ran %d times\n\n", i % 7);
     snprintf(text_path, sizeof text_path, "%s", temp_write("text.txt", b, n));
-    n = (size_t)snprintf(b, sizeof b, "label\tsentence\n");
-    for (int i = 0; i < 60; i++)
-        n += (size_t)snprintf(b + n, sizeof b - n, i % 2 ? "yes\tthe cat sat\n" : "no\ta dog ran and ran\n");
-    snprintf(labelled, sizeof labelled, "%s", temp_write("labelled.tsv", b, n));
-    n = 0;
-    for (int i = 0; i < 30; i++)
-        n += (size_t)snprintf(b + n, sizeof b - n, "the\tO\ncat\tI-PER\nsat\tO\n\na\tO\ndog\tI-LOC\nran\tO\n\n");
-    snprintf(tagged, sizeof tagged, "%s", temp_write("tagged.conll", b, n));
+    write_labelled(labelled, 60);
+    write_tagged(tagged, 30);
     n = 0;
     for (int i = 0; i < 40; i++) n += (size_t)snprintf(b + n, sizeof b - n, "the cat\ta dog\nthe mat sat\tran\n");
     snprintf(pairs, sizeof pairs, "%s", temp_write("pairs.tsv", b, n));

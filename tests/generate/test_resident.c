@@ -5,11 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "support/apart.h"
 #include "support/open_fixture.h"
 #include "support/temp.h"
 
@@ -86,18 +85,25 @@ typedef struct report {
     size_t peak, weights, cache, arena;
 } report;
 
-static bool measure(report *out, trine_session_options options, int n_tokens)
+typedef struct reading {
+    trine_session_options options;
+    int n_tokens;
+} reading;
+
+static bool measure(void *result, void *user)
 {
+    const reading *w = user;
+    report *out = result;
     trine_model *m;
     trine_session *s;
     trine_sequence *q;
     trine_memory memory;
     static int32_t ids[CTX];
-    if (trine_model_open(&m, temp_path("."), NULL, NULL) || trine_session_open(&s, m, &options, NULL) ||
+    if (trine_model_open(&m, temp_path("."), NULL, NULL) || trine_session_open(&s, m, &w->options, NULL) ||
         trine_sequence_open(&q, s, NULL))
         return false;
     make_ids(ids, CTX, m, 3);
-    if (trine_sequence_feed(q, ids, n_tokens, NULL)) return false;
+    if (trine_sequence_feed(q, ids, w->n_tokens, NULL)) return false;
     trine_session_memory(&memory, s);
     *out = (report) { status_bytes("VmHWM:"), memory.weights_bytes, memory.cache_bytes, memory.arena_peak };
     return memory.arena_peak <= memory.arena_bytes;
@@ -106,20 +112,8 @@ static bool measure(report *out, trine_session_options options, int n_tokens)
 /* A session of `options` reads n_tokens in a process of its own. */
 static report measured(trine_session_options options, int n_tokens)
 {
-    int ends[2], status;
     report r;
-    assert_int_equal(pipe(ends), 0);
-    const pid_t child = fork();
-    assert_true(child >= 0);
-    if (!child) {
-        const bool good = measure(&r, options, n_tokens) && write(ends[1], &r, sizeof r) == (ssize_t)sizeof r;
-        _exit(good ? 0 : 1);
-    }
-    close(ends[1]);
-    assert_int_equal(read(ends[0], &r, sizeof r), sizeof r);
-    close(ends[0]);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    apart(&r, sizeof r, measure, &(reading) { options, n_tokens });
     return r;
 }
 

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "support/apart.h"
 #include "support/temp.h"
 #include "train/params_save.h"
 #include "trine/converting.h"
@@ -127,23 +128,25 @@ static void verify_training(found *out, const char *model, const void *options)
     if (!out->status) out->status = trine_verify_training(&out->v, model, options, NULL, &out->err);
 }
 
-/* In a process of its own. */
-static found apart(work_fn *work, const char *model, const void *options)
+typedef struct verifying {
+    work_fn *work;
+    const char *model;
+    const void *options;
+} verifying;
+
+static bool verify(void *out, void *user)
 {
-    int ends[2], status;
+    const verifying *v = user;
+    memset(out, 0, sizeof(found));
+    v->work(out, v->model, v->options);
+    return true;
+}
+
+/* In a process of its own. */
+static found verified(work_fn *work, const char *model, const void *options)
+{
     found f;
-    assert_int_equal(pipe(ends), 0);
-    const pid_t child = fork();
-    assert_true(child >= 0);
-    if (!child) {
-        memset(&f, 0, sizeof f);
-        work(&f, model, options);
-        _exit(write(ends[1], &f, sizeof f) == (ssize_t)sizeof f ? 0 : 1);
-    }
-    close(ends[1]);
-    assert_int_equal(read(ends[0], &f, sizeof f), sizeof f);
-    close(ends[0]);
-    assert_int_equal(waitpid(child, &status, 0), child);
+    apart(&f, sizeof f, verify, &(verifying) { work, model, options });
     return f;
 }
 
@@ -180,7 +183,7 @@ static void sessions_take_what_was_planned(void **state)
             if (strstr("bert roberta distilbert", models[i].name) || !strcmp(models[i].name, "bert-mlm"))
                 o.batch_tokens = 0; /* an encoder's pass takes whole texts */
             snprintf(what, sizeof what, "%s, session %zu", models[i].name, k);
-            const found f = apart(verify_session, temp_path(models[i].name), &o);
+            const found f = verified(verify_session, temp_path(models[i].name), &o);
             check(what, &f);
         }
     }
@@ -204,7 +207,7 @@ static void training_steps_take_what_was_planned(void **state)
             char what[96];
             if ((i + (int)k) % 2) continue; /* half of all: each family and each option several times */
             snprintf(what, sizeof what, "%s, training %zu", models[i].name, k);
-            const found f = apart(verify_training, temp_path(models[i].name), &options[k]);
+            const found f = verified(verify_training, temp_path(models[i].name), &options[k]);
             check(what, &f);
         }
     }

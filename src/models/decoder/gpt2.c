@@ -124,11 +124,10 @@ static trine_status load(trine_model *m, trine_error *err)
     w->final_norm = (gpt2_norm) { .weight = trine_load_vector(l, d, "%sln_f.weight", prefix),
                                   .bias = trine_load_vector(l, d, "%sln_f.bias", prefix) };
     if (head == TRINE_HEAD_LM) w->out = trine_load_output(l, &w->words, true, "lm_head.weight");
-    if (head == TRINE_HEAD_LABELS) w->out = trine_load_linear(l, trine_read_n_labels(l), d, TRINE_BIAS_NONE, "score");
-    if (head == TRINE_HEAD_TAGS) w->out = trine_load_linear(l, trine_read_n_labels(l), d, TRINE_BIAS_REQUIRED, "classifier");
-    if (head == TRINE_HEAD_LABELS || head == TRINE_HEAD_TAGS) trine_read_labels(l, w->out.rows);
+    if (head == TRINE_HEAD_LABELS) w->out = trine_load_labels(l, TRINE_BIAS_NONE, "score");
+    if (head == TRINE_HEAD_TAGS) w->out = trine_load_labels(l, TRINE_BIAS_REQUIRED, "classifier");
     m->weights = w;
-    if (head != TRINE_HEAD_LABELS && head != TRINE_HEAD_TAGS) /* labels are of texts that are read whole */
+    if (!trine_gives_labels(head)) /* labels are of texts that are read whole */
         m->self_shape = (trine_kv_shape) { .n_layers = info->n_layers, .n_kv_heads = w->n_heads, .d_head = w->d_head };
     return trine_load_end(l);
 }
@@ -192,10 +191,7 @@ static trine_mat decode(const trine_model *m, trine_pass *p)
 static trine_mat head(const trine_model *m, trine_pass *p, trine_mat states)
 {
     const gpt2_model *w = m->weights;
-    trine_mat x = m->info.head == TRINE_HEAD_LABELS ? trine_last_rows(p, states, m->info.pad)
-                                                    : trine_take_rows(p, states, p->batch->out_rows, p->batch->n_out);
-    if (m->info.head == TRINE_HEAD_TAGS) x = trine_dropout(p, x);
-    return m->info.head == TRINE_HEAD_NONE ? x : trine_logits(p, x, &w->out, 1);
+    return trine_decoder_head(m, p, states, &w->out);
 }
 
 const trine_family trine_family_gpt2 = {

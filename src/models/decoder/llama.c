@@ -292,12 +292,10 @@ static trine_status load(trine_model *m, trine_error *err)
             trine_load_fail(l, TRINE_ERROR_NOT_FOUND,
                             "tensor 'lm_head.weight' is missing, and config.json \"tie_word_embeddings\" is false");
         w->out = trine_load_output(l, &w->words, false, "lm_head.weight");
-    } else if (head == TRINE_HEAD_LABELS || head == TRINE_HEAD_TAGS) {
-        const trine_bias bias = head == TRINE_HEAD_TAGS ? TRINE_BIAS_REQUIRED : TRINE_BIAS_NONE;
-        w->out = trine_load_linear(l, trine_read_n_labels(l), info->d_model, bias, "score");
-        trine_read_labels(l, w->out.rows);
+    } else if (trine_gives_labels(head)) {
+        w->out = trine_load_labels(l, head == TRINE_HEAD_TAGS ? TRINE_BIAS_REQUIRED : TRINE_BIAS_NONE, "score");
     }
-    if (head != TRINE_HEAD_LABELS && head != TRINE_HEAD_TAGS) /* labels are of texts that are read whole */
+    if (!trine_gives_labels(head)) /* labels are of texts that are read whole */
         m->self_shape = (trine_kv_shape) { .n_layers = info->n_layers, .n_kv_heads = w->n_kv_heads, .d_head = w->d_head };
     return trine_load_end(l);
 }
@@ -369,10 +367,7 @@ static trine_mat decode(const trine_model *m, trine_pass *p)
 static trine_mat head(const trine_model *m, trine_pass *p, trine_mat states)
 {
     const llama_model *w = m->weights;
-    trine_mat x = m->info.head == TRINE_HEAD_LABELS ? trine_last_rows(p, states, m->info.pad)
-                                                    : trine_take_rows(p, states, p->batch->out_rows, p->batch->n_out);
-    if (m->info.head == TRINE_HEAD_TAGS) x = trine_dropout(p, x);
-    return m->info.head == TRINE_HEAD_NONE ? x : trine_logits(p, x, &w->out, 1);
+    return trine_decoder_head(m, p, states, &w->out);
 }
 
 const trine_family trine_family_llama = {

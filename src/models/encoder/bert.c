@@ -151,10 +151,7 @@ static trine_status load(trine_model *m, trine_error *err)
         trine_load_unused(l, 2, d, "cls.seq_relationship.weight");
         trine_load_unused(l, 2, 0, "cls.seq_relationship.bias");
     }
-    if (head == TRINE_HEAD_LABELS || head == TRINE_HEAD_TAGS) {
-        w->head.out = trine_load_linear(l, trine_read_n_labels(l), d, TRINE_BIAS_REQUIRED, "classifier");
-        trine_read_labels(l, w->head.out.rows);
-    }
+    if (trine_gives_labels(head)) w->head.out = trine_load_labels(l, TRINE_BIAS_REQUIRED, "classifier");
     return trine_load_end(l);
 }
 

@@ -87,10 +87,7 @@ static trine_status load(trine_model *m, trine_error *err)
         w->head.dense = trine_load_linear(l, d, d, TRINE_BIAS_REQUIRED, "pre_classifier");
         w->head.activation = TRINE_RELU;
     }
-    if (head == TRINE_HEAD_LABELS || head == TRINE_HEAD_TAGS) {
-        w->head.out = trine_load_linear(l, trine_read_n_labels(l), d, TRINE_BIAS_REQUIRED, "classifier");
-        trine_read_labels(l, w->head.out.rows);
-    }
+    if (trine_gives_labels(head)) w->head.out = trine_load_labels(l, TRINE_BIAS_REQUIRED, "classifier");
     return trine_load_end(l);
 }
 

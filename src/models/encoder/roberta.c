@@ -61,10 +61,9 @@ static trine_status load(trine_model *m, trine_error *err)
         w->head.dense = trine_load_linear(l, d, d, TRINE_BIAS_REQUIRED, "classifier.dense");
         w->head.activation = TRINE_TANH;
         w->head.drops = true;
-        w->head.out = trine_load_linear(l, trine_read_n_labels(l), d, TRINE_BIAS_REQUIRED, "classifier.out_proj");
+        w->head.out = trine_load_labels(l, TRINE_BIAS_REQUIRED, "classifier.out_proj");
     }
-    if (head == TRINE_HEAD_TAGS) w->head.out = trine_load_linear(l, trine_read_n_labels(l), d, TRINE_BIAS_REQUIRED, "classifier");
-    if (head == TRINE_HEAD_LABELS || head == TRINE_HEAD_TAGS) trine_read_labels(l, w->head.out.rows);
+    if (head == TRINE_HEAD_TAGS) w->head.out = trine_load_labels(l, TRINE_BIAS_REQUIRED, "classifier");
     return trine_load_end(l);
 }
 

@@ -193,11 +193,7 @@ static trine_status load(trine_model *m, trine_error *err)
                         info->decoder_start, info->vocab - 1);
     w->encoder = load_stack(l, prefix, "encoder", info->n_layers, false, activation);
     if (labels) w->dense = trine_load_linear(l, info->d_model, info->d_model, TRINE_BIAS_REQUIRED, "classification_head.dense");
-    if (labels || tags) {
-        const char *name = labels ? "classification_head.out_proj" : "classifier";
-        w->out = trine_load_linear(l, trine_read_n_labels(l), info->d_model, TRINE_BIAS_REQUIRED, "%s", name);
-        trine_read_labels(l, w->out.rows);
-    }
+    if (labels || tags) w->out = trine_load_labels(l, TRINE_BIAS_REQUIRED, labels ? "classification_head.out_proj" : "classifier");
     if (!n_decoder_layers) {
         info->paradigm = TRINE_ENCODER;
         return trine_load_end(l);
