@@ -19,7 +19,8 @@ typedef struct trine_model_options {
     void *log_user;
 } trine_model_options;
 
-/* Opens a directory in the Hugging Face layout or a .gguf file. Weights stay in the mapped file. */
+/* Opens a directory in the Hugging Face layout or a .gguf file. Weights stay in the mapped file; those of an encoder in f32 are laid out
+ * anew in the second pass over more than some tokens, and the file's pages leave memory. */
 TRINE_API trine_status trine_model_open(trine_model **out, const char *path, const trine_model_options *options, trine_error *err);
 
 /* Rotary positions stretched, in place of the model's own scaling, to read texts longer than it was trained on. */

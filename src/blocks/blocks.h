@@ -18,9 +18,10 @@ typedef struct trine_weight {
     const void *data;
     trine_dtype type;
     int rows, cols;
-    const float *bias;             /* [rows] or NULL */
-    const struct trine_lora *lora; /* an adapter beside it, or NULL */
-    int lora_first;                /* its row that belongs to row 0: W may be some rows of what was adapted */
+    const float *bias;                 /* [rows] or NULL */
+    const struct trine_lora *lora;     /* an adapter beside it, or NULL */
+    int lora_first;                    /* its row that belongs to row 0: W may be some rows of what was adapted */
+    const struct trine_packed *packed; /* its panels, where they are kept from pass to pass (packed.h); or NULL */
 } trine_weight;
 
 /* A low-rank adapter (Hu et al. 2022): W x becomes W x + scale B A x. a [rank, cols], b [all rows, rank]. */

@@ -6,14 +6,17 @@
 
 #include "base/size.h"
 #include "blocks/matmul.h"
+#include "blocks/packed.h"
 #include "blocks/rows.h"
 #include "blocks/tape.h"
 
 enum {
-    FEW_ROWS = 28,      /* up to here W streams */
+    FEW_ROWS = 28,      /* up to here W streams, if it is not f32 */
     PART_ROWS = 64,     /* least rows of x in a piece that has not all of them */
     SMALL_WORK = 32768, /* multiplications below which a second thread costs more than it brings */
 };
+
+static int few_rows(const trine_linear_job *job) { return job->w->type == TRINE_F32 ? job->kernels->dot_rows : FEW_ROWS; }
 
 static trine_linear_path choose(const trine_linear_job *job)
 {
@@ -22,9 +25,9 @@ static trine_linear_path choose(const trine_linear_job *job)
     if (job->kernels->pack_panel[job->w->type] && job->x.rows >= trine_linear_integer_rows(job->kernels, job->w->type))
         return trine_linear_bytes(job);
     if (bf16 && job->x.rows >= TRINE_LINEAR_BF16_ROWS) return trine_linear_bf16(job);
-    if (streams && job->x.rows <= FEW_ROWS) return trine_linear_few(job);
-    return job->w->type == TRINE_F32 && job->x.rows <= TRINE_LINEAR_STRIP_ROWS ? trine_linear_strips(job)
-                                                                               : trine_linear_panels(job);
+    if (streams && job->x.rows <= few_rows(job)) return trine_linear_few(job);
+    return job->w->type == TRINE_F32 && job->x.rows <= TRINE_LINEAR_STRIP_ROWS && !job->panels ? trine_linear_strips(job)
+                                                                                               : trine_linear_panels(job);
 }
 
 /* One of the products: how its y is cut, n_blocks of `block` columns by n_parts of `part` rows, a piece each. */
@@ -45,19 +48,25 @@ typedef struct products {
     size_t stride; /* floats of it that a thread has */
 } products;
 
-/* Sizes that suffice for this product with these rows or fewer, whichever path they take: a pass measured with the most rows has room for
- * every other. */
+static void measure_path(product *it, const trine_linear_job *job, trine_linear_path path)
+{
+    const size_t floats = trine_round_up(path.scratch_floats(job), 16), bytes = path.shared_bytes(job);
+    if (floats > it->scratch) it->scratch = floats;
+    if (bytes > it->shared) it->shared = bytes;
+}
+
+/* Sizes that suffice for this product with these rows or fewer, whichever path they take, with panels that are kept or without: a pass
+ * measured with the most rows has room for every other. */
 static void measure(product *it)
 {
-    const int last[] = { INT_MAX, TRINE_LINEAR_STRIP_ROWS, FEW_ROWS, TRINE_LINEAR_BF16_ROWS - 1,
+    const int last[] = { INT_MAX, TRINE_LINEAR_STRIP_ROWS, few_rows(&it->job), TRINE_LINEAR_BF16_ROWS - 1,
                          trine_linear_integer_rows(it->job.kernels, it->job.w->type) - 1 }; /* rows at which a path ends */
     for (size_t i = 0; i < sizeof last / sizeof *last; i++) {
         trine_linear_job fewer = it->job;
         fewer.x.rows = trine_min_int(it->job.x.rows, last[i]);
-        const trine_linear_path path = choose(&fewer);
-        const size_t floats = trine_round_up(path.scratch_floats(&fewer), 16), bytes = path.shared_bytes(&fewer);
-        if (floats > it->scratch) it->scratch = floats;
-        if (bytes > it->shared) it->shared = bytes;
+        fewer.panels = NULL;
+        measure_path(it, &fewer, choose(&fewer));
+        if (it->job.w->packed) measure_path(it, &fewer, trine_linear_panels(&fewer));
     }
 }
 
@@ -150,14 +159,24 @@ static void share(trine_pass *p, products *all, int i)
     if (it->shared) it->job.shared = trine_pass_alloc(p, it->shared, 1);
 }
 
+/* Whether the panels of all n weights are there: products of one x prepare it alike then, as they were measured. */
+static bool all_kept(const trine_weight *const *w, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (!w[i]->packed || !trine_packed_panels(w[i]->packed)) return false;
+    return n > 0;
+}
+
 static void linears_into(trine_pass *p, const trine_mat *y, trine_mat x, const trine_weight *const *w, int n)
 {
     products all = { .n = n };
     const size_t mark = trine_arena_mark(p->arena);
+    const bool kept = x.rows > p->kernels->dot_rows && all_kept(w, n);
     for (int i = 0; i < n; i++) {
         product *it = &all.items[i];
         it->job = (trine_linear_job) { .y = y[i], .x = x, .w = w[i], .kernels = p->kernels };
         if (!check(p, &it->job)) return;
+        it->job.panels = kept ? trine_packed_panels(w[i]->packed) : NULL;
         it->path = choose(&it->job);
         measure(it);
         if (it->scratch > all.stride) all.stride = it->scratch;

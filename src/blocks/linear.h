@@ -12,8 +12,9 @@ typedef struct trine_linear_job {
     trine_mat y, x;
     const trine_weight *w;
     const trine_kernels *kernels;
-    size_t row_bytes; /* of a row of W */
-    void *shared;     /* what prepare() wrote, or NULL */
+    size_t row_bytes;    /* of a row of W */
+    const float *panels; /* those of W that are kept (packed.h), or NULL */
+    void *shared;        /* what prepare() wrote, or NULL */
 } trine_linear_job;
 
 enum {
@@ -51,10 +52,18 @@ static inline const unsigned char *trine_linear_weight_row(const trine_linear_jo
 }
 
 trine_linear_path trine_linear_few(const trine_linear_job *job);    /* W streams by, as it lies */
-trine_linear_path trine_linear_panels(const trine_linear_job *job); /* W becomes panels of f32 */
+trine_linear_path trine_linear_panels(const trine_linear_job *job); /* W becomes panels of f32, or has been made them */
 trine_linear_path trine_linear_strips(const trine_linear_job *job); /* f32 of up to TRINE_LINEAR_STRIP_ROWS, W as it lies */
 trine_linear_path trine_linear_bytes(const trine_linear_job *job);  /* x and a quantised W become bytes */
 trine_linear_path trine_linear_bf16(const trine_linear_job *job);   /* x is rounded to bf16 and meets W in bf16 */
+
+/* Panels of W to keep, `out` of [trine_linear_panel_rows, w->cols] floats. Piece i, of all its columns: rows from i group_cols on. */
+void trine_linear_lay_out(float *out, const trine_linear_job *job, int piece);
+static inline size_t trine_linear_panel_rows(const trine_linear_job *job)
+{
+    const size_t width = (size_t)job->kernels->group_cols;
+    return ((size_t)job->w->rows + width - 1) / width * width;
+}
 
 void trine_linear_into(trine_pass *p, trine_mat y, trine_mat x, const trine_weight *w);
 

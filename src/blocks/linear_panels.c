@@ -9,7 +9,7 @@
  *     +---------+
  *
  * Between slices sums wait in y, or, where rows of y lie so that they push each other out of the second cache, in a place of their
- * own, a panel's together. A sum runs over slices in order and inside a slice in order, whichever thread computes it. */
+ * own, a panel's together. Panels that are kept (packed.h) are not made again. A sum runs over slices in order and inside a slice in order, whichever thread computes it. */
 #include <string.h>
 
 #include "base/size.h"
@@ -23,6 +23,7 @@ enum {
     MOST_APART = 144, /* and where sums wait apart from y: then they take room in the second cache */
     PAGE_COLS = 1024, /* columns of y to a page */
     ASK_ROWS = 128,   /* the last rows of x, during which the next rows of W come from memory */
+    LINE_FLOATS = 16, /* of a line of the cache */
     X_ROWS = 512,     /* rows of x that pass over a panel: their slice, and their sums, stay in the second cache */
 };
 
@@ -63,17 +64,26 @@ static void prepare(const trine_linear_job *job, int row, int n)
     }
 }
 
+/* Panels that are kept lie as they are used: a slice after the other, in each the panels of all rows. */
+static size_t kept_at(const trine_linear_job *job, int first, int k0)
+{
+    const size_t depth = (size_t)trine_min_int(slice_of(job), job->w->cols - k0);
+    return (size_t)k0 * trine_linear_panel_rows(job) + (size_t)first * depth;
+}
+
 /* Some rows of W and some of their columns. */
 typedef struct part {
     const unsigned char *at;
     int n_rows, n_cols;
+    const float *kept; /* the panel that they are already, or NULL */
 } part;
 
 static part part_of(const trine_linear_job *job, int first, int n_rows, int k0)
 {
     const trine_dtype_info *type = trine_dtype_get(job->w->type);
     return (part) { trine_linear_weight_row(job, first) + (size_t)(k0 / type->block) * (size_t)type->block_bytes,
-                    trine_min_int(job->kernels->group_cols, n_rows), trine_min_int(slice_of(job), job->w->cols - k0) };
+                    trine_min_int(job->kernels->group_cols, n_rows), trine_min_int(slice_of(job), job->w->cols - k0),
+                    job->panels ? job->panels + kept_at(job, first, k0) : NULL };
 }
 
 static void make_panel(float *panel, const trine_linear_job *job, const part *w, float *unpacked)
@@ -94,9 +104,29 @@ static void make_panel(float *panel, const trine_linear_job *job, const part *w,
     }
 }
 
-/* Asks for a part's rows [from, to). What lies past the end of W is asked for in vain. */
+void trine_linear_lay_out(float *out, const trine_linear_job *job, int piece)
+{
+    const int first = piece * job->kernels->group_cols;
+    for (int k0 = 0; k0 < job->w->cols; k0 += slice_of(job)) {
+        const part w = part_of(job, first, job->w->rows - first, k0);
+        make_panel(out + kept_at(job, first, k0), job, &w, NULL);
+    }
+}
+
+/* What can be asked for of a part: its rows, or the lines of its panel. */
+static int n_to_ask(const trine_linear_job *job, const part *w)
+{
+    return w->kept ? w->n_cols * job->kernels->group_cols / LINE_FLOATS : job->kernels->group_cols;
+}
+
+/* Asks for [from, to) of them. What lies past the end of W is asked for in vain. */
 static void ask_for(const trine_linear_job *job, const part *w, int from, int to)
 {
+    if (w->kept) {
+        const int end = trine_min_int(to, n_to_ask(job, w));
+        for (int i = from; i < end; i++) __builtin_prefetch(w->kept + (size_t)i * LINE_FLOATS, 0, 2);
+        return;
+    }
     const trine_dtype_info *type = trine_dtype_get(job->w->type);
     const size_t bytes = (size_t)(w->n_cols / type->block) * (size_t)type->block_bytes;
     for (int j = from; j < trine_min_int(to, w->n_rows); j++)
@@ -108,14 +138,16 @@ static void pass_over(const trine_linear_job *job, const part *now, const part *
                       float *scratch)
 {
     const trine_kernels *kernels = job->kernels;
-    const int late = trine_max_int(0, n_rows - ASK_ROWS),
-              share = (kernels->group_cols * TRINE_GROUP + n_rows - late - 1) / (n_rows - late);
+    /* While the last rows of x pass, W's next rows come from memory: asked for sooner, many would be pushed out by x again. A panel that
+     * is kept has more lines, and comes all the while. */
+    const int late = now->kept ? 0 : trine_max_int(0, n_rows - ASK_ROWS),
+              share = (n_to_ask(job, next) * TRINE_GROUP + n_rows - late - 1) / (n_rows - late);
     const size_t width = (size_t)kernels->group_cols, y_cols = (size_t)job->y.cols;
     const float *bias = job->w->bias ? job->w->bias + col : NULL;
     const bool apart = sums_apart(job), last = k0 + now->n_cols == job->w->cols;
-    float *panel = scratch + UNPACK_ROWS * SLICE_256, *sums = scratch + panel_floats(job) + (size_t)j * (size_t)n_rows;
-    make_panel(panel, job, now, scratch);
-    /* While the last rows of x pass, W's next rows come from memory: asked for sooner, many would be pushed out by x again. */
+    float *made = scratch + UNPACK_ROWS * SLICE_256, *sums = scratch + panel_floats(job) + (size_t)j * (size_t)n_rows;
+    const float *panel = now->kept ? now->kept : made;
+    if (!now->kept) make_panel(made, job, now, scratch);
     for (int g = 0, asked = 0; g < n_rows; g += TRINE_GROUP, sums += width * TRINE_GROUP) {
         const int n = trine_min_int(TRINE_GROUP, n_rows - g);
         const float *x = (const float *)job->shared + (size_t)(row + g) * (size_t)job->w->cols + (size_t)k0 * TRINE_GROUP;

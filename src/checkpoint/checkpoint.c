@@ -217,12 +217,22 @@ bool trine_checkpoint_same(const trine_checkpoint *c, const void *a, const void 
     return c->hollow ? trine_hollow_same(c, a, b, n) : !memcmp(a, b, n);
 }
 
-void trine_checkpoint_forget(const trine_checkpoint *c, const trine_tensor *t)
+bool trine_checkpoint_place(const trine_checkpoint *c, const void *data, trine_mapping *file, size_t *offset)
 {
-    const uintptr_t data = (uintptr_t)t->data;
     const trine_mapping *files = c->gguf ? trine_gguf_mapping(c->gguf) : c->files;
     for (int i = 0; i < (c->gguf ? 1 : c->n_files); i++) {
-        const uintptr_t start = (uintptr_t)files[i].data;
-        if (data >= start && data - start < files[i].size) trine_mapping_forget(&files[i], data - start, t->bytes);
+        const uintptr_t at = (uintptr_t)data, start = (uintptr_t)files[i].data;
+        if (at < start || at - start >= files[i].size) continue;
+        *file = files[i];
+        *offset = at - start;
+        return true;
     }
+    return false;
+}
+
+void trine_checkpoint_forget(const trine_checkpoint *c, const trine_tensor *t)
+{
+    trine_mapping file;
+    size_t offset;
+    if (trine_checkpoint_place(c, t->data, &file, &offset)) trine_mapping_forget(&file, offset, t->bytes);
 }

@@ -54,6 +54,8 @@ const char *trine_checkpoint_directory(const trine_checkpoint *c);
 const trine_gguf *trine_checkpoint_gguf(const trine_checkpoint *c);
 /* Whether n bytes at the data of two of its tensors are the same. */
 bool trine_checkpoint_same(const trine_checkpoint *c, const void *a, const void *b, size_t n);
+/* The mapped file that the data of a tensor lies in, borrowed, and where; false: in none. */
+bool trine_checkpoint_place(const trine_checkpoint *c, const void *data, trine_mapping *file, size_t *offset);
 /* A tensor's pages will not be read again (its content was copied). */
 void trine_checkpoint_forget(const trine_checkpoint *c, const trine_tensor *t);
 

@@ -8,14 +8,15 @@
 #include "base/status.h"
 #include "generate/sequence.h"
 
+static bool encodes(const trine_model *m, trine_pass_kind kind)
+{
+    return m->info.paradigm == TRINE_ENCODER || (m->info.paradigm == TRINE_ENCODER_DECODER && kind != TRINE_PASS_HEAD);
+}
+
 static trine_mat forward(const trine_model *m, trine_pass *p, trine_pass_kind kind)
 {
     const trine_family *f = m->family;
-    trine_mat states;
-    if (m->info.paradigm == TRINE_ENCODER || (m->info.paradigm == TRINE_ENCODER_DECODER && kind != TRINE_PASS_HEAD))
-        states = f->encode(m, p);
-    else
-        states = f->decode(m, p);
+    trine_mat states = encodes(m, kind) ? f->encode(m, p) : f->decode(m, p);
     if (kind == TRINE_PASS_SOURCE) f->cross(m, p, states);
     if (kind == TRINE_PASS_HEAD && p->batch->n_out) states = f->head(m, p, states);
     return states;
@@ -61,6 +62,8 @@ trine_status trine_session_run(trine_mat *out, trine_session *s, const trine_bat
             arena = &s->trace_arena;
         }
     }
+    if (s->model->packing && encodes(s->model, kind))
+        trine_packing_pass(s->model->packing, &s->model->kernels, s->team, batch->n_rows);
     trine_arena_reset(arena);
     trine_kernels exact;
     trine_pass p = { .arena = arena,

@@ -63,6 +63,8 @@ void *trine_load_alloc(trine_loader *l, size_t n, size_t size)
 
 void trine_model_free_copies(trine_model *m)
 {
+    if (m->packing) trine_packing_free(m->packing);
+    m->packing = NULL;
     for (int i = 0; i < m->n_copies; i++) free(m->copies[i]);
     free(m->copies);
     m->copies = NULL;
@@ -428,6 +430,18 @@ trine_weight trine_weight_rows(const trine_weight *w, int first, int n)
                             .bias = w->bias ? w->bias + first : NULL,
                             .lora = w->lora,
                             .lora_first = w->lora_first + first };
+}
+
+void trine_load_packs(trine_loader *l, trine_weight *w)
+{
+    if (!w->data || w->type != TRINE_F32 || trine_load_blank(l) || trine_load_hollow(l)) return;
+    if (!l->m->packing) l->m->packing = trine_load_alloc(l, 1, sizeof *l->m->packing);
+    trine_packed *packed = trine_load_alloc(l, 1, sizeof *packed);
+    if (!packed) return;
+    *packed = (trine_packed) { .data = w->data, .rows = w->rows, .cols = w->cols, .next = l->m->packing->first };
+    trine_checkpoint_place(l->m->checkpoint, w->data, &packed->file, &packed->offset);
+    l->m->packing->first = packed;
+    w->packed = packed;
 }
 
 /* ------------------------------------------------------------------------------------------------------ begin and end */

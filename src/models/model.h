@@ -6,6 +6,7 @@
 
 #include "blocks/blocks.h"
 #include "blocks/kv_cache.h"
+#include "blocks/packed.h"
 #include "checkpoint/checkpoint.h"
 #include "models/adapter.h"
 
@@ -40,7 +41,8 @@ struct trine_model {
     int n_types;                  /* types that the tokens of a text may have, 0 to n_types - 1; 0: this model knows none */
     char **labels;                /* [info.n_labels]; lives in copies, as the weights' struct does */
     void **copies;
-    int n_copies; /* memory that a load took; freed by unload */
+    int n_copies;           /* memory that a load took; freed by unload */
+    trine_packing *packing; /* of the weights whose panels are kept, or NULL; lives in copies */
     trine_log_fn *log;
     void *log_user;
     const trine_rope_scaling *rope_scaling; /* the caller's, while it is loaded; or NULL */
@@ -135,6 +137,9 @@ trine_weight trine_load_labels(trine_loader *l, trine_bias bias, const char *nam
 trine_weight trine_load_output(trine_loader *l, const trine_weight *embedding, bool tied_when_silent, const char *name);
 /* Rows [first, first + n) of a matrix: a view (fused projections). */
 trine_weight trine_weight_rows(const trine_weight *w, int first, int n);
+/* w is multiplied by many rows in every pass, as those of an encoder's layers are: once laid out, its panels are kept (packed.h). Nothing
+ * where that brings nothing: w is not f32, or learns. */
+void trine_load_packs(trine_loader *l, trine_weight *w);
 /* Zeroed memory for n things that lives as long as the model; fails the loader when there is none. */
 void *trine_load_alloc(trine_loader *l, size_t n, size_t size);
 

@@ -4,80 +4,38 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
 #include "support/apart.h"
 #include "support/open_fixture.h"
+#include "support/resident.h"
 #include "support/temp.h"
+#include "support/written_model.h"
 
-enum { D = 320, D_FF = 960, LAYERS = 5, VOCAB = 4000, HEADS = 5, CTX = 1280, MAX_TENSORS = 2 + 9 * LAYERS };
-
-static void add(trine_tensor *tensors, int *n, int rows, int cols, const char *name, int layer)
-{
-    static char names[MAX_TENSORS][96];
-    const size_t count = (size_t)rows * (size_t)(cols ? cols : 1);
-    float *data = malloc(count * sizeof *data);
-    uint32_t state = (uint32_t)*n + 1;
-    assert_non_null(data);
-    for (size_t i = 0; i < count; i++) {
-        state = state * 1664525u + 1013904223u;
-        data[i] = cols ? (float)(state >> 8) * 0x1p-24f * 0.1f - 0.05f : 1;
-    }
-    snprintf(names[*n], sizeof names[0], "model.");
-    if (layer >= 0) snprintf(names[*n] + 6, sizeof names[0] - 6, "layers.%d.", layer);
-    strncat(names[*n], name, sizeof names[0] - strlen(names[*n]) - 1);
-    tensors[*n] = (trine_tensor) { .name = names[*n],
-                                   .file_name = names[*n],
-                                   .type = TRINE_F32,
-                                   .n_dims = cols ? 2 : 1,
-                                   .shape = { rows, cols ? cols : 1, 1, 1 },
-                                   .data = data,
-                                   .bytes = count * sizeof *data };
-    (*n)++;
-}
+enum { D = 320, D_FF = 960, LAYERS = 5, VOCAB = 4000, HEADS = 5, CTX = 1280 };
 
 static void write_model(void)
 {
-    trine_tensor tensors[MAX_TENSORS];
-    char config[400];
-    trine_error err;
-    int n = 0;
-    add(tensors, &n, VOCAB, D, "embed_tokens.weight", -1);
-    add(tensors, &n, D, 0, "norm.weight", -1);
-    for (int l = 0; l < LAYERS; l++) {
-        add(tensors, &n, D, D, "self_attn.q_proj.weight", l);
-        add(tensors, &n, D, D, "self_attn.k_proj.weight", l);
-        add(tensors, &n, D, D, "self_attn.v_proj.weight", l);
-        add(tensors, &n, D, D, "self_attn.o_proj.weight", l);
-        add(tensors, &n, D_FF, D, "mlp.gate_proj.weight", l);
-        add(tensors, &n, D_FF, D, "mlp.up_proj.weight", l);
-        add(tensors, &n, D, D_FF, "mlp.down_proj.weight", l);
-        add(tensors, &n, D, 0, "input_layernorm.weight", l);
-        add(tensors, &n, D, 0, "post_attention_layernorm.weight", l);
+    written_model m = { 0 };
+    written_add(&m, VOCAB, D, "model.embed_tokens.weight");
+    written_add(&m, D, 0, "model.norm.weight");
+    for (int n = 0; n < LAYERS; n++) {
+        written_add(&m, D, D, "model.layers.%d.self_attn.q_proj.weight", n);
+        written_add(&m, D, D, "model.layers.%d.self_attn.k_proj.weight", n);
+        written_add(&m, D, D, "model.layers.%d.self_attn.v_proj.weight", n);
+        written_add(&m, D, D, "model.layers.%d.self_attn.o_proj.weight", n);
+        written_add(&m, D_FF, D, "model.layers.%d.mlp.gate_proj.weight", n);
+        written_add(&m, D_FF, D, "model.layers.%d.mlp.up_proj.weight", n);
+        written_add(&m, D, D_FF, "model.layers.%d.mlp.down_proj.weight", n);
+        written_add(&m, D, 0, "model.layers.%d.input_layernorm.weight", n);
+        written_add(&m, D, 0, "model.layers.%d.post_attention_layernorm.weight", n);
     }
-    check_ok(trine_safetensors_write(temp_path("model.safetensors"), tensors, n, NULL, true, &err), &err);
-    for (int i = 0; i < n; i++) free((void *)tensors[i].data);
-    const int bytes =
-        snprintf(config, sizeof config,
-                 "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"hidden_size\":%d,\"intermediate_size\":%d,"
-                 "\"num_hidden_layers\":%d,\"num_attention_heads\":%d,\"num_key_value_heads\":%d,\"vocab_size\":%d,"
-                 "\"max_position_embeddings\":%d,\"rms_norm_eps\":1e-5,\"tie_word_embeddings\":true,\"hidden_act\":\"silu\"}",
-                 D, D_FF, LAYERS, HEADS, HEADS, VOCAB, CTX);
-    temp_write("config.json", config, (size_t)bytes);
-}
-
-/* Bytes of a line of /proc/self/status, "VmHWM:    1234 kB". */
-static size_t status_bytes(const char *key)
-{
-    char line[256];
-    size_t kib = 0;
-    FILE *f = fopen("/proc/self/status", "r");
-    while (f && fgets(line, sizeof line, f))
-        if (!strncmp(line, key, strlen(key))) kib = strtoul(line + strlen(key), NULL, 10);
-    if (f) fclose(f);
-    return kib << 10;
+    written_end(&m,
+                "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"hidden_size\":%d,\"intermediate_size\":%d,"
+                "\"num_hidden_layers\":%d,\"num_attention_heads\":%d,\"num_key_value_heads\":%d,\"vocab_size\":%d,"
+                "\"max_position_embeddings\":%d,\"rms_norm_eps\":1e-5,\"tie_word_embeddings\":true,\"hidden_act\":\"silu\"}",
+                D, D_FF, LAYERS, HEADS, HEADS, VOCAB, CTX);
 }
 
 /* In the process that is measured: its peak, and what the session says. */

@@ -22,6 +22,7 @@ void trine_kernels_ref(trine_kernels *k)
     k->group_cols = TRINE_PANEL_REF;
     k->gemm_strip = trine_gemm_strip_ref;
     k->strip_cols = TRINE_PANEL_REF;
+    k->dot_rows = 28;
     k->transpose = trine_transpose_ref;
 #define ENTRY(name, type, block, bytes) k->pack_panel[type] = trine_pack_panel_##name##_ref;
     TRINE_QUANTISED_TYPES(ENTRY)

@@ -28,6 +28,7 @@ static void register_all(trine_kernels *k)
     k->group_cols = GROUP_COLS;
     k->gemm_strip = TRINE_NAME(gemm_strip);
     k->strip_cols = STRIP_COLS;
+    k->dot_rows = LANES == 8 ? 8 : 28;
     k->layer_norm = TRINE_NAME(layer_norm);
     k->rms_norm = TRINE_NAME(rms_norm);
     k->map[TRINE_MAP_RELU] = TRINE_NAME(relu);

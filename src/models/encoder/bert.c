@@ -55,6 +55,13 @@ static bert_layer load_layer(trine_loader *l, const char *prefix, int n, trine_a
     };
 }
 
+void trine_bert_take_layer(trine_loader *l, bert_model *w, int n, bert_layer layer)
+{
+    trine_weight *const all[] = { &layer.q, &layer.k, &layer.v, &layer.o, &layer.ffn.up, &layer.ffn.down };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) trine_load_packs(l, all[i]);
+    w->layers[n] = layer;
+}
+
 void trine_bert_describe(trine_loader *l)
 {
     trine_model_info *info = &l->m->info;
@@ -101,7 +108,7 @@ bert_model *trine_bert_load_body(trine_loader *l, const char *prefix, const char
     info->vocab = w->words.rows;
     info->max_tokens = w->positions.rows;
     w->layers = trine_load_alloc(l, (size_t)info->n_layers, sizeof *w->layers);
-    for (int n = 0; n < info->n_layers && !l->status; n++) w->layers[n] = load_layer(l, prefix, n, activation);
+    for (int n = 0; n < info->n_layers && !l->status; n++) trine_bert_take_layer(l, w, n, load_layer(l, prefix, n, activation));
     return l->status ? NULL : w;
 }
 

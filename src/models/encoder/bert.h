@@ -38,6 +38,8 @@ typedef struct bert_model {
 
 /* The norm NAME.weight and NAME.bias, or NAME.gamma and NAME.beta in checkpoints made from TensorFlow's. */
 bert_norm trine_bert_load_norm(trine_loader *l, int width, const char *name, ...) __attribute__((format(printf, 3, 4)));
+/* Layer n of the model, whose weights are multiplied by many rows (trine_load_packs). */
+void trine_bert_take_layer(trine_loader *l, bert_model *w, int n, bert_layer layer);
 /* What all three say of themselves in m->info, and that the heads divide the width. */
 void trine_bert_describe(trine_loader *l);
 /* The configuration that BERT and RoBERTa share, and all weights below the head. `prefix` is "bert." or "";

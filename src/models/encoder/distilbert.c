@@ -54,7 +54,7 @@ static bert_model *load_body(trine_loader *l, const char *prefix)
     info->vocab = w->words.rows;
     info->max_tokens = w->positions.rows;
     w->layers = trine_load_alloc(l, (size_t)info->n_layers, sizeof *w->layers);
-    for (int n = 0; n < info->n_layers && !l->status; n++) w->layers[n] = load_layer(l, prefix, n, activation);
+    for (int n = 0; n < info->n_layers && !l->status; n++) trine_bert_take_layer(l, w, n, load_layer(l, prefix, n, activation));
     return l->status ? NULL : w;
 }
 

@@ -77,6 +77,14 @@ static trine_feed_forward_weights load_feed_forward(trine_loader *l, const char 
     };
 }
 
+/* What is multiplied by all rows of the source. */
+static void pack_layer(trine_loader *l, t5_layer *b, bool decoder)
+{
+    trine_weight *const encoding[] = { &b->self_q, &b->self_k, &b->self_v, &b->self_o, &b->ffn.gate, &b->ffn.up, &b->ffn.down };
+    trine_weight *const crossing[] = { &b->cross_k, &b->cross_v };
+    for (int i = 0; i < (decoder ? 2 : 7); i++) trine_load_packs(l, decoder ? crossing[i] : encoding[i]);
+}
+
 static t5_layer load_layer(trine_loader *l, const char *stack, int n, bool decoder, trine_activation activation)
 {
     const int d = l->m->info.d_model, inner = l->m->info.n_heads * l->m->info.d_head;
@@ -96,6 +104,7 @@ static t5_layer load_layer(trine_loader *l, const char *stack, int n, bool decod
     }
     b.ffn_norm = load_norm(l, stack, n, decoder ? 2 : 1);
     b.ffn = load_feed_forward(l, stack, n, decoder ? 2 : 1, activation);
+    pack_layer(l, &b, decoder);
     return b;
 }
 
