@@ -17,6 +17,8 @@ enum {
     SPLIT_SEGMENT = 4, /* most rows of such a segment: more have tiles enough */
     CHUNKS = 16,       /* most chunks of a row */
     CHUNK_TILES = 4,   /* least tiles of a chunk */
+    DEEP = 1024,       /* keys from which on a tile of queries is large */
+    DEEP_TASKS = 3,    /* if each thread has so many */
     BUCKETS = 4096,    /* limits of a relative bias; T5 has 32 and 128 */
     DISTANCE = 1 << 20,
 };
@@ -24,11 +26,21 @@ enum {
 /* How one segment is cut. */
 typedef struct cut {
     int first_task, n_query_tiles, n_chunks, first_partial;
+    int queries; /* a tile */
 } cut;
 
 static int ceil_divide(int a, int b) { return (a + b - 1) / b; }
 
-static int task_queries(const trine_attention_job *job) { return job->in_bf16 ? job->many_queries : job->tile_queries; }
+/* Tokens a tile of a segment's queries. Keys in less than f32 are unpacked for each tile; over many of them, larger tiles lose little by what
+ * a causal mask hides of their last ones, if there are enough for all threads. */
+static int task_queries(const trine_attention_job *job, const trine_segment *segment, int n_threads)
+{
+    if (job->in_bf16) return job->many_queries;
+    const trine_kv *kv = job->cross ? segment->cross : segment->self;
+    const int tiles = segment->n_rows / job->deep_queries * job->spec->n_kv_heads;
+    if (!kv || trine_kv_get_shape(kv)->type == TRINE_F32 || tiles < DEEP_TASKS * n_threads) return job->tile_queries;
+    return trine_attention_keys_of(job, segment).n >= DEEP ? job->deep_queries : job->tile_queries;
+}
 
 /* Chunk c of n over the tiles [begin, end). */
 static void chunk_tiles(int *begin, int *end, int c, int n)
@@ -39,13 +51,14 @@ static void chunk_tiles(int *begin, int *end, int c, int n)
 }
 
 /* Fills cuts [n_segments]; returns the number of tasks. *partial_rows: rows that are merged afterwards. */
-static int cut_batch(cut *cuts, int *partial_rows, const trine_attention_job *job)
+static int cut_batch(cut *cuts, int *partial_rows, const trine_attention_job *job, int n_threads)
 {
     int n_tasks = 0, rows = 0;
     for (int s = 0; s < job->batch->n_segments; s++) {
         const trine_segment *segment = &job->batch->segments[s];
         cut *c = &cuts[s];
-        *c = (cut) { n_tasks, ceil_divide(segment->n_rows, task_queries(job)), 1, rows };
+        const int queries = task_queries(job, segment, n_threads);
+        *c = (cut) { n_tasks, ceil_divide(segment->n_rows, queries), 1, rows, queries };
         if (!job->lse.cols && segment->n_rows <= SPLIT_SEGMENT && segment->n_rows <= job->tile_queries &&
             rows + segment->n_rows <= SPLIT_ROWS) {
             const trine_attention_keys keys = trine_attention_keys_of(job, segment);
@@ -105,8 +118,8 @@ static void run_task(void *user, int piece, int thread)
     const trine_segment *segment = &job->batch->segments[index];
     const cut *c = &cuts[index];
     const int rest = task - c->first_task, chunk = rest % c->n_chunks, kv_head = rest / c->n_chunks % spec->n_kv_heads;
-    const int first = rest / c->n_chunks / spec->n_kv_heads * task_queries(job);
-    const int n = trine_min_int(task_queries(job), segment->n_rows - first);
+    const int first = rest / c->n_chunks / spec->n_kv_heads * c->queries;
+    const int n = trine_min_int(c->queries, segment->n_rows - first);
     const trine_attention_keys keys = trine_attention_keys_of(job, segment);
     const trine_attention_scratch s = trine_attention_scratch_at(scratch, job);
     const size_t d = (size_t)spec->d_head;
@@ -289,6 +302,7 @@ static trine_mat attention(trine_pass *p, trine_attention_job *job, const char *
     }
     job->group = spec->n_heads / spec->n_kv_heads;
     job->tile_queries = trine_max_int(1, TRINE_QUERY_ROWS / job->group);
+    job->deep_queries = trine_max_int(1, TRINE_DEEP_ROWS / job->group);
     job->many_queries = trine_max_int(1, TRINE_MANY_ROWS / job->group);
 
     /* Sizes follow from the number of rows alone, so that a pass measured with the most rows has room for every other. */
@@ -311,7 +325,7 @@ static trine_mat attention(trine_pass *p, trine_attention_job *job, const char *
         append(p, spec->layer, job->k, job->v, false, scratch, stride);
     }
     int partial_rows;
-    const int n_tasks = cut_batch(cuts, &partial_rows, job);
+    const int n_tasks = cut_batch(cuts, &partial_rows, job, n_threads);
     double work = 0;
     for (int s = 0; s < p->batch->n_segments; s++) {
         const trine_attention_keys keys = trine_attention_keys_of(job, &p->batch->segments[s]);

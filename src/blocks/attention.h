@@ -10,6 +10,7 @@
 #include "blocks/kv_cache.h"
 
 #define TRINE_QUERY_ROWS 64
+#define TRINE_DEEP_ROWS 192 /* where each tile unpacks many keys anew: sums of the rows are the same, by whatever tile */
 #define TRINE_FEW_ROWS 16   /* most rows of a step over a cache: keys and values are then read as they lie */
 #define TRINE_FEW_TILES 8   /* and as many tiles of them are softened at once */
 #define TRINE_MANY_ROWS 384 /* most rows of a tile in bf16 */
@@ -25,6 +26,7 @@ typedef struct trine_attention_job {
     int group;              /* query heads a kv head */
     bool in_bf16;           /* where there are many rows */
     int tile_queries;       /* tokens a tile of queries, in f32 */
+    int deep_queries;       /* the same over many keys that are unpacked, no fewer */
     int many_queries;       /* and in bf16 */
     const uint16_t *bucket; /* [max_distance + 1] of the relative bias, by distance; or NULL */
     /* With a tape: the logarithm of each row's and head's sum of exponentials [n_rows, n_heads], and weights that are dropped. */
@@ -67,7 +69,7 @@ typedef struct trine_attention_scratch {
     float *max, *sum;        /* [rows] running softmax */
     float *keys, *values;    /* [d_head, TRINE_KV_PAGE] and [TRINE_KV_PAGE, d_head]: a tile unpacked */
     float *queries;          /* [TRINE_FEW_ROWS] queries as the kernels of the cache's type want them */
-    float *bias;             /* [group, TRINE_KV_PAGE + tile_queries]: by distance */
+    float *bias;             /* [group, TRINE_KV_PAGE + deep_queries]: by distance */
 } trine_attention_scratch;
 /* Floats of it, and of what trine_attention_many needs. */
 size_t trine_attention_tile_size(const trine_attention_job *job);

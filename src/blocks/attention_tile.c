@@ -51,7 +51,7 @@ void trine_attention_tiles(int *begin, int *end, const trine_attention_keys *key
 
 /* ---- scratch ---- */
 
-static size_t scratch_rows(const trine_attention_job *job) { return (size_t)job->tile_queries * (size_t)job->group; }
+static size_t scratch_rows(const trine_attention_job *job) { return (size_t)job->deep_queries * (size_t)job->group; }
 
 static size_t padded(size_t n) { return trine_round_up(n, 16); }
 
@@ -67,7 +67,7 @@ size_t trine_attention_tile_size(const trine_attention_job *job)
 {
     const size_t rows = scratch_rows(job), d = (size_t)job->spec->d_head;
     return 2 * padded(rows * d) + scores_size(rows) + 2 * padded(rows) + 2 * padded(d * PAGE) +
-           padded((size_t)job->group * (size_t)(PAGE + job->tile_queries)) + queries_size(d);
+           padded((size_t)job->group * (size_t)(PAGE + job->deep_queries)) + queries_size(d);
 }
 
 trine_attention_scratch trine_attention_scratch_at(float *memory, const trine_attention_job *job)
@@ -177,13 +177,13 @@ bool trine_attention_finish_scores(const trine_attention_job *job, const trine_a
 {
     const int k0 = tile * PAGE, n_keys = trine_min_int(PAGE, keys->n - k0);
     if (job->bucket)
-        trine_attention_bias(s->bias, (size_t)(PAGE + job->tile_queries), job, kv_head, (int64_t)k0 - (query_index + n - 1),
+        trine_attention_bias(s->bias, (size_t)(PAGE + job->deep_queries), job, kv_head, (int64_t)k0 - (query_index + n - 1),
                              n_keys + n - 1);
     bool any = false;
     for (int i = 0; i < n; i++)
         for (int g = 0; g < job->group; g++, scores += stride) {
             if (job->bucket)
-                job->kernels->add(scores, s->bias + (size_t)g * (size_t)(PAGE + job->tile_queries) + (size_t)(n - 1 - i),
+                job->kernels->add(scores, s->bias + (size_t)g * (size_t)(PAGE + job->deep_queries) + (size_t)(n - 1 - i),
                                   (size_t)n_keys);
             if (trine_attention_mask(scores, keys, query_index + i, k0, n_keys)) any = true;
         }

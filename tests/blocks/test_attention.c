@@ -423,22 +423,24 @@ static void attention_to_a_source(void **state)
             for (int i = 0; i < 3; i++) run_cross(&r, (trine_cpu)level, types[t]);
 }
 
-/* The bits do not depend on the number of threads: prefill, and a step whose keys are cut into chunks. */
+/* The bits do not depend on the number of threads: prefill, rows over many keys, of which a few threads have larger tiles, and a step whose
+ * keys are cut into chunks. */
 static void threads_change_nothing(void **state)
 {
     (void)state;
     random_state r = random_open("threads change nothing");
-    static const int steps[] = { 530, 1 };
+    enum { STEPS = 3 };
+    static const int steps[STEPS] = { 1000, 200, 1 };
     for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
-        float *first[2] = { NULL, NULL };
+        float *first[STEPS] = { NULL };
         for (int n_threads = 1; n_threads <= 5; n_threads++) {
             random_state same = r;
             scene s = { .spec = { .n_heads = 6, .n_kv_heads = 2, .d_head = 40, .scale = 0.2f, .causal = true } };
             const trine_kv_shape shape = { 1, 2, 40, TRINE_F16 };
             trine_kv_pool *pool;
-            assert_int_equal(trine_kv_pool_open(&pool, &shape, 700, 1, NULL), TRINE_OK);
+            assert_int_equal(trine_kv_pool_open(&pool, &shape, 1300, 1, NULL), TRINE_OK);
             assert_int_equal(trine_kv_open(&s.segments[0].self, pool, NULL), TRINE_OK);
-            for (int i = 0; i < 2; i++) {
+            for (int i = 0; i < STEPS; i++) {
                 s.segments[0].pos = trine_kv_length(s.segments[0].self);
                 s.segments[0].n_rows = steps[i];
                 lay_out(&s, 1);
@@ -456,8 +458,7 @@ static void threads_change_nothing(void **state)
             }
             trine_kv_pool_close(pool);
         }
-        free(first[0]);
-        free(first[1]);
+        for (int i = 0; i < STEPS; i++) free(first[i]);
     }
 }
 
