@@ -20,6 +20,7 @@ typedef struct drawn {
     run *r;
     side source, target; /* target: what an encoder-decoder reads of its own output */
     int layer, head;     /* head -1: the mean of all */
+    bool labels;         /* nothing is written: the target is the source, shifted */
 } drawn;
 
 static const trine_traced *find(const trine_trace_result *t, const char *prefix, int layer)
@@ -127,6 +128,18 @@ static int write_target(drawn *d, const input *in)
     return d->target.ids ? 0 : fail_memory(r);
 }
 
+/* Labels follow from the source read once more, shifted by one behind the start token. */
+static int shift_source(drawn *d)
+{
+    const trine_model_info *info = d->r->info;
+    d->target.ids = malloc(((size_t)d->source.n + 1) * sizeof *d->target.ids);
+    d->target.n = d->source.n;
+    if (!d->target.ids) return fail_memory(d->r);
+    d->target.ids[0] = info->decoder_start >= 0 ? info->decoder_start : info->pad;
+    memcpy(d->target.ids + 1, d->source.ids, (size_t)d->source.n * sizeof *d->target.ids);
+    return 0;
+}
+
 static int read_source(drawn *d, const input *in)
 {
     run *r = d->r;
@@ -159,7 +172,7 @@ static int draw_squares(drawn *d, const trine_trace_result *t)
     const bool back = r->info->paradigm == TRINE_DECODER && !GIVEN(&r->args, mask);
     if (own)
         draw_square(d, own, two ? &d->target : &d->source, two ? &d->target : &d->source,
-                    two    ? "the target looks at what is written"
+                    two ? d->labels ? "the text, read once more, looks at what came before" : "the target looks at what is written"
                     : back ? "the text looks at what came before"
                            : "the text looks at itself");
     if (cross) draw_square(d, cross, &d->target, &d->source, "the target looks at the source");
@@ -173,13 +186,14 @@ int draw_attention(run *r, const input *in)
     trine_error err = { 0 };
     trine_trace_result t = { 0 };
     int code = read_source(&d, in);
-    if (!code && r->info->paradigm == TRINE_ENCODER_DECODER) code = write_target(&d, in);
+    d.labels = r->info->head == TRINE_HEAD_LABELS && !r->args.decoder_tokens.n;
+    if (!code && r->info->paradigm == TRINE_ENCODER_DECODER) code = d.labels ? shift_source(&d) : write_target(&d, in);
     if (!code) {
         const trine_trace_options options = { .ids = d.source.ids,
                                               .n_ids = d.source.n,
                                               .types = r->args.token_types.n ? r->args.token_types.items : NULL,
-                                              .decoder_ids = d.target.ids,
-                                              .n_decoder_ids = d.target.n,
+                                              .decoder_ids = d.labels ? NULL : d.target.ids,
+                                              .n_decoder_ids = d.labels ? 0 : d.target.n,
                                               .attention = true };
         const trine_status status = trine_trace_keep(&t, r->session, &options, &err);
         code = status ? fail_status(r, status, &err) : draw_squares(&d, &t);

@@ -111,7 +111,7 @@ static void share_text(char *out, size_t size, const bench_shares *s)
 static void draw(run *r, const bench_results *all, const machine *m)
 {
     char parameters[32], bytes[32], share[40] = "", threads[32] = "";
-    const bool pairs = r->info->paradigm == TRINE_ENCODER_DECODER, many = m->n > 1;
+    const bool pairs = all->n && all->items[0].kind == BENCH_TRANSLATE, many = m->n > 1;
     bool tiles = false, beams = pairs;
     for (int i = 0; i < all->n; i++) beams &= all->items[i].batch == 1;
     if (!many) snprintf(threads, sizeof threads, "%d thread%s, ", r->memory.n_threads, r->memory.n_threads == 1 ? "" : "s");

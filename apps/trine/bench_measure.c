@@ -320,19 +320,21 @@ static bool fall_back(id_list *list, int n, int first, int second)
     return true;
 }
 
-/* Encoders, and decoders that give labels: texts are read whole, and nothing is written. */
+/* Encoders, and all that give labels: texts are read whole, and nothing is written. Of an encoder-decoder's labels the encoder is measured. */
 static bool reads_whole(const trine_model_info *m)
 {
-    return m->paradigm == TRINE_ENCODER ||
-           (m->paradigm == TRINE_DECODER && (m->head == TRINE_HEAD_LABELS || m->head == TRINE_HEAD_TAGS));
+    return m->paradigm == TRINE_ENCODER || m->head == TRINE_HEAD_LABELS || m->head == TRINE_HEAD_TAGS;
 }
+
+/* From source to target. */
+static bool is_pair(const trine_model_info *m) { return m->paradigm == TRINE_ENCODER_DECODER && !reads_whole(m); }
 
 static bool set_lengths(arguments *a, const trine_model_info *m)
 {
     const bool writes = m->paradigm == TRINE_DECODER && !reads_whole(m);
     const int text = m->max_tokens && m->max_tokens < 128 ? m->max_tokens : 128;
     const bool asked = a->prefill.n || a->decode.n || a->encode.n;
-    const bool one = m->paradigm == TRINE_ENCODER_DECODER;
+    const bool one = is_pair(m);
     return fall_back(&a->prefill, 1, writes && !asked ? 512 : 0, 0) &&
            fall_back(&a->decode, 1,
                      one                ? 64
@@ -354,29 +356,29 @@ const int32_t *bench_threads(const run *r, int *n)
 static int measure(bench *b)
 {
     const arguments *a = &b->run->args;
-    const trine_paradigm p = b->run->info->paradigm;
+    const bool pair = is_pair(b->run->info), writes = !pair && !reads_whole(b->run->info);
     const int n_types = a->cache_types.n ? a->cache_types.n : 1;
     int code = 0;
     for (int t = 0; t < n_types && !code; t++) {
         const trine_dtype type = a->cache_types.n ? (trine_dtype)a->cache_types.items[t] : TRINE_DTYPE_DEFAULT;
-        if (p == TRINE_ENCODER_DECODER) code = translate(b, type);
-        for (int i = 0; p == TRINE_DECODER && i < a->batch.n && !code && (most(a->prefill) || most(a->decode)); i++)
+        if (pair) code = translate(b, type);
+        for (int i = 0; writes && i < a->batch.n && !code && (most(a->prefill) || most(a->decode)); i++)
             code = decoder_batch(b, a->batch.items[i], type, i == 0);
     }
-    if (!code && p != TRINE_ENCODER_DECODER && most(a->encode)) code = encoders(b);
+    if (!code && !pair && most(a->encode)) code = encoders(b);
     return code;
 }
 
 int bench_measure(run *r, bench_results *all)
 {
     arguments *a = &r->args;
-    const trine_paradigm p = r->info->paradigm;
+    const bool pair = is_pair(r->info);
     if (reads_whole(r->info) && (a->prefill.n || a->decode.n || a->depth.n || a->cache_types.n))
         return fail_usage(r, "%s reads texts and writes none: it takes --encode and --batch", a->model);
-    if (p == TRINE_ENCODER_DECODER && (a->prefill.n || a->depth.n))
+    if (pair && (a->prefill.n || a->depth.n))
         return fail_usage(r, "%s is an encoder-decoder: it takes --encode (source), --decode (target), --batch and --beam",
                           a->model);
-    if (p != TRINE_ENCODER_DECODER && a->beams.n) return fail_usage(r, "--beam is for encoder-decoders");
+    if (!pair && a->beams.n) return fail_usage(r, "--beam is for encoder-decoders that write");
     if (most(a->batch) > 1 && most(a->beams) > 1)
         return fail_usage(r,
                           "--batch writes the likeliest token of each text, --beam follows several of one: expected one of them");

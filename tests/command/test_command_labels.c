@@ -82,6 +82,15 @@ static void tokens_are_labelled(void **state)
     }
 }
 
+static void encoding_is_measured(const char *model)
+{
+    json_t *d =
+        only_document(run_trine(NULL, "bench", "-m", model, "--encode", "8", "--batch", "1", "--repeat", "1", "-q", "--json"));
+    assert_string_equal(text_of(json_array_get(array_of(d, "results"), 0), "what"), "encode");
+    json_decref(d);
+    assert_error(run_trine(NULL, "bench", "-m", model, "--decode", "8"), 2, "reads texts and writes none");
+}
+
 /* A decoder's head goes through GGUF; a T5's has no form there. */
 static void other_containers_are_written_or_refused(void **state)
 {
@@ -90,12 +99,9 @@ static void other_containers_are_written_or_refused(void **state)
     done(run_trine(NULL, "finetune", "classify", "-m", LLAMA, labelled, TUNE, "-o", whole));
     done(run_trine(NULL, "quantize", whole, file, "--type", "f16", "-q"));
     expect_yes(run_trine(NULL, "classify", "-m", file, "--json", "-q", "the cat sat"));
-    json_t *d =
-        only_document(run_trine(NULL, "bench", "-m", whole, "--encode", "8", "--batch", "1", "--repeat", "1", "-q", "--json"));
-    assert_string_equal(text_of(json_array_get(array_of(d, "results"), 0), "what"), "encode");
-    json_decref(d);
-    assert_error(run_trine(NULL, "bench", "-m", whole, "--decode", "8"), 2, "reads texts and writes none");
+    encoding_is_measured(whole);
     done(run_trine(NULL, "finetune", "classify", "-m", T5, labelled, "--valid", labelled, TUNE, "-o", whole));
+    encoding_is_measured(whole);
     assert_error(run_trine(NULL, "convert", "-q", "-m", whole, "-o", temp_path("t5.gguf")), 3, "a T5 with labels");
 }
 

@@ -71,6 +71,12 @@ static void attention_is_drawn_under_its_mask(void **state)
     assert_contains(three.out, "the target looks at what is written");
     assert_contains(three.out, "the target looks at the source");
     process_result_clear(&three);
+    /* One that gives labels writes nothing: it reads the text once more. */
+    process_result labels =
+        run_trine(&plain, "trace", "-q", "-m", TRINE_FIXTURES "/models/t5-classify", "--draw", "0", "--tokens", "5,6,7,1");
+    assert_status(&labels, 0);
+    assert_contains(labels.out, "the text, read once more, looks at what came before");
+    process_result_clear(&labels);
     process_result ids = run_trine(&plain, "trace", "-q", "-m", MLM, "--draw", "0,0", "--tokens", "2,5,6,3");
     assert_status(&ids, 0);
     process_result_clear(&ids);
