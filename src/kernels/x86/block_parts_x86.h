@@ -11,9 +11,7 @@
 #include "base/size.h"
 #include "kernels/kernels.h"
 #include "kernels/quantised_types.h"
-
-#define TRINE_UNROLL _Pragma("GCC unroll 16")
-#define TRINE_INLINE static inline __attribute__((always_inline))
+#include "kernels/x86/unrolled.h"
 
 enum { PART = 32 };
 

@@ -3,9 +3,7 @@
 #define TRINE_KERNELS_BYTE_TILE_X86_H
 
 #include "kernels/kernels.h"
-
-#define TRINE_UNROLL _Pragma("GCC unroll 16")
-#define TRINE_INLINE static inline __attribute__((always_inline))
+#include "kernels/x86/unrolled.h"
 
 /* Four bytes of a row of x, for each column. */
 TRINE_INLINE vi four_bytes(const int8_t *p)

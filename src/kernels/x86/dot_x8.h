@@ -5,10 +5,8 @@
 #include <immintrin.h>
 
 #include "kernels/x86/rows_ahead.h"
+#include "kernels/x86/unrolled.h"
 #include "kernels/x8_order.h"
-
-#define TRINE_UNROLL _Pragma("GCC unroll 16")
-#define TRINE_INLINE static inline __attribute__((always_inline))
 
 enum { MOST_W = W_ROWS > W_ONE ? W_ROWS : W_ONE };
 

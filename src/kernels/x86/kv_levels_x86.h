@@ -9,9 +9,7 @@
 #define TRINE_KERNELS_KV_LEVELS_X86_H
 
 #include "kernels/kv_kernels.h"
-
-#define TRINE_UNROLL _Pragma("GCC unroll 16")
-#define TRINE_INLINE static inline __attribute__((always_inline))
+#include "kernels/x86/unrolled.h"
 
 enum { LEVEL_ROWS = 4, LEVEL_VECTORS = LANES == 16 ? 2 : 1, BLOCK = 32 };
 

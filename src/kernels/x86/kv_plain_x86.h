@@ -6,9 +6,7 @@
 #define TRINE_KERNELS_KV_PLAIN_X86_H
 
 #include "kernels/kv_kernels.h"
-
-#define TRINE_UNROLL _Pragma("GCC unroll 16")
-#define TRINE_INLINE static inline __attribute__((always_inline))
+#include "kernels/x86/unrolled.h"
 
 enum { P_F32, P_F16, P_BF16 };
 enum { KV_ROWS = LANES == 16 ? 6 : 4, KV_VECTORS = LANES == 16 ? 4 : 2 };

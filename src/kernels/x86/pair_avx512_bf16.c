@@ -6,9 +6,7 @@
 
 #include "kernels/pair_kernels.h"
 #include "kernels/x86/transpose_avx512.h"
-
-#define TRINE_UNROLL _Pragma("GCC unroll 16")
-#define TRINE_INLINE static inline __attribute__((always_inline))
+#include "kernels/x86/unrolled.h"
 
 enum { STEP = TRINE_PAIR_STEP, GROUP = TRINE_PAIR_GROUP, COLS = TRINE_PAIR_COLS, TILE = STEP * GROUP, LANES = 16 };
 

@@ -10,7 +10,7 @@ static inline __attribute__((always_inline)) void some_rows(const slice *s, int 
 {
     const bool first = s->step == 0, last = s->step + s->n_steps == s->steps;
     __m512 sums[ROWS][2];
-    TRINE_UNROLL_16 for (int i = 0; i < n; i++)
+    TRINE_UNROLL for (int i = 0; i < n; i++)
     {
         const float *start = first ? s->bias : s->sums + (size_t)(row + i) * 32;
         sums[i][0] = _mm512_loadu_ps(start);
@@ -22,7 +22,7 @@ static inline __attribute__((always_inline)) void some_rows(const slice *s, int 
         for (int pair = 0; pair < TILE_LINES; pair++) {
             const __m512bh b0 = (__m512bh)_mm512_loadu_si512(panel + pair * ROW_BYTES);
             const __m512bh b1 = (__m512bh)_mm512_loadu_si512(panel + TILE_BYTES + pair * ROW_BYTES);
-            TRINE_UNROLL_16 for (int i = 0; i < n; i++)
+            TRINE_UNROLL for (int i = 0; i < n; i++)
             {
                 int two;
                 memcpy(&two, x + i * ROW_BYTES + 4 * pair, sizeof two);
@@ -33,7 +33,7 @@ static inline __attribute__((always_inline)) void some_rows(const slice *s, int 
         }
     }
     const uint32_t cols = last && s->n_cols < 32 ? (1u << s->n_cols) - 1 : UINT32_MAX;
-    TRINE_UNROLL_16 for (int i = 0; i < n; i++)
+    TRINE_UNROLL for (int i = 0; i < n; i++)
     {
         float *to = last ? s->p->y + (size_t)(row + i) * s->p->y_stride + s->col : s->sums + (size_t)(row + i) * 32;
         _mm512_mask_storeu_ps(to, (__mmask16)cols, sums[i][0]);

@@ -10,9 +10,7 @@
 
 #include "kernels/kernels.h"
 #include "kernels/x86/rows_ahead.h"
-
-#define TRINE_UNROLL _Pragma("GCC unroll 16")
-#define TRINE_INLINE static inline __attribute__((always_inline))
+#include "kernels/x86/unrolled.h"
 
 /* ---- few rows ---- */
 

@@ -9,26 +9,38 @@
 #include <math.h>
 
 #include "kernels/kernels.h"
+#include "kernels/x86/unrolled.h"
 
-/* exp(x); 0 below -86.6, where the result would soon be denormal: its users add it to 1 or to a sum that holds exp(0). */
+enum { EXP_MANY = 4 }; /* vectors at once: by measurement on Zen 3 */
+
+/* exp of `many` (a constant) vectors; 0 below -86.6, where the result would soon be denormal: its users add it to 1 or to a sum that holds
+ * exp(0). Step by step for all of them: one waits for each of its steps, and the scheduler has room for few that wait. */
+#define EACH TRINE_UNROLL for (int i = 0; i < many; i++)
+TRINE_INLINE void exp_vfs(vf *x, int many)
+{
+    vf n[EXP_MANY], r[EXP_MANY], p[EXP_MANY];
+    vm tiny[EXP_MANY];
+    EACH tiny[i] = vf_less(x[i], vf_set(-86.6f));
+    EACH x[i] = vf_min(vf_set(89.0f), x[i]);
+    EACH n[i] = vf_round(vf_mul(x[i], vf_set(1.44269504088896341f)));
+    EACH r[i] = vf_fnma(n[i], vf_set(0.693359375f), x[i]); /* ln 2 in two parts: n times the first is exact */
+    EACH r[i] = vf_fnma(n[i], vf_set(-2.12194440e-4f), r[i]);
+    EACH p[i] = vf_fma(vf_set(1.9875691500e-4f), r[i], vf_set(1.3981999507e-3f));
+    EACH p[i] = vf_fma(p[i], r[i], vf_set(8.3334519073e-3f));
+    EACH p[i] = vf_fma(p[i], r[i], vf_set(4.1665795894e-2f));
+    EACH p[i] = vf_fma(p[i], r[i], vf_set(1.6666665459e-1f));
+    EACH p[i] = vf_fma(p[i], r[i], vf_set(5.0000001201e-1f));
+    EACH p[i] = vf_add(vf_fma(p[i], vf_mul(r[i], r[i]), r[i]), vf_set(1.0f));
+    /* 2^n in two factors, because 2^128 is not a float and exp(88.7) is. */
+    EACH p[i] = vf_mul(vf_add(p[i], p[i]), vf_exp2_whole(vf_sub(n[i], vf_set(1.0f))));
+    EACH x[i] = vf_choose(tiny[i], vf_zero(), p[i]);
+}
+#undef EACH
+
 static inline vf exp_vf(vf x)
 {
-    const vf least = vf_set(-86.6f);
-    const vm tiny = vf_less(x, least);
-    x = vf_min(vf_set(89.0f), x);
-    const vf n = vf_round(vf_mul(x, vf_set(1.44269504088896341f)));
-    vf r = vf_fnma(n, vf_set(0.693359375f), x); /* ln 2 in two parts: n times the first is exact */
-    r = vf_fnma(n, vf_set(-2.12194440e-4f), r);
-    vf p = vf_set(1.9875691500e-4f);
-    p = vf_fma(p, r, vf_set(1.3981999507e-3f));
-    p = vf_fma(p, r, vf_set(8.3334519073e-3f));
-    p = vf_fma(p, r, vf_set(4.1665795894e-2f));
-    p = vf_fma(p, r, vf_set(1.6666665459e-1f));
-    p = vf_fma(p, r, vf_set(5.0000001201e-1f));
-    p = vf_add(vf_fma(p, vf_mul(r, r), r), vf_set(1.0f));
-    /* 2^n in two factors, because 2^128 is not a float and exp(88.7) is. */
-    p = vf_mul(vf_add(p, p), vf_exp2_whole(vf_sub(n, vf_set(1.0f))));
-    return vf_choose(tiny, vf_zero(), p);
+    exp_vfs(&x, 1);
+    return x;
 }
 
 static inline vf tanh_vf(vf x)
@@ -134,6 +146,16 @@ static float TRINE_NAME(exp_sum)(float *x, float max, size_t n)
     const vf m = vf_set(max);
     vf sum = vf_zero();
     size_t i = 0;
+    for (; i + EXP_MANY * LANES <= n; i += EXP_MANY * LANES) {
+        vf e[EXP_MANY];
+        TRINE_UNROLL for (int v = 0; v < EXP_MANY; v++) e[v] = vf_sub(vf_load(x + i + v * LANES), m);
+        exp_vfs(e, EXP_MANY);
+        TRINE_UNROLL for (int v = 0; v < EXP_MANY; v++)
+        {
+            vf_store(x + i + v * LANES, e[v]);
+            sum = vf_add(sum, e[v]);
+        }
+    }
     for (; i + LANES <= n; i += LANES) {
         const vf e = exp_vf(vf_sub(vf_load(x + i), m));
         vf_store(x + i, e);
