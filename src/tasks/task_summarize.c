@@ -72,16 +72,23 @@ static trine_status run(trine_generation *out, job *j, const char *text, const t
     return status;
 }
 
+/* Bytes from `at` on that a part may have, by its tokens from `first` on. Tokens that stand for bytes of what the vocabulary does not know
+ * have one span, of the whole run: inside it no token is longer than a byte. */
+static size_t most_bytes(const job *j, const trine_encoding *e, size_t at, size_t n, int first)
+{
+    const size_t end = j->room < e->n - first ? e->spans[first + j->room].start : n, room = (size_t)j->room;
+    return end > at ? end - at : room < n - at ? room : n - at;
+}
+
 /* One part: as much of text as fits, its length in *used; its summary goes to `summaries`. */
 static trine_status summarize_part(size_t *used, trine_buffer *summaries, bool *stopped, job *j, const char *text,
                                    const trine_encoding *e, size_t at, int first, trine_error *err)
 {
     const size_t n = strlen(text);
-    int budget = j->room;
+    size_t limit = most_bytes(j, e, at, n, first);
     char *piece = NULL;
     for (;;) { /* tokens of a piece alone may be a few more than its share of the whole text's */
-        const size_t limit = first + budget < e->n ? e->spans[first + budget].start - at : n - at;
-        *used = trine_cut_text(text + at, n - at, limit ? limit : 1);
+        *used = trine_cut_text(text + at, n - at, limit);
         free(piece);
         piece = strndup(text + at, *used);
         int count;
@@ -93,8 +100,9 @@ static trine_status summarize_part(size_t *used, trine_buffer *summaries, bool *
         }
         const int ctx =
             j->s->model->info.paradigm == TRINE_ENCODER_DECODER ? j->s->options.source_ctx : j->s->options.ctx - j->answer;
-        if (count <= ctx || budget <= 1) break;
-        budget = trine_max_int(1, budget - (count - ctx) - 2);
+        if (count <= ctx || limit <= 1) break;
+        const size_t share = *used * (size_t)ctx / (size_t)count, less = share - share / 32;
+        limit = less < 1 ? 1 : less < limit ? less : limit - 1;
     }
     trine_generation g = { 0 };
     trine_generate_options o = *j->o;

@@ -58,6 +58,21 @@ static void the_embedder_brings_translations_together(void **state)
     json_decref(doc);
 }
 
+/* A run of what the vocabulary does not know is one word of thousands of tokens, each a byte: it is read in parts like any text. */
+static void unknown_writing_is_summarized_in_parts(void **state)
+{
+    (void)state;
+    enum { SIGNS = 1000 };
+    static const char begin[] = "The cat sat on the mat. ", sign[] = "猫", end[] = " The dog ran away.";
+    char text[sizeof begin + SIGNS * sizeof sign + sizeof end] = "";
+    strcat(text, begin);
+    for (int i = 0; i < SIGNS; i++) strcat(text + strlen(begin) + (size_t)i * strlen(sign), sign);
+    strcat(text, end);
+    json_t *doc = only_document(run_trine(NULL, "summarize", "-q", "--json", "-n", "4", text));
+    assert_true(number_of(doc, "parts") > 1);
+    json_decref(doc);
+}
+
 static void the_translator_turns_text_into_text(void **state)
 {
     (void)state;
@@ -82,7 +97,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_model_is_whole_and_small),      cmocka_unit_test(the_encoder_fills_judges_and_finds),
         cmocka_unit_test(the_decoder_tells_stories),           cmocka_unit_test(the_embedder_brings_translations_together),
-        cmocka_unit_test(the_translator_turns_text_into_text),
+        cmocka_unit_test(the_translator_turns_text_into_text), cmocka_unit_test(unknown_writing_is_summarized_in_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
