@@ -217,9 +217,8 @@ const command trine_commands[] = {
       "encoder-decoder's way from source to target, at the lengths, depths, batches, cache types and threads that are given; each "
       "list "
       "is combined with the others, but for --batch and --beam of an encoder-decoder, of which there is one. Token ids are "
-      "pseudo-random, the same in every run; the end token ends nothing. The first run is "
-      "not "
-      "counted; of the others the best and the median are told.",
+      "pseudo-random, the same in every run; the end token ends nothing. What runs "
+      "before the clock warms up; of the others the best and the median are told.",
       { { "bench -m TinyLlama.gguf", "prefill of 512 tokens, decoding of 128" },
         { "bench -m SmolLM2.gguf --prefill 0 --depth 0,8192 --cache-type f16,q8_0", "decoding deep in a context" },
         { "bench -m SmolLM2.gguf --prefill 0 --batch 1,8 --json", "eight sequences as one batch" },

@@ -66,7 +66,8 @@ const option trine_options[] = {
       .help = "draw what each token looks at in the terminal, in place of a file",
       .more = "A row is a token that looks, a column one it looks at; what the mask hides is empty. LAYER alone: the mean of its "
               "heads. "
-              "Both count from 0. An encoder-decoder writes a target first, and its three attentions are drawn." },
+              "Both count from 0. An encoder-decoder writes a target first, unless it gives labels, and its three attentions are "
+              "drawn." },
     { "parts", .kind = OPTION_FLAG, .commands = CMD_TRACE, .offset = FIELD(parts),
       .help = "write query.L, key.L, value.L, scores.L and mixed.L: what attention is made of" },
     { "label", .argument = "COLUMN", .kind = OPTION_TEXT, .commands = CMD_EVAL | CMD_QUANTIZE | CMD_FINETUNE,

@@ -2,7 +2,8 @@
  *
  * A task is (segment, kv head, tile of queries, chunk of keys). Long inputs have tiles of queries enough, and one chunk. A
  * step of decoding has one query a sequence: its keys are cut into chunks, each chunk gives a softmax of its own, and a second
- * loop merges them. The cut depends on the batch, never on the number of threads. */
+ * loop merges them. The cut into chunks depends on the batch, never on the number of threads; tiles of queries may, for a row's sums are the
+ * same in any. */
 #include <math.h>
 #include <string.h>
 
@@ -126,7 +127,8 @@ static void run_task(void *user, int piece, int thread)
     int begin, end;
     trine_attention_tiles(&begin, &end, &keys, job->cross ? first : segment->pos - keys.base + first, n);
     chunk_tiles(&begin, &end, chunk, c->n_chunks);
-    const bool few = n * job->group <= TRINE_FEW_ROWS;
+    /* Of the segment, not of its last tile: how that is cut must not decide how its rows are computed. */
+    const bool few = segment->n_rows * job->group <= TRINE_FEW_ROWS;
     if (job->in_bf16 && !few && c->n_chunks == 1) {
         trine_attention_many(out, job, scratch, segment, &keys, kv_head, first, n, begin, end);
         return;

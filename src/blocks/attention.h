@@ -1,6 +1,6 @@
 /* attention.h - attention from the inside: one tile of queries against one tile of keys.
  *
- * A tile of queries is up to TRINE_QUERY_ROWS rows: some tokens times the query heads that share one kv head, so that
+ * A tile of queries is up to TRINE_QUERY_ROWS rows (or TRINE_DEEP_ROWS): some tokens times the query heads that share one kv head, so that
  * grouped heads load their keys once. A tile of keys is a page. Nothing larger than a tile of scores is ever stored. */
 #ifndef TRINE_BLOCKS_ATTENTION_H
 #define TRINE_BLOCKS_ATTENTION_H

@@ -156,7 +156,7 @@ static void share(trine_pass *p, products *all, int i)
         return;
     }
     it->prepares = it->path.prepare != NULL;
-    if (it->shared) it->job.shared = trine_pass_alloc(p, it->shared, 1);
+    if (it->prepares && it->shared) it->job.shared = trine_pass_alloc(p, it->shared, 1);
 }
 
 /* Whether the panels of all n weights are there: products of one x prepare it alike then, as they were measured. */

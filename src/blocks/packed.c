@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/cpu.h"
 #include "base/size.h"
 #include "blocks/linear.h"
 
@@ -33,10 +34,19 @@ static bool lay_out(trine_packed *packed, const trine_kernels *kernels, trine_te
     return true;
 }
 
+/* Pages of a file can leave memory when others want it, panels cannot: where there is not plenty, W stays as it lies. */
+static bool is_room(const trine_packing *all)
+{
+    size_t bytes = 0;
+    for (const trine_packed *it = all->first; it; it = it->next)
+        bytes += (size_t)it->rows * (size_t)it->cols * sizeof(float); /* as much as lies in a file */
+    return bytes <= trine_memory_free() / 2;
+}
+
 void trine_packing_pass(trine_packing *all, const trine_kernels *kernels, trine_team *team, int n_rows)
 {
     if (n_rows <= kernels->dot_rows || atomic_load_explicit(&all->passes, memory_order_relaxed) > 1) return;
-    if (atomic_fetch_add(&all->passes, 1) != 1) return;
+    if (atomic_fetch_add(&all->passes, 1) != 1 || !is_room(all)) return;
     for (trine_packed *it = all->first; it; it = it->next)
         if (!lay_out(it, kernels, team)) return;
 }

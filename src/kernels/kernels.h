@@ -194,7 +194,7 @@ typedef struct trine_kernels {
     int group_cols; /* width of its panels */
     trine_gemm_strip_fn *gemm_strip;
     int strip_cols; /* width of its strips */
-    int dot_rows;   /* most rows of x by which dot_tile of f32 is the faster of the two, by measurement */
+    int dot_rows;   /* most rows of x for which dot_tile of f32 is faster than gemm_strip: measured at AVX2 and AVX-512 */
     trine_transpose_fn *transpose;
     trine_quantize_row_fn *quantize_row;
     trine_pack_panel_fn *pack_panel[TRINE_DTYPE_COUNT]; /* NULL for types that are not quantised */

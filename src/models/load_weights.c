@@ -434,12 +434,17 @@ trine_weight trine_weight_rows(const trine_weight *w, int first, int n)
 
 void trine_load_packs(trine_loader *l, trine_weight *w)
 {
-    if (!w->data || w->type != TRINE_F32 || trine_load_blank(l) || trine_load_hollow(l)) return;
+    trine_packed place = { .data = w->data, .rows = w->rows, .cols = w->cols };
+    if (!w->data || w->type != TRINE_F32 || trine_load_blank(l)) return;
+    /* What was copied, or is an adapter's, would be in memory twice. */
+    const bool lies = trine_load_hollow(l) ? (uintptr_t)w->data % alignment(TRINE_F32) == 0
+                                           : trine_checkpoint_place(l->m->checkpoint, w->data, &place.file, &place.offset);
+    if (!lies) return;
     if (!l->m->packing) l->m->packing = trine_load_alloc(l, 1, sizeof *l->m->packing);
     trine_packed *packed = trine_load_alloc(l, 1, sizeof *packed);
     if (!packed) return;
-    *packed = (trine_packed) { .data = w->data, .rows = w->rows, .cols = w->cols, .next = l->m->packing->first };
-    trine_checkpoint_place(l->m->checkpoint, w->data, &packed->file, &packed->offset);
+    place.next = l->m->packing->first;
+    *packed = place;
     l->m->packing->first = packed;
     w->packed = packed;
 }

@@ -172,6 +172,23 @@ static void sums_are_the_same(void **state)
     }
 }
 
+/* A pass measured with the most rows has room for every other. */
+static void fewer_rows_need_no_more(void **state)
+{
+    (void)state;
+    random_state r = random_open("fewer rows need no more");
+    for (int level = 0; level < TRINE_CPU_COUNT; level = trine_cpu_next(level)) {
+        products t;
+        make(&t, &r, 1, 256, 256, true);
+        pack(&t);
+        for (size_t before = 0, now; t.n_rows < 300; t.n_rows++, before = now) {
+            now = arena_of(&t, (trine_cpu)level);
+            if (now < before) fail_msg("level %d: %d rows take %zu bytes, and one less %zu", level, t.n_rows, now, before);
+        }
+        drop(&t);
+    }
+}
+
 /* A few rows stream W as it lies, and never lay it out. */
 static void few_rows_keep_nothing(void **state)
 {
@@ -273,9 +290,8 @@ static void sessions_share_them(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sums_are_the_same),
-        cmocka_unit_test(few_rows_keep_nothing),
-        cmocka_unit_test(memory_that_is_not_there),
+        cmocka_unit_test(sums_are_the_same),     cmocka_unit_test(fewer_rows_need_no_more),
+        cmocka_unit_test(few_rows_keep_nothing), cmocka_unit_test(memory_that_is_not_there),
         cmocka_unit_test(sessions_share_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
