@@ -172,6 +172,15 @@ static trine_status put_tokenizer(trine_gguf_head *h, const trine_convert_plan *
     return status;
 }
 
+/* Longest text that the positions allow; 0: T5's are relative, and its n_positions bounds nothing. */
+static int n_positions(const trine_convert_plan *plan)
+{
+    if (trine_config_value(plan->config, NULL, "relative_attention_num_buckets")) return 0;
+    const int64_t n =
+        trine_config_whole(plan->config, "max_position_embeddings", trine_config_whole(plan->config, "n_positions", 0));
+    return n < INT32_MAX ? (int)n : 0;
+}
+
 static trine_status put_pooling(trine_gguf_head *h, const trine_convert_plan *plan, trine_error *err)
 {
     trine_pooling pooling = TRINE_POOL_DEFAULT;
@@ -186,7 +195,8 @@ static trine_status put_pooling(trine_gguf_head *h, const trine_convert_plan *pl
         return trine_fail(err, TRINE_ERROR_UNSUPPORTED, "'%s' pools by the maximum, which GGUF has no number for", plan->in);
     if (normalize) trine_gguf_put_bool(h, "trine.normalize", true);
     int n_tokens = 0;
-    const trine_status length = trine_sentence_length_read(&n_tokens, trine_checkpoint_directory(plan->checkpoint), err);
+    const trine_status length =
+        trine_sentence_length_read(&n_tokens, trine_checkpoint_directory(plan->checkpoint), n_positions(plan), err);
     if (!length && n_tokens > 0) trine_gguf_put_u32(h, "trine.embed_tokens", (uint32_t)n_tokens);
     return length;
 }

@@ -129,6 +129,25 @@ static trine_status fill_tokens(trine_model *m, trine_error *err)
     return TRINE_OK;
 }
 
+/* Says what sentence-transformers would put before every text: here the caller's text is the whole of it. */
+static trine_status tell_of_prompt(const trine_model *m, const char *dir, trine_error *err)
+{
+    char *prompt, text[512];
+    const trine_status status = trine_sentence_prompt_read(&prompt, dir, err);
+    if (!prompt) return status;
+    size_t n = strnlen(prompt, 256);
+    while (n && ((unsigned char)prompt[n] & 0xC0) == 0x80) n--; /* not amid a character */
+    prompt[n] = 0;
+    snprintf(
+        text, sizeof text,
+        "config_sentence_transformers.json names a default prompt, which is not applied: for sentence-transformers' vectors, begin "
+        "each text with \"%s\"",
+        prompt);
+    tell(m, text);
+    free(prompt);
+    return TRINE_OK;
+}
+
 /* One vector of a text: modules.json of a directory, or what a GGUF file says. */
 static trine_status fill_pooling(trine_model *m, trine_error *err)
 {
@@ -145,8 +164,9 @@ static trine_status fill_pooling(trine_model *m, trine_error *err)
     if (embed_tokens > 0 && embed_tokens <= INT32_MAX) m->info.embed_tokens = (int)embed_tokens;
     const char *dir = trine_checkpoint_directory(m->checkpoint);
     if (!dir) return TRINE_OK;
-    const trine_status status = trine_sentence_modules_read(&m->info.pooling, &m->info.normalize, dir, err);
-    return status ? status : trine_sentence_length_read(&m->info.embed_tokens, dir, err);
+    trine_status status = trine_sentence_modules_read(&m->info.pooling, &m->info.normalize, dir, err);
+    if (!status) status = trine_sentence_length_read(&m->info.embed_tokens, dir, m->info.max_tokens, err);
+    return status ? status : tell_of_prompt(m, dir, err);
 }
 
 /* Every part of an adapter must have found its weight: half an adapter would be another model. */

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "checkpoint/json_file.h"
+#include "tokenizer/tokenizer_json.h"
 
 /* Keys of 1_Pooling/config.json, by trine_pooling. */
 static const char *const pooling_keys[] = { [TRINE_POOL_MEAN] = "pooling_mode_mean_tokens",
@@ -25,6 +26,44 @@ static const char *last_part(const char *type)
     return dot ? dot + 1 : type;
 }
 
+/* The same as newer files have it: "pooling_mode": "mean", or a list of such words. */
+static const char *const pooling_words[] = {
+    [TRINE_POOL_MEAN] = "mean", [TRINE_POOL_CLS] = "cls", [TRINE_POOL_MAX] = "max", [TRINE_POOL_LAST] = "lasttoken"
+};
+
+static trine_pooling find_pooling(const char *name, const char *const names[N_POOLINGS])
+{
+    for (int i = 1; i < N_POOLINGS; i++)
+        if (!strcmp(name, names[i])) return (trine_pooling)i;
+    return TRINE_POOL_DEFAULT;
+}
+
+/* How many poolings a configuration has, one of them in `name`; -1: pooling_mode is neither a word nor a list of words. As in
+ * the library, the older keys count where there is no pooling_mode. */
+static int count_poolings(const char **name, trine_pooling *found, const json_t *config)
+{
+    const json_t *mode = json_object_get(config, "pooling_mode"), *value;
+    const char *key;
+    int n = 0;
+    if (!mode || json_is_null(mode)) {
+        json_object_foreach((json_t *)(uintptr_t)config, key, value)
+        {
+            if (strncmp(key, "pooling_mode_", 13) || !json_is_true(value)) continue;
+            n++;
+            *found = find_pooling(*name = key, pooling_keys);
+        }
+        return n;
+    }
+    if (json_is_array(mode)) {
+        n = (int)json_array_size(mode);
+        mode = json_array_get(mode, 0);
+    } else
+        n = 1;
+    if (!json_is_string(mode)) return -1;
+    *found = find_pooling(*name = json_string_value(mode), pooling_words);
+    return n;
+}
+
 static trine_status read_pooling(trine_pooling *out, const char *dir, const char *module, trine_error *err)
 {
     if (!*module || strchr(module, '/') || *module == '.')
@@ -34,38 +73,17 @@ static trine_status read_pooling(trine_pooling *out, const char *dir, const char
     if (!folder) return trine_fail(err, TRINE_ERROR_MEMORY, "no memory for a path in '%s'", dir);
     json_t *config;
     trine_status status = trine_json_file_read_optional(&config, folder, "config.json", err);
-    const char *name = json_string_value(json_object_get(config, "pooling_mode")); /* newer files have one word */
-    int n_modes = 0;
     trine_pooling found = TRINE_POOL_DEFAULT;
-    const char *key, *unknown = NULL;
-    json_t *value;
-    json_object_foreach(config, key, value)
-    {
-        if (strncmp(key, "pooling_mode_", 13) || !json_is_true(value)) continue;
-        n_modes++;
-        unknown = key;
-        for (int i = 1; i < N_POOLINGS; i++) {
-            if (strcmp(key, pooling_keys[i])) continue;
-            found = (trine_pooling)i;
-            unknown = NULL;
-        }
-    }
-    static const char *const words[] = {
-        [TRINE_POOL_MEAN] = "mean", [TRINE_POOL_CLS] = "cls", [TRINE_POOL_MAX] = "max", [TRINE_POOL_LAST] = "lasttoken"
-    };
-    if (name && !n_modes) {
-        unknown = name;
-        for (int i = 1; i < N_POOLINGS; i++) {
-            if (strcmp(name, words[i])) continue;
-            found = (trine_pooling)i;
-            unknown = NULL;
-        }
-    }
-    if (!status && unknown)
+    const char *name = NULL;
+    const int n = count_poolings(&name, &found, config);
+    if (!status && n < 0)
+        status =
+            trine_fail(err, TRINE_ERROR_FORMAT, "'%s/config.json': pooling_mode is neither a word nor a list of words", folder);
+    else if (!status && n > 1)
+        status = trine_fail(err, TRINE_ERROR_UNSUPPORTED, "'%s/config.json' joins %d poolings, supported is one", folder, n);
+    else if (!status && n && !found)
         status = trine_fail(err, TRINE_ERROR_UNSUPPORTED,
-                            "'%s/config.json' pools by \"%s\"; supported are mean, cls, max and lasttoken", folder, unknown);
-    else if (!status && n_modes > 1)
-        status = trine_fail(err, TRINE_ERROR_UNSUPPORTED, "'%s/config.json' joins %d poolings, supported is one", folder, n_modes);
+                            "'%s/config.json' pools by \"%s\"; supported are mean, cls, max and lasttoken", folder, name);
     if (!status && found) *out = found;
     json_decref(config);
     free(folder);
@@ -99,14 +117,68 @@ trine_status trine_sentence_modules_read(trine_pooling *pooling, bool *normalize
     return status;
 }
 
-trine_status trine_sentence_length_read(int *out, const char *dir, trine_error *err)
+static bool has_file(const char *dir, const char *name, trine_status *status, trine_error *err)
+{
+    char *path = trine_path_join(dir, name);
+    if (!path) *status = trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the path of '%s'", name);
+    const bool has = path && trine_file_exists(path);
+    free(path);
+    return has;
+}
+
+/* model_max_length of tokenizer_config.json, 0 where it says none: read by the tokenizer's reader, since 10^30 stands there for no limit. */
+static trine_status read_tokenizer_length(double *out, const char *dir, trine_error *err)
+{
+    enum { MOST_BYTES = 64 << 20 };
+    char *path = trine_path_join(dir, "tokenizer_config.json"), *text = NULL;
+    size_t n = 0;
+    json_t *config = NULL;
+    trine_status status = path ? TRINE_OK : trine_fail(err, TRINE_ERROR_MEMORY, "no memory for a path in '%s'", dir);
+    if (path && trine_file_exists(path)) {
+        status = trine_file_read(&text, &n, path, MOST_BYTES, err);
+        if (!status) status = trine_json_read(&config, text, n, path, err);
+    }
+    *out = status ? 0 : json_number_value(json_object_get(config, "model_max_length"));
+    json_decref(config);
+    free(text);
+    free(path);
+    return status;
+}
+
+trine_status trine_sentence_length_read(int *out, const char *dir, int n_positions, trine_error *err)
 {
     json_t *config;
     *out = 0;
-    const trine_status status = trine_json_file_read_optional(&config, dir, "sentence_bert_config.json", err);
+    trine_status status = trine_json_file_read_optional(&config, dir, "sentence_bert_config.json", err);
     const json_t *length = json_object_get(config, "max_seq_length");
     if (json_is_integer(length) && json_integer_value(length) > 0 && json_integer_value(length) < INT_MAX)
         *out = (int)json_integer_value(length);
+    json_decref(config);
+    if (status || *out || !has_file(dir, "modules.json", &status, err)) return status;
+    double n = 0;
+    status = read_tokenizer_length(&n, dir, err);
+    if (n >= 1 && n < (n_positions > 0 ? n_positions : INT_MAX)) *out = (int)n;
+    return status;
+}
+
+trine_status trine_sentence_declared(bool *out, const char *dir, trine_error *err)
+{
+    trine_status status = TRINE_OK;
+    *out = has_file(dir, "modules.json", &status, err);
+    return status;
+}
+
+trine_status trine_sentence_prompt_read(char **out, const char *dir, trine_error *err)
+{
+    json_t *config = NULL;
+    trine_status status = TRINE_OK;
+    *out = NULL;
+    if (has_file(dir, "modules.json", &status, err))
+        status = trine_json_file_read_optional(&config, dir, "config_sentence_transformers.json", err);
+    const char *name = json_string_value(json_object_get(config, "default_prompt_name")),
+               *prompt = name ? json_string_value(json_object_get(json_object_get(config, "prompts"), name)) : NULL;
+    if (prompt && *prompt && !(*out = strdup(prompt)))
+        status = trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the prompt of '%s'", dir);
     json_decref(config);
     return status;
 }

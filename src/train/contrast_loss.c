@@ -15,14 +15,25 @@ typedef struct vectors {
     double *row;      /* [n_pairs] */
 } vectors;
 
-/* Rows that a text's vector is the mean of. */
+static float *at(trine_mat m, int row, int k) { return m.data + (size_t)row * (size_t)m.cols + (size_t)k; }
+
+/* Rows that a text's vector is the mean of, or number by number the largest of. */
 static void pooled_rows(int *first, int *n, const trine_segment *s, trine_pooling pooling)
 {
     *first = s->first_row;
     *n = s->n_rows;
-    if (pooling == TRINE_POOL_MEAN) return;
+    if (pooling == TRINE_POOL_MEAN || pooling == TRINE_POOL_MAX) return;
     if (pooling == TRINE_POOL_LAST) *first += s->n_rows - 1;
     *n = 1;
+}
+
+/* The row of a column's largest number; of equal ones the first, as in PyTorch. */
+static int largest_row(trine_mat states, int first, int n, int k)
+{
+    int best = first;
+    for (int r = first + 1; r < first + n; r++)
+        if (*at(states, r, k) > *at(states, best, k)) best = r;
+    return best;
 }
 
 static void pool(vectors *v, trine_mat states, const trine_segment *s, int text, trine_pooling pooling)
@@ -31,8 +42,9 @@ static void pool(vectors *v, trine_mat states, const trine_segment *s, int text,
     int first, n;
     pooled_rows(&first, &n, s, pooling);
     memset(u, 0, (size_t)v->d * sizeof *u);
-    for (int r = first; r < first + n; r++)
-        for (int k = 0; k < v->d; k++) u[k] += (double)states.data[(size_t)r * (size_t)v->d + (size_t)k] / n;
+    for (int k = 0; k < v->d && pooling == TRINE_POOL_MAX; k++) u[k] = (double)*at(states, largest_row(states, first, n, k), k);
+    for (int r = first; r < first + n && pooling != TRINE_POOL_MAX; r++)
+        for (int k = 0; k < v->d; k++) u[k] += (double)*at(states, r, k) / n;
     for (int k = 0; k < v->d; k++) squares += u[k] * u[k];
     v->length[text] = fmax(sqrt(squares), 1e-12);
     for (int k = 0; k < v->d; k++) u[k] /= v->length[text];
@@ -70,16 +82,22 @@ static double score_pair(vectors *v, int i)
     return loss;
 }
 
-/* Through the scaling to length 1 and the mean, to the states. */
-static void spread(const vectors *v, trine_mat grads, const trine_segment *s, int text, trine_pooling pooling, double scale)
+/* Through the scaling to length 1 and the pooling, to the states. */
+static void spread(const vectors *v, trine_mat grads, trine_mat states, const trine_segment *s, int text, trine_pooling pooling,
+                   double scale)
 {
     const double *u = v->unit + (size_t)text * (size_t)v->d, *g = v->gradient + (size_t)text * (size_t)v->d;
     const double along = dot(u, g, v->d);
     int first, n;
     pooled_rows(&first, &n, s, pooling);
+    if (pooling == TRINE_POOL_MAX) {
+        for (int k = 0; k < v->d; k++)
+            *at(grads, largest_row(states, first, n, k), k) += (float)(scale / v->length[text] * (g[k] - along * u[k]));
+        return;
+    }
     const double factor = scale / (v->length[text] * n);
     for (int r = first; r < first + n; r++)
-        for (int k = 0; k < v->d; k++) grads.data[(size_t)r * (size_t)v->d + (size_t)k] += (float)(factor * (g[k] - along * u[k]));
+        for (int k = 0; k < v->d; k++) *at(grads, r, k) += (float)(factor * (g[k] - along * u[k]));
 }
 
 void trine_contrast_loss(trine_pass *p, double *loss, trine_mat states, trine_pooling pooling, float scale)
@@ -101,7 +119,7 @@ void trine_contrast_loss(trine_pass *p, double *loss, trine_mat states, trine_po
         memset(v.gradient, 0, n * sizeof *v.gradient);
         for (int i = 0; i < v.n_pairs; i++) *loss += score_pair(&v, i);
         if (grads.data && fresh) memset(grads.data, 0, (size_t)grads.rows * (size_t)grads.cols * sizeof *grads.data);
-        for (int t = 0; grads.data && t < 2 * v.n_pairs; t++) spread(&v, grads, &b->segments[t], t, pooling, (double)scale);
+        for (int t = 0; grads.data && t < 2 * v.n_pairs; t++) spread(&v, grads, states, &b->segments[t], t, pooling, (double)scale);
     }
     trine_arena_release(p->arena, mark);
 }

@@ -9,7 +9,7 @@
  *
  *     *loss = sum over i of  logsumexp_j(20 a_i . b_j) - 20 a_i . b_i
  *
- * and its gradient times `scale` is added to that of the states. Pooling: MEAN, CLS or LAST. */
+ * and its gradient times `scale` is added to that of the states. */
 void trine_contrast_loss(trine_pass *p, double *loss, trine_mat states, trine_pooling pooling, float scale);
 
 #endif

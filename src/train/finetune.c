@@ -184,7 +184,8 @@ static trine_status read_examples(trine_stored **out, tuning *u, const trine_tra
     case TRINE_FINETUNE_EMBED: status = trine_read_matches(*out, &r, part, err); break;
     }
     if (!status) {
-        trine_train_log(o, "%d example%s, %d tokens", (*out)->all.n_texts, (*out)->all.n_texts == 1 ? "" : "s",
+        const int n = (*out)->pairs ? (*out)->all.n_texts / 2 : (*out)->all.n_texts;
+        trine_train_log(o, "%d %s%s, %d tokens", n, (*out)->pairs ? "pair" : "example", n == 1 ? "" : "s",
                         (*out)->all.n_rows + (*out)->all.n_target_rows);
         trine_train_log_cut(&r, o);
         return TRINE_OK;

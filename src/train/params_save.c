@@ -111,6 +111,35 @@ static trine_status write_config(trine_new_directory *d, const trine_params *p, 
     return trine_directory_put_json(d, "config.json", &config, err);
 }
 
+trine_status trine_params_say_pooling(bool *out, const trine_model *model, trine_error *err)
+{
+    *out = model->info.head == TRINE_HEAD_NONE;
+    const char *dir = trine_checkpoint_directory(model->checkpoint);
+    return *out || !dir || trine_gives_labels(model->info.head) ? TRINE_OK : trine_sentence_declared(out, dir, err);
+}
+
+/* How texts become vectors, and the longest of them where no file that was copied says it: the tokenizer may be an adapter's. */
+static trine_status write_pooling(trine_new_directory *d, const trine_model *model, trine_error *err)
+{
+    static const char name[] = "sentence_bert_config.json";
+    const trine_model_info *info = &model->info;
+    bool says;
+    int n_tokens = 0;
+    trine_status status = trine_params_say_pooling(&says, model, err);
+    if (status || !says) return status;
+    status = trine_sentence_modules_write(d->temporary, info->pooling, info->normalize, info->d_model, err);
+    if (!status) status = trine_sentence_length_read(&n_tokens, d->temporary, info->max_tokens, err);
+    if (status || !info->embed_tokens || n_tokens) return status;
+    char *path = trine_path_join(d->temporary, name);
+    const bool copied = path && trine_file_exists(path);
+    free(path);
+    if (!path || copied) return path ? TRINE_OK : trine_fail(err, TRINE_ERROR_MEMORY, "no memory to write '%s'", d->path);
+    trine_json_builder length = { .object = json_object() };
+    trine_json_put(&length, "max_seq_length", json_integer(info->embed_tokens));
+    trine_json_put(&length, "do_lower_case", json_false());
+    return trine_directory_put_json(d, name, &length, err);
+}
+
 trine_status trine_params_save(const char *dir, const trine_params *p, const trine_model *model, const trine_save_options *options,
                                trine_error *err)
 {
@@ -130,8 +159,7 @@ trine_status trine_params_save(const char *dir, const trine_params *p, const tri
         status = trine_directory_put_json(&d, "adapter_config.json", &adapter, err);
     }
     if (!status && tokenizer) status = trine_directory_put_fellows(&d, tokenizer, err);
-    if (!status && model->info.paradigm == TRINE_ENCODER && model->info.head == TRINE_HEAD_NONE)
-        status = trine_sentence_modules_write(d.temporary, model->info.pooling, model->info.normalize, model->info.d_model, err);
+    if (!status) status = write_pooling(&d, model, err);
     if (!status) status = write_weights(&d, p, options->values ? options->values : p->values, type, err);
     if (!status) return trine_new_directory_commit(&d, err);
     trine_new_directory_abandon(&d);

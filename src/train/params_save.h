@@ -12,8 +12,11 @@ typedef struct trine_save_options {
     bool overwrite;        /* replace a model's directory that is there */
 } trine_save_options;
 
-/* Writes `dir` whole or not at all; `model` is the one over these parameters. Vectors' pooling is said as sentence-transformers does
- * for an encoder without a head. ERROR_NUMERIC when a value is not finite. */
+/* Whether the directory of a model says how its texts become vectors, as sentence-transformers does: of one without a head, whose vectors are
+ * what it gives, and of one that writes text where its source said it; of labels never. */
+trine_status trine_params_say_pooling(bool *out, const trine_model *model, trine_error *err);
+
+/* Writes `dir` whole or not at all; `model` is the one over these parameters. ERROR_NUMERIC when a value is not finite. */
 trine_status trine_params_save(const char *dir, const trine_params *params, const trine_model *model,
                                const trine_save_options *options, trine_error *err);
 

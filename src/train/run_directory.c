@@ -265,7 +265,9 @@ trine_status trine_run_directory_save(trine_run_directory *d, bool last, const t
     o.overwrite = true;
     trine_status status = to ? trine_params_save(to, params, model, &o, err) : no_memory(err);
     if (!status && !last) status = move_all(d->out, to, err);
-    if (!status && !last) status = remove_others(d->out, params->lora_rank > 0, model->info.head == TRINE_HEAD_NONE, err);
+    bool embeds = false;
+    if (!status && !last) status = trine_params_say_pooling(&embeds, model, err);
+    if (!status && !last) status = remove_others(d->out, params->lora_rank > 0, embeds, err);
     free(to);
     return status;
 }

@@ -158,6 +158,35 @@ static void a_model_goes_on_with_other_text(void **state)
     assert_error(run_trine(NULL, "train", "-m", "nowhere", text_path, "-o", bare), 3, "'nowhere': there is no such model");
 }
 
+/* A decoder that embeds says so, whole and as an adapter that is merged into one that writes; pairs are counted as pairs. */
+static void vectors_say_how_they_were_made(void)
+{
+    static const char rows[] = "the cat\ta dog\nthe mat sat\tran\n";
+    const char *two = temp_write("two.tsv", rows, sizeof rows - 1);
+    char modules[400], text[1024];
+    process_result p =
+        run_trine(NULL, "finetune", "embed", "-m", LLAMA, two, "--steps", "2", "--no-record", "-t", "1", "-o", temp_path("ed"));
+    assert_status(&p, 0);
+    assert_contains(p.err, "2 pairs, ");
+    process_result_clear(&p);
+    snprintf(modules, sizeof modules, "%s/modules.json", temp_path("ed"));
+    snprintf(text, sizeof text, "%s/1_Pooling/config.json", temp_path("ed"));
+    assert_int_equal(access(modules, F_OK), 0);
+    assert_int_equal(access(text, F_OK), 0);
+    p = run_trine(NULL, "inspect", "--json", temp_path("ed"));
+    assert_contains(p.out, "\"pooling\":\"last\"");
+    process_result_clear(&p);
+    p = run_trine(NULL, "finetune", "embed", "-m", LLAMA, two, "--steps", "2", "--lora", "2", "--no-record", "-t", "1", "-o",
+                  temp_path("ea"));
+    assert_status(&p, 0);
+    process_result_clear(&p);
+    p = run_trine(NULL, "convert", "-m", LLAMA, "--adapter", temp_path("ea"), "-o", temp_path("em"));
+    assert_status(&p, 0);
+    process_result_clear(&p);
+    snprintf(modules, sizeof modules, "%s/modules.json", temp_path("em"));
+    assert_int_equal(access(modules, F_OK), 0);
+}
+
 static void every_task_is_learnt(void **state)
 {
     (void)state;
@@ -185,6 +214,7 @@ static void every_task_is_learnt(void **state)
     process_result_clear(&cut);
     json_decref(learnt(run_trine(NULL, "finetune", "lm", "-m", LLAMA, chats, TUNE, "-o", temp_path("l"))));
     json_decref(learnt(run_trine(NULL, "finetune", "embed", "-m", MLM, pairs, TUNE, "-o", temp_path("e"))));
+    vectors_say_how_they_were_made();
     r = learnt(run_trine(NULL, "finetune", "classify", "-m", MLM, labelled, "--valid", labelled, "--lora", "4", TUNE, "-o",
                          temp_path("a")));
     assert_true(number_of(r, "trained") < number_of(r, "parameters"));

@@ -256,6 +256,8 @@ static void test_pooling(void **state)
         { "{\"pooling_mode_max_tokens\":true}", TRINE_POOL_MAX },
         { "{\"pooling_mode_lasttoken\":true,\"include_prompt\":true}", TRINE_POOL_LAST },
         { "{\"pooling_mode\":\"cls\"}", TRINE_POOL_CLS },
+        { "{\"pooling_mode\":\"mean\",\"pooling_mode_cls_token\":true}", TRINE_POOL_MEAN }, /* the newer key counts */
+        { "{\"pooling_mode\":[\"lasttoken\"]}", TRINE_POOL_LAST },
         { "{\"word_embedding_dimension\":24}", TRINE_POOL_MEAN }, /* the family's custom */
     };
     char text[1024];
@@ -276,6 +278,14 @@ static void test_pooling(void **state)
     expect_refused(dir, NULL, TRINE_ERROR_UNSUPPORTED, "joins 2 poolings");
     write_text("1_Pooling/config.json", "{\"pooling_mode\":\"attention\"}");
     expect_refused(dir, NULL, TRINE_ERROR_UNSUPPORTED, "attention");
+    write_text("1_Pooling/config.json", "{\"pooling_mode\":[\"mean\",\"max\"]}");
+    expect_refused(dir, NULL, TRINE_ERROR_UNSUPPORTED, "joins 2 poolings");
+    static const char *const others[] = { "[]", "[1]", "true", "{}", "3" };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        snprintf(text, sizeof text, "{\"pooling_mode\":%s}", others[i]);
+        write_text("1_Pooling/config.json", text);
+        expect_refused(dir, NULL, TRINE_ERROR_FORMAT, "neither a word nor a list of words");
+    }
     write_text("1_Pooling/config.json", "{\"pooling_mode_cls_token\":true}");
     snprintf(text, sizeof text, modules, dense);
     write_text("modules.json", text);
@@ -286,6 +296,74 @@ static void test_pooling(void **state)
     expect_refused(dir, NULL, TRINE_ERROR_FORMAT, "not a list");
     write_text("modules.json", "[1]");
     expect_refused(dir, NULL, TRINE_ERROR_UNSUPPORTED, "without a type");
+}
+
+/* sentence-transformers 6 leaves the longest text to the tokenizer; the model has 64 positions. GGUF keeps what there is. */
+static void test_longest_text(void **state)
+{
+    const char *dir = *state;
+    static const struct {
+        const char *length, *tokenizer;
+        int expected, without_modules;
+    } cases[] = {
+        { "{\"max_seq_length\":16}", "{\"model_max_length\":32}", 16, 16 },
+        { "{}", "{\"model_max_length\":32}", 32, 0 },
+        { "{\"max_seq_length\":null}", "{\"model_max_length\":32.0}", 32, 0 },
+        { "{}", "{\"model_max_length\":64}", 0, 0 },
+        { "{}", "{\"model_max_length\":1000000000000000019884624838656}", 0, 0 },
+        { "{}", "{\"model_max_length\":-5}", 0, 0 },
+        { "{}", "{}", 0, 0 },
+    };
+    const trine_convert_options again = { .overwrite = true };
+    copy_model("bert-plain");
+    write_vocab(40);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        write_text("sentence_bert_config.json", cases[i].length);
+        write_text("tokenizer_config.json", cases[i].tokenizer);
+        write_text("modules.json", "[{\"path\":\"\",\"type\":\"a.Transformer\"}]");
+        trine_model *m = open_model(dir, NULL);
+        assert_int_equal(trine_model_get_info(m)->embed_tokens, cases[i].expected);
+        trine_model_close(m);
+        assert_int_equal(trine_convert(NULL, temp_path("out.gguf"), dir, &again, NULL), TRINE_OK);
+        m = open_model(temp_path("out.gguf"), NULL);
+        assert_int_equal(trine_model_get_info(m)->embed_tokens, cases[i].expected);
+        trine_model_close(m);
+        remove(temp_path("modules.json"));
+        m = open_model(dir, NULL);
+        assert_int_equal(trine_model_get_info(m)->embed_tokens, cases[i].without_modules);
+        trine_model_close(m);
+    }
+}
+
+static void keep_prompt(void *user, const char *text)
+{
+    if (strstr(text, "default prompt")) snprintf(user, 512, "%s", text);
+}
+
+/* What sentence-transformers puts before each text by itself is said. */
+static void test_default_prompt(void **state)
+{
+    const char *dir = *state;
+    char line[512] = "";
+    const trine_model_options options = { .cpu = "scalar", .log = keep_prompt, .log_user = line };
+    static const char *const silent[] = { "{\"prompts\":{\"query\":\"to find: \"},\"default_prompt_name\":null}",
+                                          "{\"prompts\":{\"query\":\"\"},\"default_prompt_name\":\"query\"}",
+                                          "{\"default_prompt_name\":\"query\"}" };
+    static const char says[] = "{\"prompts\":{\"query\":\"to find: \"},\"default_prompt_name\":\"query\"}";
+    copy_model("bert-plain");
+    write_text("config_sentence_transformers.json", says);
+    trine_model_close(open_model(dir, &options));
+    assert_string_equal(line, ""); /* without modules.json the library does not read it */
+    write_text("modules.json", "[{\"path\":\"\",\"type\":\"a.Transformer\"}]");
+    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++) {
+        write_text("config_sentence_transformers.json", silent[i]);
+        trine_model_close(open_model(dir, &options));
+        assert_string_equal(line, "");
+    }
+    write_text("config_sentence_transformers.json", says);
+    trine_model_close(open_model(dir, &options));
+    assert_non_null(strstr(line, "not applied"));
+    assert_non_null(strstr(line, "\"to find: \""));
 }
 
 /* A model converted to GGUF keeps its labels, its pooling and its tokenizer. */
@@ -422,6 +500,7 @@ static void test_no_memory(void **state)
     copy_model("bert-classify");
     write_text("generation_config.json", "{\"eos_token_id\":1}");
     write_text("modules.json", "[{\"path\":\"1_Pooling\",\"type\":\"a.Pooling\"}]");
+    write_text("config_sentence_transformers.json", "{\"prompts\":{\"q\":\"a\"},\"default_prompt_name\":\"q\"}");
     trine_status status;
     long k = 0;
     do {
@@ -502,7 +581,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_generation_config), TEST(test_facts),          TEST(test_refused),   TEST(test_configurations_that_lie),
         TEST(test_tokenizer),         TEST(test_special_tokens), TEST(test_pooling),   TEST(test_gguf),
-        TEST(test_gguf_tokenizers),   TEST(test_resident),       TEST(test_no_memory), TEST(test_rope_scaling)
+        TEST(test_gguf_tokenizers),   TEST(test_resident),       TEST(test_no_memory), TEST(test_rope_scaling),
+        TEST(test_longest_text),      TEST(test_default_prompt)
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,10 +12,12 @@
 
 #include "base/file.h"
 #include "checkpoint/json_file.h"
+#include "load/sentence_transformers.h"
 #include "quant/quant.h"
 #include "support/alloc.h"
 #include "support/temp.h"
 #include "train/params_save.h"
+#include "trine/converting.h"
 
 static int set_up(void **state) { return *state = (void *)(uintptr_t)temp_make(), 0; }
 static int tear_down(void **state)
@@ -141,6 +143,82 @@ static void nothing_is_there_after_a_failure(void **state)
     close_both(p, model);
 }
 
+static trine_params *open_as(trine_model **model, const char *path, trine_head head)
+{
+    trine_params *p;
+    trine_error err;
+    static const char *const labels[] = { "no", "yes" };
+    const trine_params_options o = { .checkpoint = path, .change_head = true, .head = head, .labels = labels, .n_labels = 2 };
+    if (trine_params_open(&p, model, &o, &err)) fail_msg("%s", err.text);
+    return p;
+}
+
+static void save(const char *out, trine_params *p, const trine_model *model)
+{
+    trine_error err;
+    if (trine_params_save(out, p, model, &(trine_save_options) { .overwrite = true }, &err)) fail_msg("%s", err.text);
+}
+
+static void expect_vectors(const char *path, bool said, trine_pooling pooling, bool normalize, int embed_tokens)
+{
+    char modules[400];
+    trine_model *m;
+    trine_error err;
+    snprintf(modules, sizeof modules, "%s/modules.json", path);
+    assert_int_equal(trine_file_exists(modules), said);
+    if (trine_model_open(&m, path, NULL, &err)) fail_msg("%s", err.text);
+    assert_int_equal(trine_model_get_info(m)->pooling, pooling);
+    assert_int_equal(trine_model_get_info(m)->normalize, normalize);
+    assert_int_equal(trine_model_get_info(m)->embed_tokens, embed_tokens);
+    trine_model_close(m);
+}
+
+/* A decoder and T5 without heads say what they were trained by, as encoders do; a decoder with its head what its source said, with
+ * the longest text, which another directory's tokenizer does not bring. */
+static void how_texts_become_vectors_is_saved(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        trine_pooling pooling;
+    } plain[] = { { "bert-plain", TRINE_POOL_MEAN },
+                  { "gpt2", TRINE_POOL_LAST },
+                  { "llama3", TRINE_POOL_LAST },
+                  { "t5-v1.1", TRINE_POOL_MEAN } };
+    trine_model *model;
+    trine_params *p;
+    char out[300], path[512], declared[300];
+    snprintf(out, sizeof out, "%s", temp_path("out"));
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        snprintf(path, sizeof path, "%s/models/%s", TRINE_FIXTURES, plain[i].name);
+        p = open_as(&model, path, TRINE_HEAD_NONE);
+        save(out, p, model);
+        expect_vectors(out, true, plain[i].pooling, false, 0);
+        close_both(p, model);
+    }
+    p = open_fixture(&model, "models/llama3");
+    save(out, p, model);
+    expect_vectors(out, false, TRINE_POOL_LAST, false, 0);
+    close_both(p, model);
+
+    trine_error err;
+    snprintf(declared, sizeof declared, "%s", temp_path("declared"));
+    if (trine_convert(NULL, declared, TRINE_FIXTURES "/models/llama3", NULL, &err)) fail_msg("%s", err.text);
+    assert_int_equal(trine_sentence_modules_write(declared, TRINE_POOL_MEAN, true, 32, &err), TRINE_OK);
+    temp_write("declared/sentence_bert_config.json", "{\"max_seq_length\":9}", 20);
+    for (int i = 0; i < 4; i++) {
+        p = i / 2 ? open_as(&model, declared, TRINE_HEAD_NONE) : open_params(&model, declared);
+        const trine_save_options o = { .tokenizer = i % 2 ? TRINE_FIXTURES "/models/llama3" : NULL, .overwrite = true };
+        if (trine_params_save(out, p, model, &o, &err)) fail_msg("%s", err.text);
+        expect_vectors(out, true, TRINE_POOL_MEAN, true, 9);
+        close_both(p, model);
+    }
+    p = open_as(&model, declared, TRINE_HEAD_LABELS);
+    save(out, p, model);
+    expect_vectors(out, false, TRINE_POOL_LAST, false, 9);
+    close_both(p, model);
+}
+
 /* A classifier's directory says what it is: class and labels both ways. */
 static void labels_are_saved_both_ways(void **state)
 {
@@ -176,6 +254,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_saved_is_what_is_opened, set_up, tear_down),
         cmocka_unit_test_setup_teardown(other_values_can_be_saved, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_is_there_after_a_failure, NULL, tear_down),
+        cmocka_unit_test_setup_teardown(how_texts_become_vectors_is_saved, set_up, tear_down),
         cmocka_unit_test_setup_teardown(labels_are_saved_both_ways, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
