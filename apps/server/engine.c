@@ -304,6 +304,25 @@ static void gather(reading *r, const served *s)
         }
 }
 
+/* The vectors of texts. The passes of a model that writes are short, for the sake of its temporaries: texts longer than one, yet no
+ * longer than its context, have a session of their own for as long as they are read. */
+static trine_status embed_all(float *out, served *s, const int32_t *const *ids, const int *n_ids, int n,
+                              const trine_task_options *o, trine_error *err)
+{
+    int longest = 0;
+    for (int i = 0; i < n; i++) longest = n_ids[i] > longest ? n_ids[i] : longest;
+    if (longest <= s->memory.text_tokens || longest > s->memory.ctx) return trine_embed_ids(out, s->session, ids, n_ids, n, o, err);
+    const trine_session_options so = {
+        .n_threads = s->memory.n_threads, .ctx = longest, .cache_type = s->memory.cache_type, .whole_texts = true
+    };
+    trine_session *own;
+    trine_status status = trine_session_open(&own, s->model, &so, err);
+    if (status) return status;
+    status = trine_embed_ids(out, own, ids, n_ids, n, o, err);
+    trine_session_close(own);
+    return status;
+}
+
 static trine_status read_vectors(served *s, const reading *r, int first, int n, trine_error *err)
 {
     const size_t d = (size_t)s->info->d_embedding;
@@ -316,7 +335,7 @@ static trine_status read_vectors(served *s, const reading *r, int first, int n, 
         ids[i] = j->ids[r->index[first + i]];
         n_ids[i] = j->n_ids[r->index[first + i]];
     }
-    const trine_status status = trine_embed_ids(vectors, s->session, ids, n_ids, n, &r->jobs[first]->reading, err);
+    const trine_status status = embed_all(vectors, s, ids, n_ids, n, &r->jobs[first]->reading, err);
     for (int i = 0; i < n && !status; i++)
         memcpy(r->jobs[first + i]->results.vectors + (size_t)r->index[first + i] * d, vectors + (size_t)i * d, d * sizeof *vectors);
     free(vectors);

@@ -124,11 +124,16 @@ static trine_long too_long(exchange *x, const hub *h)
                                                                                              : TRINE_LONG_REFUSE;
 }
 
+static const json_t *inputs_of(const exchange *x)
+{
+    const json_t *inputs = get(x->in, "inputs");
+    return inputs ? inputs : get(x->in, "input");
+}
+
 /* "text", {"text", "text_pair"}, or a list of these. */
 static bool read_texts(exchange *x, hub *h)
 {
-    const json_t *inputs = get(x->in, "inputs");
-    if (!inputs) inputs = get(x->in, "input");
+    const json_t *inputs = inputs_of(x);
     h->list = json_is_array(inputs);
     h->n = h->list ? json_array_size(inputs) : 1;
     if (!inputs || !h->n || h->n > MAX_INPUTS) {
@@ -233,7 +238,7 @@ static void read_features(exchange *x, hub *h)
     job *all = x->order.jobs;
     const json_t *normalize = parameter(h, "normalize");
     const int d = x->on->info->d_embedding;
-    const json_t *inputs = get(x->in, "inputs");
+    const json_t *inputs = inputs_of(x);
     all->reading.no_normalize = json_is_false(normalize);
     if (normalize && !json_is_boolean(normalize)) fail_request(x, 400, "normalize", NULL, "'normalize' must be true or false");
     if (x->failed) return;

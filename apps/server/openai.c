@@ -99,6 +99,26 @@ static int longest_text(const served *s)
     return model && model < s->memory.ctx ? model : s->memory.ctx;
 }
 
+static void fail_long(exchange *x, const char *param, size_t at, int n)
+{
+    fail_request(x, 400, param, "context_length_exceeded", "'%s': text %zu has %d tokens, and the model '%s' takes %d", param, at,
+                 n, x->on->name, longest_text(x->on));
+}
+
+/* Tokens in place of a text: as long as a text may be, and cut where a text is. */
+static int32_t *read_ids(exchange *x, const json_t *array, size_t at, const char *param, bool truncate, int *n)
+{
+    const int longest = longest_text(x->on);
+    int32_t *ids = get_ids(x, array, param, n);
+    if (!ids || *n <= longest) return ids;
+    if (!truncate) {
+        fail_long(x, param, at, *n);
+        return NULL;
+    }
+    *n = longest;
+    return ids;
+}
+
 static int32_t *read_text(exchange *x, const char *text, size_t at, const char *param, bool truncate, int *n)
 {
     const served *s = x->on;
@@ -118,9 +138,12 @@ static int32_t *read_text(exchange *x, const char *text, size_t at, const char *
         fail_job(x, status, &err);
         return NULL;
     }
-    if (e.n > longest)
-        fail_request(x, 400, param, "context_length_exceeded", "'%s': text %zu has %d tokens, and the model '%s' takes %d", param,
-                     at, e.n, s->name, longest);
+    int n_special = 0;
+    for (int i = 0; i < e.n; i++) n_special += e.special[i];
+    if (n_special == e.n)
+        fail_request(x, 400, param, "empty", "'%s': text %zu is empty: it has no tokens", param, at);
+    else if (e.n > longest)
+        fail_long(x, param, at, e.n);
     else
         ids = keep_memory(x, ((size_t)e.n + 1) * sizeof *ids);
     if (ids) memcpy(ids, e.ids, (size_t)e.n * sizeof *ids);
@@ -146,7 +169,7 @@ bool read_inputs(exchange *x, job *j, const json_t *input, const char *param, bo
         if (json_is_string(one))
             ids[i] = read_text(x, json_string_value(one), i, param, truncate, &n_ids[i]);
         else if (json_is_array(one))
-            ids[i] = get_ids(x, one, param, &n_ids[i]);
+            ids[i] = read_ids(x, one, i, param, truncate, &n_ids[i]);
         else
             fail_request(x, 400, param, NULL, "'%s': text %zu is neither a text nor tokens", param, i);
     }

@@ -209,7 +209,9 @@ static int measure_encode(bench *b, int n, int batch)
     trine_status status = TRINE_OK;
     for (int i = -WARM; room && i < b->repeat && !status && !interrupted(); i++) {
         const double start = now_ms();
-        status = trine_embed_ids(out, b->run->session, ids, n_ids, batch, NULL, &err);
+        /* As long as is asked: it is the time that counts, not what the vector means. */
+        status =
+            trine_embed_ids(out, b->run->session, ids, n_ids, batch, &(trine_task_options) { .too_long = TRINE_LONG_ALLOW }, &err);
         if (i >= 0) b->times[i] = now_ms() - start;
     }
     free(tokens);
@@ -225,7 +227,7 @@ static int measure_encode(bench *b, int n, int batch)
 static int encoders(bench *b)
 {
     const arguments *a = &b->run->args;
-    int code = open_for(b, (trine_session_options) { 0 }, TRINE_DTYPE_DEFAULT);
+    int code = open_for(b, (trine_session_options) { .whole_texts = true }, TRINE_DTYPE_DEFAULT);
     for (int i = 0; i < a->encode.n && !code; i++)
         for (int k = 0; k < a->batch.n && !code; k++)
             if (a->encode.items[i]) code = measure_encode(b, a->encode.items[i], a->batch.items[k]);

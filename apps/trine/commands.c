@@ -128,7 +128,8 @@ const command trine_commands[] = {
       "turn texts into vectors, or compare them",
       "Gives the vector of a text, pooled and scaled as the model declares. Without --json a summary is printed; the numbers are "
       "in the JSON. Any family: a decoder's "
-      "vector is pooled from its last layer, an encoder-decoder's from its encoder.",
+      "vector is pooled from its last layer, an encoder-decoder's from its encoder. A decoder takes texts of at most 2048 tokens "
+      "unless -c gives more.",
       { { "embed -m all-MiniLM-L6-v2 --json \"A cat sits.\"", "384 numbers" },
         { "embed -m all-MiniLM-L6-v2 --similarity \"a cat\" \"a kitten\" \"a car\"", "what is near to what" },
         { "embed -m all-MiniLM-L6-v2 --lines --json -f texts.txt > vectors.jsonl", "a file of texts" } },

@@ -166,6 +166,7 @@ static const char *remedy(const run *r, trine_status status, const char *text)
     if ((id & (CMD_FILL | CMD_CLASSIFY | CMD_TAG | CMD_EMBED)) && !r->args.truncate && !r->args.chunk &&
         !strstr(text, "--truncate"))
         return "; --truncate cuts its end, --chunk reads it in parts";
+    if (id == CMD_EMBED && !r->args.ctx && strstr(text, "in this session")) return "; -c N takes longer ones";
     if ((id & (CMD_GENERATE | CMD_TRANSLATE | CMD_SUMMARIZE)) && r->args.ctx) return " (-c N)";
     return "";
 }

@@ -170,7 +170,7 @@ int embed_main(run *r)
     collection all = { 0 };
     if (r->ranks && r->args.similarity) return fail_usage(r, "--similarity compares few texts: expected one process");
     int code = open_model(r);
-    if (!code) code = open_session(r, (trine_session_options) { 0 });
+    if (!code) code = open_session(r, (trine_session_options) { .whole_texts = true });
     if (code) return code;
     if (!r->args.similarity) return for_each_batch(r, BATCH, embed_some, NULL);
     code = for_each_batch(r, BATCH, embed_some, &all);

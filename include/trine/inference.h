@@ -106,6 +106,8 @@ typedef struct trine_session_options {
     trine_mask mask;        /* what a mask does: override it */
     int prefix;             /* TRINE_MASK_PREFIX: tokens seen by all */
     int window;             /* TRINE_MASK_WINDOW: keys that a query sees, its own the last */
+    bool whole_texts;       /* for embed with a decoder: one pass takes a text as long as the context (batch_tokens 0: ctx), and
+                             * ctx 0 is at most 2048, for such a pass needs memory in proportion */
 } trine_session_options;
 
 /* ERROR_MEMORY, with the longest context that would fit, when it would not fit. */
@@ -122,6 +124,7 @@ typedef struct trine_memory {
     int ctx;              /* tokens a sequence may hold */
     trine_dtype cache_type;
     int n_threads;
+    int text_tokens; /* longest text that one pass reads: embed, fill, classify, tag */
 } trine_memory;
 /* What the session holds. */
 TRINE_API void trine_session_memory(trine_memory *out, const trine_session *session);

@@ -10,14 +10,19 @@ extern "C" {
 
 /* ------------------------------------------------------------------------------------------------ encoder-only tasks */
 
-typedef enum trine_long { TRINE_LONG_REFUSE, TRINE_LONG_TRUNCATE, TRINE_LONG_CHUNK } trine_long;
+typedef enum trine_long {
+    TRINE_LONG_REFUSE,
+    TRINE_LONG_TRUNCATE,
+    TRINE_LONG_CHUNK,
+    TRINE_LONG_ALLOW /* embed: also past the length it was trained on (info.embed_tokens); refused where no pass takes it */
+} trine_long;
 
 typedef struct trine_task_options {
     const char *pair;     /* second text of a pair (classify), or NULL */
     const int32_t *ids;   /* raw ids in place of text; no special tokens are added */
     const int32_t *types; /* with ids: token types, or NULL for all 0 */
     int n_ids;
-    trine_long too_long;   /* a text longer than the model: refuse (default), cut its end, or go in parts */
+    trine_long too_long;   /* a text (or ids) longer than the model: refuse (default), cut its end, or go in parts */
     int top_k;             /* fill, classify: most results; 0: 5 for fill, all for classify */
     trine_pooling pooling; /* embed: 0: as the model declares */
     bool no_normalize;     /* embed: leave the vector's length as it is */

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/size.h"
 #include "base/status.h"
 
 static void let_go(trine_session *s)
@@ -69,7 +70,9 @@ trine_status trine_session_open(trine_session **out, trine_model *model, const t
                                  .arena_bytes = plan.arena_bytes,
                                  .ctx = o->ctx,
                                  .cache_type = o->cache_type,
-                                 .n_threads = o->n_threads };
+                                 .n_threads = o->n_threads,
+                                 .text_tokens = trine_min_int(
+                                     model->info.paradigm == TRINE_ENCODER_DECODER ? o->source_ctx : o->ctx, plan.rows_cap) };
     *out = s;
     return TRINE_OK;
 

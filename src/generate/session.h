@@ -82,7 +82,7 @@ trine_status trine_session_make_plan(trine_session_plan *out, const trine_model 
 trine_status trine_session_plan_at(trine_session_plan *out, const trine_model *m, const trine_session_options *asked, int ctx,
                                    trine_error *err);
 /* The tokens of context of a session that is not told: the model's, or a number where it has no limit of its own. */
-int trine_session_default_ctx(const trine_model *m);
+int trine_session_default_ctx(const trine_model *m, const trine_session_options *o);
 /* The shapes of the caches under resolved options. */
 trine_kv_shape trine_session_kv_shape(const trine_model *m, const trine_session_options *o);
 

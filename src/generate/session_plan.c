@@ -177,6 +177,12 @@ static bool plan_cache(trine_session_plan *plan, const trine_model *m)
     return trine_add_size(&plan->cache_bytes, plan->cache_bytes, cross);
 }
 
+/* Whether one pass reads a text as long as the context. */
+static bool passes_are_whole(const trine_model *m, const trine_session_options *o)
+{
+    return trine_model_reads_whole(m) || (o->whole_texts && m->info.paradigm == TRINE_DECODER);
+}
+
 /* The defaults that hang on the context, and all bytes at a context of `ctx`. */
 static trine_status plan_for(trine_session_plan *plan, const trine_model *m, const trine_session_options *asked, int ctx,
                              size_t limit, trine_error *err)
@@ -191,7 +197,7 @@ static trine_status plan_for(trine_session_plan *plan, const trine_model *m, con
     else
         o->source_ctx = 0;
     if (!asked->batch_tokens)
-        o->batch_tokens = trine_max_int(trine_model_reads_whole(m) ? ctx : trine_min_int(ctx, DEFAULT_BATCH), o->n_sequences);
+        o->batch_tokens = trine_max_int(passes_are_whole(m, o) ? ctx : trine_min_int(ctx, DEFAULT_BATCH), o->n_sequences);
     /* Masked language modelling asks for the 15% of tokens it hides; decoding for the last of each sequence. */
     if (!asked->logit_rows && m->info.head == TRINE_HEAD_MLM) o->logit_rows = o->batch_tokens / 6;
     o->logit_rows = trine_min_int(trine_max_int(o->logit_rows, o->n_sequences), o->batch_tokens);
@@ -288,15 +294,16 @@ static void announce(const trine_model *m, const trine_session_plan *plan, int w
     else if (m->info.max_tokens && ctx > m->info.max_tokens)
         snprintf(text + n, sizeof text - (size_t)n, ", more than the %d the model has positions for", m->info.max_tokens);
     else if (m->info.max_tokens)
-        snprintf(text + n, sizeof text - (size_t)n, " (the model's limit)");
+        snprintf(text + n, sizeof text - (size_t)n, ctx < m->info.max_tokens ? " (of the model's %d)" : " (the model's limit)",
+                 m->info.max_tokens);
     m->log(m->log_user, text);
 }
 
-int trine_session_default_ctx(const trine_model *m)
+int trine_session_default_ctx(const trine_model *m, const trine_session_options *o)
 {
     const int most = m->info.max_tokens > 0 ? trine_min_int(m->info.max_tokens, MAX_CTX) : UNLIMITED_CTX;
     /* A decoder that reads texts whole has a pass of them all, and its rotary positions may go on for a million tokens. */
-    return m->info.paradigm == TRINE_DECODER && trine_model_reads_whole(m) ? trine_min_int(most, UNLIMITED_CTX) : most;
+    return m->info.paradigm == TRINE_DECODER && passes_are_whole(m, o) ? trine_min_int(most, UNLIMITED_CTX) : most;
 }
 
 trine_status trine_session_plan_at(trine_session_plan *out, const trine_model *m, const trine_session_options *asked, int ctx,
@@ -329,7 +336,7 @@ trine_status trine_session_make_plan(trine_session_plan *out, const trine_model 
 
     int ctx = asked.ctx;
     if (!ctx) {
-        const int wanted = trine_session_default_ctx(m);
+        const int wanted = trine_session_default_ctx(m, &asked);
         /* The mapped weights want to stay in memory too, so a context that was not asked for leaves room for them. */
         const size_t mapped = m->info.weights_bytes - m->info.copied_bytes, spare = limit > mapped ? limit - mapped : 0;
         const size_t budget = asked.memory ? limit : (spare > limit / 4 ? spare : limit / 4) / 8 * 7;

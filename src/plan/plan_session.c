@@ -19,7 +19,7 @@ static trine_status session_options(trine_session_options *out, int *ctx, const 
 {
     const trine_session_options none = { 0 };
     *out = asked ? *asked : none;
-    *ctx = out->ctx ? out->ctx : trine_session_default_ctx(m);
+    *ctx = out->ctx ? out->ctx : trine_session_default_ctx(m, out);
     out->memory = 0;
     if (!out->cache_type) out->cache_type = TRINE_F16;
     if (!trine_model_reads_whole(m) || out->n_sequences <= 1) return TRINE_OK;

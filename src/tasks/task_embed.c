@@ -85,7 +85,7 @@ static trine_status embed(float *out, trine_session *s, const inputs *in, const 
         return trine_fail(err, TRINE_ERROR_UNSUPPORTED, "embed: vectors of %d from states of %d", d, info->d_model);
     if (!trine_mul_size(&cells, (size_t)n + 1, (size_t)d) || !trine_add_size(&cells, cells, (size_t)n))
         return trine_fail(err, TRINE_ERROR_MEMORY, "embed: %d vectors are more than an address holds", n);
-    trine_task_parts parts = { .limit = s->model->info.embed_tokens };
+    trine_task_parts parts = { .limit = o->too_long == TRINE_LONG_ALLOW ? 0 : info->embed_tokens };
     sums v = { .vectors = calloc(cells, sizeof(double)) };
     trine_status status = v.vectors ? TRINE_OK : trine_fail(err, TRINE_ERROR_MEMORY, "embed: no memory for %d vectors", n);
     v.weights = v.vectors ? v.vectors + ((size_t)n + 1) * d : NULL;
@@ -118,9 +118,8 @@ trine_status trine_embed_batch(float *out, trine_session *s, const char *const *
                                trine_error *err)
 {
     const trine_task_options *o = options ? options : &trine_task_defaults;
-    if (!s || n < 0 || (n && (!texts || !out))) return trine_fail(err, TRINE_ERROR_ARGUMENT, "embed: no session, texts or room");
-    if (o->ids) return trine_fail(err, TRINE_ERROR_ARGUMENT, "embed: raw ids are for one text, not for a batch");
-    return n ? embed(out, s, &(inputs) { .texts = texts, .n = n }, o, err) : TRINE_OK;
+    const trine_status status = trine_task_check_batch(s, "embed", out, texts, n, o, err);
+    return status || !n ? status : embed(out, s, &(inputs) { .texts = texts, .n = n }, o, err);
 }
 
 trine_status trine_embed_ids(float *out, trine_session *s, const int32_t *const *ids, const int *n_ids, int n,

@@ -23,6 +23,8 @@ typedef struct filling {
     trine_session *s;
     const trine_tokenizer *tokenizer; /* NULL with raw ids and no tokenizer */
     trine_task_parts parts;
+    const int32_t *ids; /* [n_ids] raw, or NULL */
+    int n_ids;
     gap *gaps;
     int n_gaps, k;
 } filling;
@@ -161,12 +163,15 @@ static trine_status fill_text(char **out, const filled *f, int which, int choice
 /* The same for raw ids: decoded. */
 static trine_status fill_ids(char **out, const filled *f, int which, int choice, trine_error *err)
 {
-    const trine_task_part *p = &f->all->parts.items[f->gaps[0].part];
-    int32_t *ids = malloc((size_t)p->n * sizeof *ids);
+    const int n = f->all->n_ids;
+    int32_t *ids = malloc((size_t)n * sizeof *ids);
     if (!ids) return trine_fail(err, TRINE_ERROR_MEMORY, "fill: no memory for the text");
-    memcpy(ids, p->ids, (size_t)p->n * sizeof *ids);
-    for (int g = 0; g < f->n_gaps; g++) ids[f->gaps[g].row] = f->choices[(size_t)g * f->k + (g == which ? choice : 0)].id;
-    const trine_status status = trine_tokenizer_decode(out, f->all->tokenizer, ids, p->n, true, err);
+    memcpy(ids, f->all->ids, (size_t)n * sizeof *ids);
+    for (int g = 0, part = 0, before = 0; g < f->n_gaps; g++) {
+        while (part < f->gaps[g].part) before += f->all->parts.items[part++].n;
+        ids[before + f->gaps[g].row] = f->choices[(size_t)g * f->k + (g == which ? choice : 0)].id;
+    }
+    const trine_status status = trine_tokenizer_decode(out, f->all->tokenizer, ids, n, true, err);
     free(ids);
     return status;
 }
@@ -223,7 +228,7 @@ static trine_status fill(trine_fill_result *out, trine_session *s, const char *c
     if (mask < 0)
         return trine_fail(err, TRINE_ERROR_NOT_FOUND, "fill: %s names no mask token",
                           tokenizer ? "this tokenizer" : "no tokenizer lies beside the model, which");
-    filling f = { .s = s, .tokenizer = tokenizer, .k = o->top_k ? o->top_k : 5 };
+    filling f = { .s = s, .tokenizer = tokenizer, .ids = o->ids, .n_ids = o->n_ids, .k = o->top_k ? o->top_k : 5 };
     if (f.k > s->model->info.vocab) f.k = s->model->info.vocab;
     const char *const *texts = given;
     char **own = tokenizer && !o->ids ? calloc((size_t)n, sizeof *own) : NULL;

@@ -10,12 +10,6 @@
 
 const trine_task_options trine_task_defaults = { 0 };
 
-int trine_session_text_limit(const trine_session *s)
-{
-    const int longest = s->model->info.paradigm == TRINE_ENCODER_DECODER ? s->options.source_ctx : s->memory.ctx;
-    return trine_min_int(longest, s->rows_cap);
-}
-
 /* Room for a part of n tokens at the end of `parts`, which counts it only when it is complete. */
 static trine_task_part *new_part(trine_task_parts *parts, int n, int index, trine_error *err)
 {
@@ -55,22 +49,35 @@ static void put(trine_task_part *p, int at, const trine_encoding *e, int from, i
     memcpy(p->sequence + at, e->sequence + from, (size_t)n);
 }
 
-static trine_status add_raw(trine_task_parts *parts, const trine_session *s, const char *task, int index,
+/* Why it takes no more than `limit`, after that number. */
+static const char *why_limit(const trine_session *s, int limit)
+{
+    if (limit == s->model->info.max_tokens) return "";
+    return limit < s->memory.text_tokens ? " (the longest it was trained on)" : " in this session";
+}
+
+/* Raw ids have no special tokens put around them: cut or in parts they are plain pieces. */
+static trine_status add_raw(trine_task_parts *parts, const trine_session *s, const char *task, int limit, int index,
                             const trine_task_options *o, trine_error *err)
 {
-    const int limit = trine_session_text_limit(s);
     if (o->n_ids < 1) return trine_fail(err, TRINE_ERROR_EMPTY, "%s: there are no ids", task);
-    if (o->n_ids > limit)
-        return trine_fail(err, TRINE_ERROR_TOO_LONG, "%s: %d ids, and %s takes %d here", task, o->n_ids, s->model->info.family,
-                          limit);
+    if (o->n_ids > limit && o->too_long != TRINE_LONG_TRUNCATE && o->too_long != TRINE_LONG_CHUNK)
+        return trine_fail(err, TRINE_ERROR_TOO_LONG,
+                          "%s: there are %d ids, and %s takes %d%s: cut their end (--truncate), take them in parts (--chunk) or "
+                          "give fewer",
+                          task, o->n_ids, s->model->info.family, limit, why_limit(s, limit));
     const trine_status status = o->types ? trine_check_types(s->model, o->types, o->n_ids, err) : TRINE_OK;
     if (status) return status;
-    trine_task_part *p = new_part(parts, o->n_ids, index, err);
-    if (!p) return TRINE_ERROR_MEMORY;
-    memcpy(p->ids, o->ids, (size_t)o->n_ids * sizeof *p->ids);
-    if (o->types) memcpy(p->types, o->types, (size_t)o->n_ids * sizeof *p->types);
-    p->spans = NULL;
-    parts->n++;
+    const int end = o->too_long == TRINE_LONG_TRUNCATE ? trine_min_int(o->n_ids, limit) : o->n_ids;
+    for (int from = 0; from < end; from += limit) {
+        const int n = trine_min_int(limit, end - from);
+        trine_task_part *p = new_part(parts, n, index, err);
+        if (!p) return TRINE_ERROR_MEMORY;
+        memcpy(p->ids, o->ids + from, (size_t)n * sizeof *p->ids);
+        if (o->types) memcpy(p->types, o->types + from, (size_t)n * sizeof *p->types);
+        p->spans = NULL;
+        parts->n++;
+    }
     return TRINE_OK;
 }
 
@@ -101,10 +108,10 @@ trine_status trine_task_parts_add(trine_task_parts *parts, const trine_session *
                                   const trine_task_options *o, trine_error *err)
 {
     const trine_model *m = s->model;
-    const int most = trine_session_text_limit(s), limit = parts->limit ? trine_min_int(parts->limit, most) : most;
-    if ((unsigned)o->too_long > TRINE_LONG_CHUNK)
+    const int most = s->memory.text_tokens, limit = parts->limit ? trine_min_int(parts->limit, most) : most;
+    if ((unsigned)o->too_long > TRINE_LONG_ALLOW)
         return trine_fail(err, TRINE_ERROR_ARGUMENT, "%s: too_long is %d, expected one of trine_long", task, (int)o->too_long);
-    if (o->ids) return add_raw(parts, s, task, index, o, err);
+    if (o->ids) return add_raw(parts, s, task, limit, index, o, err);
     if (!text || !*text) return trine_fail(err, TRINE_ERROR_EMPTY, "%s: the text is empty", task);
     if (!m->tokenizer)
         return trine_fail(err, TRINE_ERROR_NOT_FOUND, "%s: there is no tokenizer beside %s: give ids in place of text", task,
@@ -139,11 +146,7 @@ trine_status trine_task_parts_add(trine_task_parts *parts, const trine_session *
         status = trine_fail(
             err, TRINE_ERROR_TOO_LONG,
             "%s: the text has %d tokens, special ones included, and %s takes %d%s: cut its end (--truncate)%s or shorten it", task,
-            e.n, m->info.family, limit,
-            limit == m->info.max_tokens ? ""
-            : limit < most              ? " (the longest it was trained on)"
-                                        : " in this session",
-            o->pair ? "" : ", take it in parts (--chunk)");
+            e.n, m->info.family, limit, why_limit(s, limit), o->pair ? "" : ", take it in parts (--chunk)");
     }
     trine_encoding_clear(&e);
     return status;

@@ -22,8 +22,6 @@ typedef struct trine_task_parts {
     int limit; /* most tokens of a part, where that is less than a pass takes; 0: what a pass takes */
 } trine_task_parts;
 
-/* Tokens one pass of this session takes of one text. */
-int trine_session_text_limit(const trine_session *s);
 /* Appends the parts of a text (or of o->ids). `task` begins every error text. ERROR_EMPTY for a text without tokens. */
 trine_status trine_task_parts_add(trine_task_parts *parts, const trine_session *s, const char *task, const char *text, int index,
                                   const trine_task_options *o, trine_error *err);

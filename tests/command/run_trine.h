@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "support/process.h"
+#include "support/temp.h"
 
 #define MODELS TRINE_FIXTURES "/command/"
 #define MLM MODELS "bert-mlm"
@@ -25,6 +26,32 @@
 
 /* trine with the arguments that follow: run_trine(&options, "fill", "-m", MLM, "text"). */
 #define run_trine(options, ...) process_run((const char *const[]) { TRINE_COMMAND, __VA_ARGS__, NULL }, options)
+
+/* A fixture's model, copied to temp_path(name) and changed there by a line of shell. */
+static inline const char *changed_model(const char *name, const char *fixture, const char *change)
+{
+    char command[1000];
+    const char *path = temp_path(name);
+    snprintf(command, sizeof command, "cp -r '%s' '%s' && cd '%s' && %s", fixture, path, path, change);
+    if (system(command)) fail_msg("%s", command);
+    return path;
+}
+
+/* The fixture that writes, with positions for 4096 tokens: more than a pass of a decoder takes by default. */
+static inline const char *long_decoder(void)
+{
+    return changed_model("long", LLAMA,
+                         "sed -i 's/\"max_position_embeddings\": 256/\"max_position_embeddings\": 4096/' config.json");
+}
+
+/* "first,5,...,5" of n tokens. */
+static inline const char *many_ids(int first, int n)
+{
+    static char ids[20000];
+    size_t used = (size_t)snprintf(ids, sizeof ids, "%d", first);
+    for (int i = 1; i < n; i++) used += (size_t)snprintf(ids + used, sizeof ids - used, ",5");
+    return ids;
+}
 
 /* Ends the test with what the program said when its status is not the expected one. */
 static inline void assert_status(const process_result *r, int status)

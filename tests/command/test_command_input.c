@@ -2,6 +2,7 @@
 #include "run_trine.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <sys/stat.h>
 
 static void text_comes_the_same_from_everywhere(void **state)
@@ -70,6 +71,54 @@ static void long_text_is_cut_only_when_asked(void **state)
     process_result r = run_trine(NULL, "trace", "-q", "-m", MLM, "-o", "/tmp/trine_never_written.safetensors", long_text);
     assert_error(r, 1, "32");
     assert_int_not_equal(access("/tmp/trine_never_written.safetensors", F_OK), 0);
+}
+
+/* The vector of n ids, 5 all but the first. */
+static json_t *vector_of(const char *model, int first, int n, const char *long_ones)
+{
+    json_t *doc = only_document(run_trine(NULL, "embed", "-q", "-m", model, "--json", "--tokens", many_ids(first, n), long_ones));
+    json_t *vector = json_deep_copy(array_of(doc, "embedding"));
+    json_decref(doc);
+    return vector;
+}
+
+static void ids_are_as_long_as_texts(void **state)
+{
+    (void)state;
+    const char *model = changed_model("short", MLM, "echo '{\"max_seq_length\":16}' > sentence_bert_config.json");
+    assert_error(run_trine(NULL, "embed", "-q", "-m", model, "--tokens", many_ids(7, 20)), 1,
+                 "takes 16 (the longest it was trained on)");
+    json_t *cut = vector_of(model, 7, 20, "--truncate"), *first = vector_of(model, 7, 16, NULL);
+    json_t *parts = vector_of(model, 7, 20, "--chunk"), *second = vector_of(model, 5, 4, NULL);
+    assert_true(json_equal(cut, first));
+    for (size_t i = 0; i < json_array_size(first); i++) {
+        const double mean =
+            (16 * json_number_value(json_array_get(first, i)) + 4 * json_number_value(json_array_get(second, i))) / 20;
+        assert_true(fabs(json_number_value(json_array_get(parts, i)) - mean) < 1e-4);
+    }
+    json_decref(cut);
+    json_decref(first);
+    json_decref(parts);
+    json_decref(second);
+    /* bench measures as long as it is asked to */
+    json_decref(
+        only_document(run_trine(NULL, "bench", "-q", "-m", model, "--json", "--encode", "20", "--batch", "1", "--repeat", "1")));
+}
+
+static void a_decoder_embeds_its_whole_context(void **state)
+{
+    (void)state;
+    const char *model = long_decoder();
+    process_result r = run_trine(NULL, "embed", "-m", model, "--tokens", many_ids(5, 1500));
+    assert_status(&r, 0);
+    assert_contains(r.err, "context: 2048 tokens");
+    assert_contains(r.err, "(of the model's 4096)");
+    process_result_clear(&r);
+    assert_error(run_trine(NULL, "embed", "-q", "-m", model, "--tokens", many_ids(5, 2500)), 1, "takes 2048 in this session");
+    assert_error(run_trine(NULL, "embed", "-q", "-m", model, "--tokens", many_ids(5, 2500)), 1, "-c N takes longer ones");
+    r = run_trine(NULL, "embed", "-q", "-m", model, "-c", "3000", "--tokens", many_ids(5, 2500));
+    assert_status(&r, 0);
+    process_result_clear(&r);
 }
 
 static void bad_utf8_becomes_a_replacement(void **state)
@@ -194,6 +243,8 @@ int main(void)
         cmocka_unit_test(empty_text_is_an_error),
         cmocka_unit_test(text_without_a_mask_is_an_error),
         cmocka_unit_test(long_text_is_cut_only_when_asked),
+        cmocka_unit_test_setup_teardown(ids_are_as_long_as_texts, temp_set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(a_decoder_embeds_its_whole_context, temp_set_up, temp_tear_down),
         cmocka_unit_test(bad_utf8_becomes_a_replacement),
         cmocka_unit_test(zero_bytes_are_refused),
         cmocka_unit_test(a_line_that_fails_does_not_stop_the_others),

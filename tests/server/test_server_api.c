@@ -229,6 +229,32 @@ static void embeddings(void **state)
     json_decref(command);
 }
 
+/* Texts longer than a pass of the model that writes: the context is what is said of it. */
+static void a_decoder_embeds_its_whole_context(void **state)
+{
+    (void)state;
+    const char *model = long_decoder();
+    char body[30000];
+    http_server s = http_start((const char *const[]) { TRINE_COMMAND, "serve", "-q", "--port", "0", "-t", "2", "-m", model, NULL });
+    json_t *command = only_document(run_trine(NULL, "embed", "-q", "--json", "-m", model, "--tokens", many_ids(7, 700)));
+    snprintf(body, sizeof body, "{\"input\":[[7,5],[%s]]}", many_ids(7, 700));
+    json_t *doc = post(&s, "/v1/embeddings", body, 200), *models = fetch(&s, "/v1/models");
+    const json_t *v = json_object_get(command, "embedding");
+    const json_t *w = json_object_get(json_array_get(json_object_get(doc, "data"), 1), "embedding");
+    assert_int_equal(json_array_size(v), json_array_size(w));
+    for (size_t i = 0; i < json_array_size(v); i++)
+        assert_true(fabs(json_number_value(json_array_get(v, i)) - json_number_value(json_array_get(w, i))) < 1e-5);
+    assert_int_equal(number_of(first_of(models, "data"), "context"), 4096);
+    json_decref(command);
+    json_decref(doc);
+    json_decref(models);
+    snprintf(body, sizeof body, "{\"input\":[%s]}", many_ids(7, 4097));
+    refused(&s, "/v1/embeddings", body, 400, "input", "takes 4096");
+    snprintf(body, sizeof body, "{\"inputs\":[[%s]],\"parameters\":{\"truncation\":true}}", many_ids(7, 4097));
+    json_decref(post(&s, "/tasks/feature-extraction", body, 200));
+    assert_int_equal(http_stop(&s, SIGTERM), 0);
+}
+
 static void what_is_wrong_is_named(void **state)
 {
     (void)state;
@@ -262,6 +288,8 @@ static void what_is_wrong_is_named(void **state)
     refused(&server, chat, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"response_format\":{\"type\":\"json_object\"}}",
             400, "response_format", "not supported");
     refused(&server, embed, "{\"input\":\"\"}", 400, "input", "empty");
+    refused(&server, embed, "{\"model\":\"bert-mlm\",\"input\":[\"a\",\" \\n\"]}", 400, "input",
+            "text 1 is empty: it has no tokens");
     refused(&server, embed, "{}", 400, "input", "'input'");
     refused(&server, embed, "{\"input\":\"a\",\"dimensions\":3}", 400, "dimensions", "not cut");
     refused(&server, embed, "{\"input\":\"a\",\"encoding_format\":\"int8\"}", 400, "encoding_format", "base64");
@@ -280,6 +308,8 @@ static void what_is_wrong_is_named(void **state)
     assert_string_equal(text_of(json_object_get(doc, "error"), "code"), "context_length_exceeded");
     assert_contains(text_of(json_object_get(doc, "error"), "message"), "text 1");
     json_decref(doc);
+    snprintf(body, 300000, "{\"model\":\"bert-mlm\",\"input\":[[5],[%s]]}", many_ids(2, 40));
+    refused(&server, embed, body, 400, "input", "text 1 has 40 tokens, and the model 'bert-mlm' takes 32");
     free(long_text);
     free(body);
 }
@@ -293,6 +323,7 @@ int main(void)
         cmocka_unit_test(choices_stops_and_tokens),
         cmocka_unit_test(log_probabilities),
         cmocka_unit_test(embeddings),
+        cmocka_unit_test_setup_teardown(a_decoder_embeds_its_whole_context, temp_set_up, temp_tear_down),
         cmocka_unit_test(what_is_wrong_is_named),
     };
     return cmocka_run_group_tests(tests, start, stop);

@@ -128,6 +128,9 @@ static void texts_are_turned_into_others(void **state)
     json_t *vectors = post(&server, "/tasks/feature-extraction", "{\"inputs\":[\"a\",\"a cat\"]}", 200);
     assert_int_equal(json_array_size(vectors), 2);
     assert_true(json_array_size(json_array_get(vectors, 1)) > 4);
+    json_t *alike = post(&server, "/tasks/feature-extraction", "{\"input\":[\"a\",\"a cat\"]}", 200);
+    assert_true(json_equal(vectors, alike));
+    json_decref(alike);
     json_decref(vectors);
 }
 
@@ -359,6 +362,20 @@ static void what_is_wrong_is_named(void **state)
     refused(&server, "/trace", "{\"text\":\"a\",\"decoder_text\":\"b\"}", 400, "decoder_text", "no decoder");
 }
 
+/* Tokens are cut where a text is. */
+static void tokens_are_cut_when_asked(void **state)
+{
+    (void)state;
+    char body[30000];
+    snprintf(body, sizeof body, "{\"model\":\"bert-mlm\",\"inputs\":[[%s]],\"truncate\":true}", many_ids(2, 40));
+    json_t *cut = post(&server, "/tasks/feature-extraction", body, 200);
+    snprintf(body, sizeof body, "{\"model\":\"bert-mlm\",\"inputs\":[[%s]]}", many_ids(2, 32));
+    json_t *first = post(&server, "/tasks/feature-extraction", body, 200);
+    assert_true(json_equal(cut, first));
+    json_decref(cut);
+    json_decref(first);
+}
+
 /* Its decoder reads the text once more: the session of a trace has room for that. */
 static void labels_of_an_encoder_decoder_are_traced(void **state)
 {
@@ -382,6 +399,7 @@ int main(void)
         cmocka_unit_test(tokens_go_there_and_back),
         cmocka_unit_test(traces_show_the_inside),
         cmocka_unit_test(the_last_position_is_told_whole),
+        cmocka_unit_test(tokens_are_cut_when_asked),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(laws_are_fitted),
     };

@@ -255,6 +255,97 @@ static void long_texts(void **state)
     close_model(o);
 }
 
+/* Raw ids are refused, cut and taken in parts as texts are; nothing is put around them. */
+static void long_ids(void **state)
+{
+    (void)state;
+    const trine_session_options small = { .ctx = 12 };
+    opened o = open_model("bert-embed", &small);
+    int32_t ids[20];
+    float whole[24], first[24], second[24];
+    trine_error err;
+    for (int i = 0; i < 20; i++) ids[i] = 5 + i;
+    trine_task_options raw = { .ids = ids, .n_ids = 20, .pooling = TRINE_POOL_CLS };
+    assert_int_equal(trine_embed(whole, 24, o.session, NULL, &raw, &err), TRINE_ERROR_TOO_LONG);
+    assert_non_null(strstr(err.text, "there are 20 ids"));
+    assert_non_null(strstr(err.text, "takes 12 in this session"));
+    raw.too_long = TRINE_LONG_ALLOW;
+    assert_int_equal(trine_embed(whole, 24, o.session, NULL, &raw, &err), TRINE_ERROR_TOO_LONG);
+    const trine_task_options begin = { .ids = ids, .n_ids = 12, .pooling = TRINE_POOL_CLS };
+    const trine_task_options rest = { .ids = ids + 12, .n_ids = 8, .pooling = TRINE_POOL_CLS };
+    assert_int_equal(trine_embed(first, 24, o.session, NULL, &begin, NULL), TRINE_OK);
+    assert_int_equal(trine_embed(second, 24, o.session, NULL, &rest, NULL), TRINE_OK);
+    raw.too_long = TRINE_LONG_TRUNCATE;
+    assert_int_equal(trine_embed(whole, 24, o.session, NULL, &raw, NULL), TRINE_OK);
+    for (int j = 0; j < 24; j++) assert_near(whole[j], first[j], "a vector of ids that were cut");
+    raw.too_long = TRINE_LONG_CHUNK;
+    assert_int_equal(trine_embed(whole, 24, o.session, NULL, &raw, NULL), TRINE_OK);
+    for (int j = 0; j < 24; j++) assert_near(whole[j], (first[j] * 12.0 + second[j] * 8.0) / 20, "a vector of ids in parts");
+    const int32_t *const all[] = { ids };
+    const int n_ids[] = { 20 };
+    const trine_task_options chunk = { .too_long = TRINE_LONG_CHUNK, .pooling = TRINE_POOL_CLS };
+    assert_int_equal(trine_embed_ids(second, o.session, all, n_ids, 1, &chunk, NULL), TRINE_OK);
+    for (int j = 0; j < 24; j++) assert_near(second[j], whole[j], "a vector of several ids in parts");
+    close_model(o);
+}
+
+/* The filled text is of all ids, whatever part a gap is in. */
+static void gaps_of_long_ids(void **state)
+{
+    (void)state;
+    const trine_session_options small = { .ctx = 12 };
+    opened o = open_model("bert-mlm", &small);
+    trine_encoding e;
+    trine_fill_result r;
+    const trine_tokenizer *t = trine_model_get_tokenizer(o.model);
+    static const char text[] = "A [MASK] sat on the mat while the old dog slept near the [MASK] and the door";
+    assert_int_equal(trine_tokenizer_encode(&e, t, text, 0, NULL, NULL), TRINE_OK);
+    assert_true(e.n > 12);
+    const trine_task_options chunk = { .ids = e.ids, .n_ids = e.n, .too_long = TRINE_LONG_CHUNK, .top_k = 1 };
+    assert_int_equal(trine_fill(&r, o.session, NULL, &chunk, NULL), TRINE_OK);
+    assert_int_equal(r.n_masks, 2);
+    int32_t *ids = malloc((size_t)e.n * sizeof *ids);
+    assert_non_null(ids);
+    for (int i = 0, gap = 0; i < e.n; i++)
+        ids[i] = e.ids[i] == trine_tokenizer_special(t, TRINE_TOKEN_MASK) ? r.choices[gap++].id : e.ids[i];
+    char *filled;
+    assert_int_equal(trine_tokenizer_decode(&filled, t, ids, e.n, true, NULL), TRINE_OK);
+    assert_string_equal(r.text, filled);
+    free(filled);
+    free(ids);
+    trine_encoding_clear(&e);
+    trine_fill_result_clear(&r);
+    close_model(o);
+}
+
+/* A pass of a decoder is short by default; a session for whole texts has one as long as its context. */
+static void a_decoder_reads_its_context(void **state)
+{
+    (void)state;
+    enum { N = 700 };
+    const trine_session_options plain = { .ctx = 1024 }, whole = { .ctx = 1024, .whole_texts = true };
+    static int32_t ids[N];
+    trine_memory memory;
+    trine_error err;
+    for (int i = 0; i < N; i++) ids[i] = 5 + i % 40;
+    const trine_task_options raw = { .ids = ids, .n_ids = N };
+    opened o = open_model("llama-chat", &plain);
+    const int d = trine_model_get_info(o.model)->d_embedding;
+    float *v = malloc((size_t)d * sizeof *v);
+    assert_non_null(v);
+    trine_session_memory(&memory, o.session);
+    assert_int_equal(memory.text_tokens, 512);
+    assert_int_equal(trine_embed(v, d, o.session, NULL, &raw, &err), TRINE_ERROR_TOO_LONG);
+    assert_non_null(strstr(err.text, "takes 512 in this session"));
+    close_model(o);
+    o = open_model("llama-chat", &whole);
+    trine_session_memory(&memory, o.session);
+    assert_int_equal(memory.text_tokens, 1024);
+    assert_int_equal(trine_embed(v, d, o.session, NULL, &raw, &err), TRINE_OK);
+    close_model(o);
+    free(v);
+}
+
 static void writes_text(void **state)
 {
     (void)state;
@@ -371,6 +462,8 @@ static void wrong_uses(void **state)
     assert_int_equal(trine_embed(v, 24, mlm.session, "", NULL, &err), TRINE_ERROR_EMPTY);
     assert_int_equal(trine_embed_batch(v, mlm.session, (const char *const[]) { "a", "" }, 2, NULL, &err), TRINE_ERROR_EMPTY);
     assert_non_null(strstr(err.text, "text 2 of 2"));
+    const trine_task_options paired = { .pair = "b" };
+    assert_int_equal(trine_embed_batch(v, mlm.session, (const char *const[]) { "a" }, 1, &paired, &err), TRINE_ERROR_ARGUMENT);
     const int32_t high[] = { 1, 100000 };
     const trine_task_options ids = { .ids = high, .n_ids = 2 };
     assert_int_equal(trine_embed(v, 24, mlm.session, NULL, &ids, &err), TRINE_ERROR_ARGUMENT);
@@ -439,6 +532,9 @@ int main(void)
         cmocka_unit_test(embeds),
         cmocka_unit_test(a_batch_is_its_texts),
         cmocka_unit_test(long_texts),
+        cmocka_unit_test(long_ids),
+        cmocka_unit_test(gaps_of_long_ids),
+        cmocka_unit_test(a_decoder_reads_its_context),
         cmocka_unit_test(writes_text),
         cmocka_unit_test(config_names_the_prefix),
         cmocka_unit_test(wrong_uses),
