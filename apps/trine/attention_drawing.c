@@ -136,7 +136,7 @@ static int shift_source(drawn *d)
     d->target.n = d->source.n;
     if (!d->target.ids) return fail_memory(d->r);
     d->target.ids[0] = info->decoder_start >= 0 ? info->decoder_start : info->pad;
-    memcpy(d->target.ids + 1, d->source.ids, (size_t)d->source.n * sizeof *d->target.ids);
+    if (d->source.n) memcpy(d->target.ids + 1, d->source.ids, (size_t)d->source.n * sizeof *d->target.ids);
     return 0;
 }
 

@@ -285,11 +285,10 @@ static bool may_use_bf16(const trine_pass *p, const trine_attention_job *job)
 
 static trine_mat attention(trine_pass *p, trine_attention_job *job, const char *name)
 {
-    trine_attention_spec bare;
     if (p->tracer && p->tracer->unscaled) {
-        bare = *job->spec;
-        bare.scale = 1.0f;
-        job->spec = &bare;
+        job->unscaled = *job->spec;
+        job->unscaled.scale = 1.0f;
+        job->spec = &job->unscaled;
     }
     const trine_attention_spec *spec = job->spec;
     const trine_relative_bias *bias = job->cross ? NULL : spec->bias;

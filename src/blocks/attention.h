@@ -20,6 +20,7 @@
 typedef struct trine_attention_job {
     const trine_kernels *kernels;
     const trine_attention_spec *spec;
+    trine_attention_spec unscaled; /* what a tracer may want in its place */
     const trine_batch *batch;
     trine_mat q, k, v; /* k, v: of the pass; empty in cross attention without a tape */
     bool cross;

@@ -268,7 +268,7 @@ trine_status trine_fill_batch(trine_fill_result *out, trine_session *s, const ch
     const trine_task_options *o = options ? options : &trine_task_defaults;
     for (int i = 0; out && i < n; i++) out[i] = (trine_fill_result) { 0 };
     const trine_status status = trine_task_check_batch(s, "fill", out, texts, n, o, err);
-    return status || !n ? status : fill(out, s, texts, n, o, err);
+    return status || !n || !out ? status : fill(out, s, texts, n, o, err);
 }
 
 void trine_fill_result_clear(trine_fill_result *r)
