@@ -174,6 +174,14 @@ char *trine_path_join(const char *dir, const char *name)
     return path;
 }
 
+trine_status trine_file_beside(bool *out, const char *dir, const char *name, trine_error *err)
+{
+    char *path = trine_path_join(dir, name);
+    *out = path && trine_file_exists(path);
+    free(path);
+    return path ? TRINE_OK : trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the path of '%s'", name);
+}
+
 trine_status trine_directory_sync(const char *dir, trine_error *err)
 {
     const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

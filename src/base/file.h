@@ -19,6 +19,8 @@ trine_status trine_file_read(char **out, size_t *n, const char *path, size_t lim
 /* Like it, but unpacks .gz, .xz and .zst by their first bytes. */
 trine_status trine_file_read_packed(char **out, size_t *n, const char *path, size_t limit, trine_error *err);
 bool trine_file_exists(const char *path);
+/* Whether "dir/name" is there; ERROR_MEMORY, and false. */
+trine_status trine_file_beside(bool *out, const char *dir, const char *name, trine_error *err);
 bool trine_is_directory(const char *path);
 /* Whether the file or directory `in` is what `out` names; a file given for the directory it lies in counts too. */
 bool trine_same_place(const char *in, const char *out);

@@ -21,25 +21,20 @@ static void tell(const trine_model *m, const char *text)
     if (m->log) m->log(m->log_user, text);
 }
 
-static bool has_file(const char *dir, const char *name)
-{
-    char *path = trine_path_join(dir, name);
-    const bool there = path && trine_file_exists(path);
-    free(path);
-    return there;
-}
-
 /* The tokenizer of a directory, when it has one: a file that is there must be sound. tokenizer_config.json alone is a whole
  * tokenizer for ByT5 and nothing for the others. */
 static trine_status open_beside(trine_tokenizer **out, const char *dir, trine_error *err)
 {
     static const char *const names[] = { "tokenizer.json", "vocab.txt",       "vocab.json",
                                          "spiece.model",   "tokenizer.model", "sentencepiece.bpe.model" };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (has_file(dir, names[i])) return trine_tokenizer_open_path(out, dir, err);
-    }
-    if (!has_file(dir, "tokenizer_config.json")) return TRINE_OK;
-    const trine_status status = trine_tokenizer_open_path(out, dir, err);
+    bool there = false;
+    trine_status status = TRINE_OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !status && !there; i++)
+        status = trine_file_beside(&there, dir, names[i], err);
+    if (there) return trine_tokenizer_open_path(out, dir, err);
+    if (!status) status = trine_file_beside(&there, dir, "tokenizer_config.json", err);
+    if (!there) return status;
+    status = trine_tokenizer_open_path(out, dir, err);
     return status == TRINE_ERROR_NOT_FOUND ? TRINE_OK : status;
 }
 

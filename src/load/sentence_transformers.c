@@ -117,34 +117,6 @@ trine_status trine_sentence_modules_read(trine_pooling *pooling, bool *normalize
     return status;
 }
 
-static bool has_file(const char *dir, const char *name, trine_status *status, trine_error *err)
-{
-    char *path = trine_path_join(dir, name);
-    if (!path) *status = trine_fail(err, TRINE_ERROR_MEMORY, "no memory for the path of '%s'", name);
-    const bool has = path && trine_file_exists(path);
-    free(path);
-    return has;
-}
-
-/* model_max_length of tokenizer_config.json, 0 where it says none: read by the tokenizer's reader, since 10^30 stands there for no limit. */
-static trine_status read_tokenizer_length(double *out, const char *dir, trine_error *err)
-{
-    enum { MOST_BYTES = 64 << 20 };
-    char *path = trine_path_join(dir, "tokenizer_config.json"), *text = NULL;
-    size_t n = 0;
-    json_t *config = NULL;
-    trine_status status = path ? TRINE_OK : trine_fail(err, TRINE_ERROR_MEMORY, "no memory for a path in '%s'", dir);
-    if (path && trine_file_exists(path)) {
-        status = trine_file_read(&text, &n, path, MOST_BYTES, err);
-        if (!status) status = trine_json_read(&config, text, n, path, err);
-    }
-    *out = status ? 0 : json_number_value(json_object_get(config, "model_max_length"));
-    json_decref(config);
-    free(text);
-    free(path);
-    return status;
-}
-
 trine_status trine_sentence_length_read(int *out, const char *dir, int n_positions, trine_error *err)
 {
     json_t *config;
@@ -154,27 +126,29 @@ trine_status trine_sentence_length_read(int *out, const char *dir, int n_positio
     if (json_is_integer(length) && json_integer_value(length) > 0 && json_integer_value(length) < INT_MAX)
         *out = (int)json_integer_value(length);
     json_decref(config);
-    if (status || *out || !has_file(dir, "modules.json", &status, err)) return status;
-    double n = 0;
-    status = read_tokenizer_length(&n, dir, err);
+    bool declared = false;
+    if (!status && !*out) status = trine_sentence_declared(&declared, dir, err);
+    if (!declared) return status;
+    /* By the tokenizer's reader: 10^30 stands there for no limit. */
+    status = trine_json_read_beside(&config, dir, "tokenizer_config.json", err);
+    const double n = status ? 0 : json_number_value(json_object_get(config, "model_max_length"));
+    json_decref(config);
     if (n >= 1 && n < (n_positions > 0 ? n_positions : INT_MAX)) *out = (int)n;
     return status;
 }
 
 trine_status trine_sentence_declared(bool *out, const char *dir, trine_error *err)
 {
-    trine_status status = TRINE_OK;
-    *out = has_file(dir, "modules.json", &status, err);
-    return status;
+    return trine_file_beside(out, dir, "modules.json", err);
 }
 
 trine_status trine_sentence_prompt_read(char **out, const char *dir, trine_error *err)
 {
     json_t *config = NULL;
-    trine_status status = TRINE_OK;
+    bool declared;
     *out = NULL;
-    if (has_file(dir, "modules.json", &status, err))
-        status = trine_json_file_read_optional(&config, dir, "config_sentence_transformers.json", err);
+    trine_status status = trine_sentence_declared(&declared, dir, err);
+    if (declared) status = trine_json_file_read_optional(&config, dir, "config_sentence_transformers.json", err);
     const char *name = json_string_value(json_object_get(config, "default_prompt_name")),
                *prompt = name ? json_string_value(json_object_get(json_object_get(config, "prompts"), name)) : NULL;
     if (prompt && *prompt && !(*out = strdup(prompt)))

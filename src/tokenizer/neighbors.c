@@ -20,8 +20,7 @@ static trine_status no_memory(trine_error *err)
     return trine_fail(err, TRINE_ERROR_MEMORY, "tokenizer: no memory for its special tokens");
 }
 
-/* A JSON object in dir/name, or NULL when there is no such file. */
-static trine_status read_object(json_t **out, const char *dir, const char *name, trine_error *err)
+trine_status trine_json_read_beside(json_t **out, const char *dir, const char *name, trine_error *err)
 {
     *out = NULL;
     char *path = trine_path_join(dir, name), *text;
@@ -48,12 +47,12 @@ trine_status trine_neighbors_open(trine_neighbors *out, const char *dir, trine_e
 {
     *out = (trine_neighbors) { .dir = dir };
     json_t *model = NULL;
-    trine_status status = read_object(&out->config, dir, "tokenizer_config.json", err);
-    if (!status) status = read_object(&out->map, dir, "special_tokens_map.json", err);
-    if (!status) status = read_object(&out->added, dir, "added_tokens.json", err);
+    trine_status status = trine_json_read_beside(&out->config, dir, "tokenizer_config.json", err);
+    if (!status) status = trine_json_read_beside(&out->map, dir, "special_tokens_map.json", err);
+    if (!status) status = trine_json_read_beside(&out->added, dir, "added_tokens.json", err);
     const char *class = json_string_value(json_object_get(out->config, "tokenizer_class"));
     if (!status && (!class || !strncmp(class, "PreTrainedTokenizer", 19) || !strcmp(class, "TokenizersBackend"))) {
-        status = read_object(&model, dir, "config.json", err);
+        status = trine_json_read_beside(&model, dir, "config.json", err);
         class = json_string_value(json_object_get(model, "model_type"));
     }
     if (!status && class) {

@@ -13,6 +13,8 @@
 trine_status trine_tokenizer_new(trine_tokenizer **out, trine_error *err);
 /* Reads JSON text, with a limit on its nesting; ERROR_FORMAT says where it breaks. */
 trine_status trine_json_read(json_t **out, const char *text, size_t n, const char *what, trine_error *err);
+/* The object in dir/name so read, or NULL when there is no such file. */
+trine_status trine_json_read_beside(json_t **out, const char *dir, const char *name, trine_error *err);
 /* Fills a new tokenizer from `root`. The vocabulary is taken from root.model and removed there, unless t->vocab (with scores or
  * merges) is already set. `root` stays the caller's. */
 trine_status trine_tokenizer_fill(trine_tokenizer *t, json_t *root, trine_error *err);

@@ -130,10 +130,9 @@ static trine_status write_pooling(trine_new_directory *d, const trine_model *mod
     status = trine_sentence_modules_write(d->temporary, info->pooling, info->normalize, info->d_model, err);
     if (!status) status = trine_sentence_length_read(&n_tokens, d->temporary, info->max_tokens, err);
     if (status || !info->embed_tokens || n_tokens) return status;
-    char *path = trine_path_join(d->temporary, name);
-    const bool copied = path && trine_file_exists(path);
-    free(path);
-    if (!path || copied) return path ? TRINE_OK : trine_fail(err, TRINE_ERROR_MEMORY, "no memory to write '%s'", d->path);
+    bool copied;
+    status = trine_file_beside(&copied, d->temporary, name, err);
+    if (status || copied) return status;
     trine_json_builder length = { .object = json_object() };
     trine_json_put(&length, "max_seq_length", json_integer(info->embed_tokens));
     trine_json_put(&length, "do_lower_case", json_false());

@@ -111,21 +111,13 @@ static void test_peak(void **unused)
 
 static int set_up(void **state)
 {
-    (void)state;
-    temp_make();
+    const int failed = temp_set_up(state);
     write_model();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    temp_remove();
-    return 0;
+    return failed;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_peak), cmocka_unit_test(test_short) };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, temp_tear_down);
 }
