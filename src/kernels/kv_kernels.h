@@ -40,7 +40,7 @@ typedef void trine_kv_unpack_keys_fn(float *out, const void *keys, size_t d);
 typedef void trine_kv_unpack_values_fn(float *out, const void *values, int n, size_t d);
 
 /* The entries of one cache type. References are exact but for f32; loops over levels round the other factor, too: a query to
- * two planes of bytes (12 bits; one of 8 for q4_0), the weights of a tile times their scales to two (14 bits). */
+ * 14 bits (8 for q4_0), the weights of a tile times their scales to 14. */
 typedef struct trine_kv_kernels {
     trine_kv_query_fn *query;
     trine_kv_scores_fn *scores;

@@ -73,7 +73,7 @@ static void scores_agree(random_state *r, const trine_kv_kernels *ref, const tri
     static tile keys;
     static float q[MAX_ROWS * MAX_D], panel[P * MAX_D], want[MAX_ROWS * P], got[GUARD + MAX_ROWS * P + GUARD];
     static _Alignas(64) unsigned char plain[MAX_ROWS * MAX_D * 4], packed[MAX_ROWS * MAX_D * 4];
-    const double half_step = 1.0 / (type == TRINE_Q8_0 ? 2 * 4063 : 2 * 127);
+    const double half_step = 1.0 / (type == TRINE_Q8_0 ? 2 * 16319 : 2 * 127);
     fill(&keys, r, type, d, true, n);
     random_fill(r, q, (size_t)rows * d, 1);
     if (rows > 2) memset(q + d, 0, d * sizeof *q);

@@ -1,17 +1,26 @@
 /* kv_levels_x86.h - template: loops over a tile of q8_0 or q4_0, in whole numbers. Include it after a vector_*.h; TRINE_KV_DOT
- * names the byte product: VNNI's vpdpbusd where the file has it, else vpmaddubsw and vpmaddwd.
+ * names the byte product, VNNI's vpdpbusd, where the file has it.
  *
  * The factor that is not stored - a query, or the weights of a tile times the scales of its values - becomes whole numbers P of
- * 12 to 14 bits, in two planes of bytes: P = high 2^shift + low. Levels u are unsigned with their zero at z, so that
- * sum (u - z) P = sum u high 2^shift + sum u low - z sum P, all of it exact; the last term is where the sum starts. Bytes of
- * q8_0 meet planes of at most 63, because vpmaddubsw adds two products of a byte in 16 bits: 2 * 255 * 63 < 2^15. */
+ * 8 or 14 bits. Levels u are unsigned with their zero at z, so that sum (u - z) P = sum u P - z sum P, all of it exact; the last
+ * term is where the sum starts. P of more than a byte meets levels as the instructions take most of them at a time:
+ *
+ *     TRINE_KV_DOT   two planes of bytes, P = high 2^shift + low: two products of four bytes, added as they are taken
+ *     else           words: levels are spread to words once for all rows, then two products of two words. Bytes by planes
+ *                    would take four instructions where this takes two, because vpmaddubsw leaves words to be added
+ *
+ * P of a byte without TRINE_KV_DOT: vpmaddubsw, summed in words over a block of d: 16 * 15 * 127 < 2^15. */
 #ifndef TRINE_KERNELS_KV_LEVELS_X86_H
 #define TRINE_KERNELS_KV_LEVELS_X86_H
 
 #include "kernels/kv_kernels.h"
 #include "kernels/x86/unrolled.h"
 
-enum { LEVEL_ROWS = 4, LEVEL_VECTORS = LANES == 16 ? 2 : 1, BLOCK = 32 };
+#if defined(TRINE_KV_DOT)
+enum { LEVEL_ROWS = 4, LEVEL_VECTORS = LANES == 16 ? 2 : 1, BLOCK = 32, BY_WORDS = 0 };
+#else
+enum { LEVEL_ROWS = 4, LEVEL_VECTORS = 2, BLOCK = 32, BY_WORDS = 1 };
+#endif
 
 #if defined(__AVX512F__)
 TRINE_INLINE vi vi_load(const unsigned char *p) { return _mm512_loadu_si512(p); }
@@ -29,6 +38,10 @@ TRINE_INLINE void store_bytes(signed char *p, vi a) { _mm_storeu_si128((__m128i 
 #define SHIFT_LEFT_16(a, n) _mm512_slli_epi16(a, (unsigned)(n))
 TRINE_INLINE vi vi_words(vi a, vi b) { return _mm512_packs_epi32(a, b); }
 TRINE_INLINE vi vi_bytes(vi a, vi b) { return _mm512_packs_epi16(a, b); }
+TRINE_INLINE vi vi_evens_first(vi a)
+{
+    return _mm512_shufflehi_epi16(_mm512_shufflelo_epi16(a, 0xD8), 0xD8);
+} /* of four words each */
 TRINE_INLINE void vi_store(signed char *p, vi a) { _mm512_storeu_si512(p, a); }
 TRINE_INLINE vf vf_first(vf a, size_t n) { return _mm512_maskz_mov_ps(first_lanes(n), a); }
 #else
@@ -56,48 +69,101 @@ TRINE_INLINE void store_bytes(signed char *p, vi a)
 #define SHIFT_LEFT_16(a, n) _mm256_slli_epi16(a, n)
 TRINE_INLINE vi vi_words(vi a, vi b) { return _mm256_packs_epi32(a, b); }
 TRINE_INLINE vi vi_bytes(vi a, vi b) { return _mm256_packs_epi16(a, b); }
+TRINE_INLINE vi vi_evens_first(vi a)
+{
+    return _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(a, 0xD8), 0xD8);
+} /* of four words each */
 TRINE_INLINE void vi_store(signed char *p, vi a) { _mm256_storeu_si256((__m256i *)(void *)p, a); }
 TRINE_INLINE vf vf_first(vf a, size_t n) { return _mm256_and_ps(a, _mm256_castsi256_ps(first_lanes(n))); }
 #endif
 
-/* ---- planes ---- */
+/* ---- the other factor ---- */
 
-/* How a type's other factor is cut: P of at most `limit`, high = round(P / 2^shift); one plane has shift 0. Levels with their
- * zero at 0 have signs, and P has none (high is then rounded down). */
+/* How a type's other factor is cut: P of at most `limit`. Two planes: high = round(P / 2^shift). Levels with their zero at 0 have
+ * signs, and P has none (high is then rounded down). */
 typedef struct cut {
     int limit, shift, n_planes, zero;
     bool nibbles;
 } cut;
-static const cut Q8_QUERY = { 63 * 64 + 31, 6, 2, 128, false }, Q8_WEIGHTS = { 127 * 128 + 127, 7, 2, 0, false };
+static const cut Q8_QUERY = { 127 * 128 + 63, 7, 2, 128, false }, Q8_WEIGHTS = { 127 * 128 + 127, 7, 2, 0, false };
 static const cut Q4_QUERY = { 127, 0, 1, 8, true }, Q4_WEIGHTS = { 127 * 128 + 63, 7, 2, 8, true };
 
-/* n (a multiple of LANES) elements of x as planes n bytes long, `plane` bytes apart. *start: -zero sum P. Returns what P is
- * multiplied by. */
-TRINE_INLINE float to_planes(signed char *high, size_t plane, int32_t *start, const float *x, size_t n, cut how)
+TRINE_INLINE bool is_words(cut how) { return BY_WORDS && how.n_planes == 2; }
+
+/* What P is multiplied by when x is at most `most`. *factor: what x is multiplied by; nothing where that would overflow. */
+TRINE_INLINE float unit_of(vf *factor, vf most, cut how)
 {
-    vf most = vf_zero();
-    for (size_t i = 0; i < n; i += LANES) most = vf_max(vf_abs(vf_load(x + i)), most);
-    const float max = vf_most(most), inverse = max > 1e-30f ? (float)how.limit / max : 0; /* less is nothing, and would overflow */
-    const vf factor = vf_set(inverse);
-    vi total = vi_set(0);
-    for (size_t i = 0; i < n; i += LANES) {
-        const vi p = vi_nearest(vf_mul(vf_load(x + i), factor));
-        total = vi_add(total, p);
-        if (how.n_planes == 1) {
-            store_bytes(high + i, p);
-        } else {
-            const vi h = vi_halve(vi_add(p, vi_set(1 << how.shift >> 1)), (unsigned)how.shift);
-            store_bytes(high + i, h);
-            store_bytes(high + plane + i, vi_subtract(p, vi_shift_left(h, how.shift)));
-        }
-    }
-    *start = -how.zero * vi_sum(total);
+    const float max = vf_most(most);
+    *factor = vf_set(max > 1e-30f ? (float)how.limit / max : 0);
     return max / (float)how.limit;
 }
 
-/* ---- byte products ---- */
+/* Where words lie: four of them, as levels_at spreads its four, at 8 PLACE_OF_WORDS(g) for group g. Packing goes by 16 bytes of two
+ * vectors in turn. */
+#define QUADS (LANES / 4)
+#define PLACE_OF_WORDS(g) ((g) / (2 * QUADS) * (2 * QUADS) + (g) % QUADS * 2 + (g) / QUADS % 2)
 
-/* The running sum of one vector: of each plane by VNNI, of both by pairs. */
+/* n (even) vectors of x as words in that order. Returns -zero sum P. */
+TRINE_INLINE int32_t put_words(signed char *to, const vf *x, size_t n, vf factor, cut how)
+{
+    vi total = vi_set(0);
+    TRINE_UNROLL for (size_t v = 0; v < n; v += 2)
+    {
+        const vi words = vi_words(vi_nearest(vf_mul(x[v], factor)), vi_nearest(vf_mul(x[v + 1], factor)));
+        if (how.zero) total = vi_add(total, MADD(words, SET_16(1)));
+        vi_store(to + v * LANES * 2, vi_evens_first(words));
+    }
+    return how.zero ? -how.zero * vi_sum(total) : 0;
+}
+
+/* And packed planes, with groups of LANES vectors transposed. */
+#define PLACE_OF_BYTES(g) ((g) / LANES * LANES + (g) % LANES % QUADS * 4 + (g) % LANES / QUADS)
+
+/* n vectors of x as planes, `plane` bytes apart. Returns -zero sum P. */
+TRINE_INLINE int32_t put_planes(signed char *to, size_t plane, const vf *x, size_t n, vf factor, cut how)
+{
+    vi total = vi_set(0);
+    TRINE_UNROLL for (size_t v = 0; v < n; v++, to += LANES)
+    {
+        const vi p = vi_nearest(vf_mul(x[v], factor));
+        total = vi_add(total, p);
+        if (how.n_planes == 1) {
+            store_bytes(to, p);
+        } else {
+            const vi h = vi_halve(vi_add(p, vi_set(1 << how.shift >> 1)), (unsigned)how.shift);
+            store_bytes(to, h);
+            store_bytes(to + plane, vi_subtract(p, vi_shift_left(h, how.shift)));
+        }
+    }
+    return -how.zero * vi_sum(total);
+}
+
+/* ---- products ---- */
+
+/* Four levels of each of LANES columns: bytes, or words, the first and third of the four and the others. */
+typedef struct four_levels {
+    vi part[2];
+} four_levels;
+
+/* Those of group g, in the low or the high halves of bytes when nibbles. */
+TRINE_INLINE four_levels levels_at(const unsigned char *at, size_t g, cut how)
+{
+    const vi u = vi_load(at), half = how.nibbles && g % 2 ? vi_shift_right(u, 4) : u;
+    four_levels l;
+    if (!is_words(how)) {
+        l.part[0] = how.nibbles ? vi_and(half, vi_set(0x0F0F0F0F)) : u;
+    } else if (how.zero) {
+        const vi mask = vi_set(how.nibbles ? 0x000F000F : 0x00FF00FF);
+        l.part[0] = vi_and(half, mask);
+        l.part[1] = vi_and(vi_shift_right(u, how.nibbles && g % 2 ? 12 : 8), mask);
+    } else {
+        l.part[0] = SHIFT_16(SHIFT_LEFT_16(u, 8), 8);
+        l.part[1] = SHIFT_16(u, 8);
+    }
+    return l;
+}
+
+/* The running sum of one vector: by planes; or in one part, with words of a block beside it. */
 typedef struct level_sum {
     vi part[2];
 } level_sum;
@@ -106,7 +172,7 @@ TRINE_INLINE level_sum sum_from(int32_t start, cut how)
 {
     level_sum s;
     s.part[0] = vi_set(start);
-    if (how.n_planes == 2) {
+    if (!is_words(how) && (how.n_planes == 2 || BY_WORDS)) {
         s.part[1] = s.part[0];
         s.part[0] = vi_set(0);
     }
@@ -120,59 +186,72 @@ TRINE_INLINE vi four_bytes(const signed char *p)
     return vi_set(word);
 }
 
-TRINE_INLINE level_sum sum_add(level_sum s, vi levels, const signed char *x, size_t plane, cut how)
+/* Adds four levels by their P: at x, or with planes also `plane` bytes behind it. */
+TRINE_INLINE level_sum sum_add(level_sum s, four_levels l, const signed char *x, size_t plane, cut how)
 {
-    for (int i = 0; i < how.n_planes; i++) {
-        const vi other = four_bytes(x + (size_t)i * plane), u = how.zero ? levels : other, v = how.zero ? other : levels;
 #if defined(TRINE_KV_DOT)
-        s.part[i] = TRINE_KV_DOT(s.part[i], u, v);
-#else
-        s.part[i] = vi_add(s.part[i], MADD(MADDUBS(u, v), SET_16((short)(i ? 1 : 1 << how.shift))));
-#endif
+    for (int i = 0; i < how.n_planes; i++) {
+        const vi other = four_bytes(x + (size_t)i * plane);
+        s.part[i] = TRINE_KV_DOT(s.part[i], how.zero ? l.part[0] : other, how.zero ? other : l.part[0]);
     }
+#else
+    (void)plane;
+    if (is_words(how))
+        TRINE_UNROLL for (int i = 0; i < 2; i++) s.part[0] = vi_add(s.part[0], MADD(l.part[i], four_bytes(x + 4 * i)));
+    else
+        s.part[0] = ADD_16(s.part[0], MADDUBS(l.part[0], four_bytes(x)));
+#endif
     return s;
 }
 
 TRINE_INLINE vf sum_whole(level_sum s, cut how)
 {
-#if defined(TRINE_KV_DOT)
-    if (how.n_planes == 2) return vf_from_vi(vi_add(vi_shift_left(s.part[0], how.shift), s.part[1]));
-#else
-    if (how.n_planes == 2) return vf_from_vi(vi_add(s.part[0], s.part[1]));
-#endif
+    if (!is_words(how) && BY_WORDS) return vf_from_vi(vi_add(s.part[1], MADD(s.part[0], SET_16(1))));
+    if (!is_words(how) && how.n_planes == 2) return vf_from_vi(vi_add(vi_shift_left(s.part[0], how.shift), s.part[1]));
     return vf_from_vi(s.part[0]);
 }
 
-/* n_rows by LEVEL_VECTORS sums over a block of BLOCK elements of d: levels of the first vector at `levels`, queries x_row bytes
- * apart. */
-TRINE_INLINE void sum_levels(level_sum sums[LEVEL_ROWS][LEVEL_VECTORS], int n_rows, const unsigned char *levels,
-                             const signed char *x, size_t x_row, size_t plane, cut how, ptrdiff_t ahead)
+/* n_rows by LEVEL_VECTORS sums over n_groups of four: levels of the first vector at `levels`, a group (or two of nibbles) row_bytes
+ * after the other; P of row i at x + i x_row, where `packed` planes have their own order. */
+TRINE_INLINE void sum_levels(level_sum sums[LEVEL_ROWS][LEVEL_VECTORS], int n_rows, size_t n_groups, const unsigned char *levels,
+                             size_t row_bytes, const signed char *x, size_t x_row, size_t plane, bool packed, cut how,
+                             ptrdiff_t ahead)
 {
-    const vi low_half = vi_set(0x0F0F0F0F);
-    TRINE_UNROLL for (size_t g = 0; g < BLOCK / 4; g++)
+    TRINE_UNROLL for (size_t g = 0; g < n_groups; g++)
     {
-        vi u[LEVEL_VECTORS];
+        const size_t place = is_words(how) ? 8 * PLACE_OF_WORDS(g) : 4 * (packed ? PLACE_OF_BYTES(g) : g);
+        four_levels l[LEVEL_VECTORS];
         TRINE_UNROLL for (int v = 0; v < LEVEL_VECTORS; v++)
         {
-            const unsigned char *at = levels + (how.nibbles ? g / 2 : g) * TRINE_KV_PAGE * 4 + (size_t)v * LANES * 4;
+            const unsigned char *at = levels + (how.nibbles ? g / 2 : g) * row_bytes + (size_t)v * LANES * 4;
             if (ahead && !(how.nibbles && g % 2)) _mm_prefetch((const char *)at + ahead, _MM_HINT_T0);
-            u[v] = vi_load(at);
-            if (how.nibbles) u[v] = vi_and(g % 2 ? vi_shift_right(u[v], 4) : u[v], low_half);
+            l[v] = levels_at(at, g, how);
         }
         TRINE_UNROLL for (int i = 0; i < n_rows; i++) TRINE_UNROLL for (int v = 0; v < LEVEL_VECTORS; v++) sums[i][v] =
-            sum_add(sums[i][v], u[v], x + (size_t)i * x_row + 4 * g, plane, how);
+            sum_add(sums[i][v], l[v], x + (size_t)i * x_row + place, plane, how);
     }
 }
 
 /* ---- queries by keys ---- */
 
-/* A query: planes [n_planes][d], a factor and a start each block. */
+/* A query: P of d elements, as words or as planes [n_planes][d]; then a factor and a start each block. */
 TRINE_INLINE void level_query(void *out, const float *q, size_t d, cut how)
 {
-    signed char *planes = out;
-    float *factors = (float *)(void *)(planes + 2 * d);
+    enum { N = BLOCK / LANES };
+    signed char *to = out;
+    float *factors = (float *)(void *)(to + 2 * d);
     int32_t *starts = (int32_t *)(void *)(factors + d / BLOCK);
-    for (size_t b = 0; b < d / BLOCK; b++) factors[b] = to_planes(planes + b * BLOCK, d, &starts[b], q + b * BLOCK, BLOCK, how);
+    for (size_t b = 0; b < d / BLOCK; b++) {
+        vf x[N], most = vf_zero(), factor;
+        TRINE_UNROLL for (size_t v = 0; v < N; v++)
+        {
+            x[v] = vf_load(q + b * BLOCK + v * LANES);
+            most = vf_max(vf_abs(x[v]), most);
+        }
+        factors[b] = unit_of(&factor, most, how);
+        starts[b] =
+            is_words(how) ? put_words(to + b * BLOCK * 2, x, N, factor, how) : put_planes(to + b * BLOCK, d, x, N, factor, how);
+    }
 }
 
 TRINE_INLINE void level_scores_rows(float *scores, size_t stride, const signed char *queries, int n_rows, const unsigned char *keys,
@@ -193,7 +272,8 @@ TRINE_INLINE void level_scores_rows(float *scores, size_t stride, const signed c
                 memcpy(&start, queries + (size_t)i * row + 2 * d + (d / BLOCK + b) * sizeof(float), sizeof start);
                 TRINE_UNROLL for (int v = 0; v < LEVEL_VECTORS; v++) sums[i][v] = sum_from(start, how);
             }
-            sum_levels(sums, n_rows, keys + b * block_bytes + c * 4, queries + b * BLOCK, row, d, how, ahead);
+            sum_levels(sums, n_rows, BLOCK / 4, keys + b * block_bytes + c * 4, TRINE_KV_PAGE * 4,
+                       queries + b * BLOCK * (is_words(how) ? 2 : 1), row, d, false, how, ahead);
             TRINE_UNROLL for (int v = 0; v < LEVEL_VECTORS; v++)
             {
                 const vf scale = vf_load_f16(scales + (b * TRINE_KV_PAGE + c + (size_t)v * LANES) * 2);
@@ -208,43 +288,41 @@ TRINE_INLINE void level_scores_rows(float *scores, size_t stride, const signed c
 
 /* ---- weights by values ---- */
 
-/* Where the planes of a tile's weights hold the four of group g: packing to bytes goes by 16 bytes of each vector, and leaves the
- * groups of LANES vectors transposed. */
-#define PLACE(g) ((g) / LANES * LANES + (g) % LANES % (LANES / 4) * 4 + (g) % LANES / (LANES / 4))
+/* n (a multiple of four) vectors of x as two planes in that order. Returns -zero sum P. */
+TRINE_INLINE int32_t put_packed_planes(signed char *to, size_t plane, const vf *x, size_t n, vf factor, cut how)
+{
+    vi total = vi_set(0);
+    TRINE_UNROLL for (size_t v = 0; v < n; v += 4)
+    {
+        vi high[2], low[2];
+        TRINE_UNROLL for (size_t i = 0; i < 2; i++)
+        {
+            const vi words = vi_words(vi_nearest(vf_mul(x[v + 2 * i], factor)), vi_nearest(vf_mul(x[v + 2 * i + 1], factor)));
+            if (how.zero) total = vi_add(total, MADD(words, SET_16(1)));
+            high[i] = SHIFT_16(how.zero ? ADD_16(words, SET_16((short)(1 << how.shift >> 1))) : words, how.shift);
+            low[i] = SUB_16(words, SHIFT_LEFT_16(high[i], how.shift));
+        }
+        vi_store(to + v * LANES, vi_bytes(high[0], high[1]));
+        vi_store(to + plane + v * LANES, vi_bytes(low[0], low[1]));
+    }
+    return how.zero ? -how.zero * vi_sum(total) : 0;
+}
 
-/* The weights of a tile times the scales of one block of its values, as two planes [P] in that order. Returns what P is
- * multiplied by. */
-TRINE_INLINE float weights_to_planes(signed char *planes, int32_t *start, const float *weights, const unsigned char *scales,
-                                     size_t n_keys, cut how)
+/* The weights of a tile times the scales of one block of its values, as P. Returns what P is multiplied by. */
+TRINE_INLINE float put_weights(signed char *to, int32_t *start, const float *weights, const unsigned char *scales, size_t n_keys,
+                               cut how)
 {
     enum { P = TRINE_KV_PAGE, N = P / LANES };
-    vf x[N], most = vf_zero();
+    vf x[N], most = vf_zero(), factor;
     TRINE_UNROLL for (size_t v = 0; v < N; v++)
     {
         x[v] = vf_mul(vf_load(weights + v * LANES), vf_load_f16(scales + v * LANES * 2));
         if (n_keys < (v + 1) * LANES) x[v] = vf_first(x[v], n_keys > v * LANES ? n_keys - v * LANES : 0); /* no token there */
         most = vf_max(vf_abs(x[v]), most);
     }
-    const float max = vf_most(most), inverse = max > 1e-30f ? (float)how.limit / max : 0;
-    const vf factor = vf_set(inverse);
-    vi total = vi_set(0);
-    TRINE_UNROLL for (size_t v = 0; v < N; v += 4)
-    {
-        vi words[2];
-        TRINE_UNROLL for (size_t i = 0; i < 2; i++) words[i] =
-            vi_words(vi_nearest(vf_mul(x[v + 2 * i], factor)), vi_nearest(vf_mul(x[v + 2 * i + 1], factor)));
-        vi high[2], low[2];
-        TRINE_UNROLL for (size_t i = 0; i < 2; i++)
-        {
-            if (how.zero) total = vi_add(total, MADD(words[i], SET_16(1)));
-            high[i] = SHIFT_16(how.zero ? ADD_16(words[i], SET_16((short)(1 << how.shift >> 1))) : words[i], how.shift);
-            low[i] = SUB_16(words[i], SHIFT_LEFT_16(high[i], how.shift));
-        }
-        vi_store(planes + v * LANES, vi_bytes(high[0], high[1]));
-        vi_store(planes + P + v * LANES, vi_bytes(low[0], low[1]));
-    }
-    *start = how.zero ? -how.zero * vi_sum(total) : 0;
-    return max / (float)how.limit;
+    const float unit = unit_of(&factor, most, how);
+    *start = is_words(how) ? put_words(to, x, N, factor, how) : put_packed_planes(to, P, x, N, factor, how);
+    return unit;
 }
 
 TRINE_INLINE void level_values_rows(float *out, size_t out_stride, const float *weights, size_t stride, int n_rows,
@@ -252,33 +330,20 @@ TRINE_INLINE void level_values_rows(float *out, size_t out_stride, const float *
 {
     enum { P = TRINE_KV_PAGE };
     const unsigned char *scales = values + P * d / (how.nibbles ? 2 : 1);
-    const vi low_half = vi_set(0x0F0F0F0F);
-    _Alignas(64) signed char planes[LEVEL_ROWS][2 * P];
+    _Alignas(64) signed char x[LEVEL_ROWS][2 * P];
     for (size_t b = 0; b < d / BLOCK; b++) {
         float factor[LEVEL_ROWS];
         int32_t start[LEVEL_ROWS];
         TRINE_UNROLL for (int i = 0; i < n_rows; i++) factor[i] =
-            weights_to_planes(planes[i], &start[i], weights + (size_t)i * stride, scales + b * P * 2, n_keys, how);
-        /* The planes are to be read back from memory, where a broadcast is free: taken out of registers it is a shuffle each. */
-        __asm__ volatile("" : : "r"(planes) : "memory");
+            put_weights(x[i], &start[i], weights + (size_t)i * stride, scales + b * P * 2, n_keys, how);
         for (size_t c = 0; c < BLOCK; c += LEVEL_VECTORS * LANES) {
-            const unsigned char *levels = values + (b * BLOCK + c) * 4;
+            /* P is to be read from memory each time, where a broadcast is free: taken out of registers it is a shuffle, and kept
+             * for the next columns it is a store and a load of a whole vector. */
+            __asm__ volatile("" : : "r"(x) : "memory");
             level_sum sums[LEVEL_ROWS][LEVEL_VECTORS];
             TRINE_UNROLL for (int i = 0; i < n_rows; i++) TRINE_UNROLL for (int v = 0; v < LEVEL_VECTORS; v++) sums[i][v] =
                 sum_from(start[i], how);
-            TRINE_UNROLL for (int g = 0; g < P / 4; g++)
-            {
-                vi u[LEVEL_VECTORS];
-                TRINE_UNROLL for (int v = 0; v < LEVEL_VECTORS; v++)
-                {
-                    const unsigned char *at = levels + (how.nibbles ? (size_t)g / 2 : (size_t)g) * d * 4 + (size_t)v * LANES * 4;
-                    if (ahead && !(how.nibbles && g % 2)) _mm_prefetch((const char *)at + ahead, _MM_HINT_T0);
-                    u[v] = vi_load(at);
-                    if (how.nibbles) u[v] = vi_and(g % 2 ? vi_shift_right(u[v], 4) : u[v], low_half);
-                }
-                TRINE_UNROLL for (int i = 0; i < n_rows; i++) TRINE_UNROLL for (int v = 0; v < LEVEL_VECTORS; v++) sums[i][v] =
-                    sum_add(sums[i][v], u[v], planes[i] + 4 * PLACE(g), P, how);
-            }
+            sum_levels(sums, n_rows, P / 4, values + (b * BLOCK + c) * 4, d * 4, x[0], sizeof x[0], P, true, how, ahead);
             TRINE_UNROLL for (int i = 0; i < n_rows; i++) TRINE_UNROLL for (int v = 0; v < LEVEL_VECTORS; v++)
             {
                 float *to = out + (size_t)i * out_stride + b * BLOCK + c + (size_t)v * LANES;
