@@ -3,7 +3,8 @@
 # reached and in which time. Records lie in BENCH_RECORDS/quality. No recipe: lists them.
 #   BENCH_DATA    the texts: sst2/ wikigold/ wnut17/ tinyshakespeare/ multi30k/ tinystories/
 #   BENCH_MINILM  all-MiniLM-L6-v2 (bench/models.py gets it)
-#   BENCH_PYTHON  a Python that has torch and transformers: they learn the same afterwards (sst2 wikigold wnut17 multi30k tinystories)
+#   BENCH_PYTHON  a Python that has torch and transformers: they learn the same afterwards (sst2 wikigold wnut17
+#                 multi30k tinystories shakespeare-6)
 #   BENCH_PEER    options of theirs, as "--threads 1"; BENCH_TRAIN  of trine train and finetune, as "-t 1"
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -25,6 +26,8 @@ wnut17      F1 of entities on the development sentences                 at least
 shakespeare loss by character, 4 layers of 128, context 64, 2,000 steps at most 1.88
 shakespeare-muon
             the same, layers stepped by Muon                            at most 1.88
+shakespeare-6
+            6 layers of 384, context 256, the first 1,000 of 5,000 steps (hours) what learn_peer.py finds
 multi30k    BLEU of German into English, from nothing, 3 + 3 layers
             of 256, on the development sentences                        at least 35
 tinystories loss, 4 layers of 128, context 128, one epoch               that of learn_peer.py'
@@ -68,13 +71,25 @@ tuned_peer() {
     "$BENCH_PYTHON" "$here/finetune_peer.py" "$@" --seeds "$seed" ${BENCH_PEER:-}
 }
 
+# Runs a training and stops it when it has taken so many steps: stopped_at STEPS COMMAND...
+stopped_at() {
+    steps=$1
+    shift
+    rm -f "$out/training/metrics.jsonl" # of a run before
+    "$@" &
+    run=$!
+    while kill -0 $run 2>/dev/null && [ "$(cat "$out/training/metrics.jsonl" 2>/dev/null | wc -l)" -lt "$steps" ]; do sleep 1; done
+    kill -TERM $run 2>/dev/null || true
+    wait $run || [ $? = 130 ]
+}
+
 # Training from nothing: the weights before it are kept, and PyTorch learns from them over the same batches.
-#   from_nothing "OF THE MODEL" "OF THE LEARNING" TRAIN VALID "OF THE PEER: task and options"
+#   from_nothing "OF THE MODEL" "OF THE LEARNING" TRAIN VALID "OF THE PEER: task and options" [STEPS, of all that the schedule has]
 from_nothing() {
     # shellcheck disable=SC2086
     {
         "$trine" train $1 -q --seed "$seed" --no-record --overwrite -o "$out-first" --steps 1 --lr 1e-11 "$3"
-        "$trine" train -m "$out-first" $2 --valid "$4" "$3" $common
+        ${6:+stopped_at "$6"} "$trine" train -m "$out-first" $2 --valid "$4" "$3" $common
         task=${5%% *}
         [ -z "${BENCH_PYTHON:-}" ] ||
             "$BENCH_PYTHON" "$here/learn_peer.py" "$out-first" "$out/training/metrics.jsonl" "$task" "$3" "$4" ${5#"$task"} \
@@ -106,6 +121,14 @@ for seed; do
         "$trine" train --arch gpt2 --layers 4 --width 128 --heads 4 --tokenizer "$records/shakespeare-data" --seq-len 64 --batch 12 \
             --batch-tokens 768 --steps 2000 --warmup 100 $rates --beta2 0.99 --weight-decay 0.1 --eval-every 250 \
             --valid "$records/shakespeare-data/valid.txt" "$records/shakespeare-data/train.txt" $common
+        ;;
+    shakespeare-6)
+        characters
+        from_nothing "--arch gpt2 --layers 6 --width 384 --heads 6 --tokenizer $records/shakespeare-data --seq-len 256 --batch-tokens 16384" \
+            "--seq-len 256 --batch-tokens 16384 --steps 5000 --warmup 100 --lr 1e-3 --min-lr 1e-4 --beta2 0.99 --weight-decay 0.1
+            --dropout 0.2 --eval-every 250" "$records/shakespeare-data/train.txt" "$records/shakespeare-data/valid.txt" \
+            "lm --tokens 16384 --length 256 --lr 1e-3 --min-lr 1e-4 --warmup 100 --beta2 0.99 --dropout 0.2 --total 5000 --steps 1000
+            --checkpoint $out-torch.pt" 1000
         ;;
     sst2-small)
         "$trine" train --arch bert --layers 3 --width 192 --heads 3 --neighbours --seq-len 128 --separate --vocab 8000 --epochs 5 --bf16 \
