@@ -240,7 +240,7 @@ static bool begin(mpi_self *s, job *j)
 {
     const int size = s->ranks.size;
     j->requests = calloc(2 * (size_t)size + 1, sizeof *j->requests);
-    j->numbers = j->kind == JOB_NUMBERS ? malloc(j->n * (size_t)size * sizeof *j->numbers) : NULL;
+    j->numbers = j->kind == JOB_NUMBERS ? calloc(j->n * (size_t)size, sizeof *j->numbers) : NULL;
     if (!j->requests || (j->kind == JOB_NUMBERS && !j->numbers)) {
         set_failed(s, "no memory to speak with other ranks");
         return false;

@@ -109,6 +109,12 @@ static void say(run *r, const char *before, const char *format, va_list list)
     vsnprintf(text, sizeof text, format, list);
     for (unsigned char *p = (unsigned char *)text; *p; p++)
         if ((*p < 0x20 && *p != '\n' && *p != '\t') || *p == 0x7f) *p = '?';
+    if (is_silent(r)) {
+        char line[1500];
+        snprintf(line, sizeof line, "%s%s\n", before, text);
+        withhold(r, line);
+        return;
+    }
     progress_end(r);
     fflush(stdout); /* keeps the order when both streams are one terminal */
     fprintf(stderr, "%s%s\n", before, text);
@@ -148,7 +154,7 @@ int fail_usage(run *r, const char *format, ...)
 {
     char before[96];
     va_list list;
-    if (is_silent(r)) return EXIT_USAGE; /* all have the same arguments */
+    if (is_silent(r) || is_other_process()) return EXIT_USAGE; /* all have the same arguments */
     va_start(list, format);
     say(r, label(r, before), format, list);
     va_end(list);

@@ -28,6 +28,11 @@ static bool has_others(void)
     return (number_in("PMIX_RANK") >= 0 || number_in("PMI_RANK") >= 0) && number_in("SLURM_NTASKS") != 1;
 }
 
+bool is_other_process(void)
+{
+    return has_others() && (number_in("OMPI_COMM_WORLD_RANK") > 0 || number_in("PMIX_RANK") > 0 || number_in("PMI_RANK") > 0);
+}
+
 static void *load_module(run *r)
 {
     static const char *const places[] = { "trine_mpi.so", "../" TRINE_MODULES "/trine_mpi.so" };
@@ -70,6 +75,8 @@ int leave_ranks(run *r, int code)
 {
     trine_ranks *ranks = r->ranks;
     if (!ranks) return code;
+    if (code != EXIT_DONE) code = meet_first(r, code); /* where this rank has not got as far as that */
+    if (!ranks->over) say_withheld(r, false);
     fflush(stdout);
     fflush(stderr);
     /* A failure that all know of, or find in their arguments, ends them all; else this one ends the others. */

@@ -27,6 +27,7 @@ static int dispatch(run *r, int argc, char **argv)
         help_command(r, cmd, false);
         return EXIT_DONE;
     }
+    note_options(r, argc, argv);
     const int code = join_ranks(r);
     return leave_ranks(r, code ? code : cmd->main(r));
 }
@@ -44,5 +45,6 @@ int main(int argc, char **argv)
     arguments_clear(&r.args);
     trine_shipped_clear(&r.shipped);
     free(r.kept);
+    free(r.withheld);
     return code;
 }

@@ -178,6 +178,8 @@ int open_session(run *r, trine_session_options options)
                           options.ctx, trained, (options.ctx + trained - 1) / trained);
     trine_status status = trine_session_open(&r->session, r->model, &options, &err);
     if (status) return fail_status(r, status, &err);
+    const int code = meet_first(r, interrupted() ? EXIT_INTERRUPTED : 0);
+    if (code) return code;
     trine_session_memory(&r->memory, r->session);
     announce(r);
     return interrupted() ? EXIT_INTERRUPTED : 0;

@@ -33,7 +33,11 @@ struct run {
     trine_ranks *ranks; /* the processes that run this command together, or NULL */
     char *kept;         /* another rank than the first: what it would have written, until the round ends */
     size_t kept_bytes, kept_size;
-    long n_read; /* lines of the file so far, of whichever rank, and their checksum */
+    char *withheld; /* and what it would have said, until ranks meet again: what all have failed at is told once */
+    size_t last_withheld;
+    uint64_t options_sum; /* of the arguments that ranks must have alike */
+    bool met;             /* ranks know that all have come as far as to work, or that they have not */
+    long n_read;          /* lines of the file so far, of whichever rank, and their checksum */
     uint64_t read_sum;
     int batch_lines;                 /* lines that are read at a time */
     int (*finish_round)(void *user); /* brings what was begun to its end, before a round does; or NULL */
@@ -97,8 +101,30 @@ bool own_path(char *out, size_t size);
 int join_ranks(run *r);
 /* Leaves them; returns `code`. A failure that they do not know of ends them. */
 int leave_ranks(run *r, int code);
+/* Whether mpirun or srun has started this process as another than its first. */
+bool is_other_process(void);
 /* Whether this process is another rank than the first: it has no voice but for what went wrong with it alone. */
 static inline bool is_silent(const run *r) { return r->ranks && r->ranks->rank; }
+
+/* ----------------------------------------------------------------------------------------------------- meeting.c */
+/* The arguments, before ranks are joined: but for the number of threads and --quiet they must be alike. */
+void note_options(run *r, int argc, char **argv);
+/* A line for standard error, kept until ranks meet. */
+void withhold(run *r, const char *line);
+/* Says what was withheld; `but_last`: without the last, which another rank says. */
+void say_withheld(run *r, bool but_last);
+/* How ranks stand when they meet. */
+typedef struct meeting {
+    int code;             /* exit status of the first that has failed, or 0 */
+    int other;            /* where none has: the first that has another number than rank 0, or 0 */
+    int what;             /* which of the numbers, */
+    uint64_t here, there; /* that of rank 0, and of the other */
+} meeting;
+/* All ranks come here and tell `code`, their exit status so far, and n <= 3 numbers that must be alike. Failures are told by the first
+ * rank that has one. Returns an exit status where they cannot meet. */
+int meet(meeting *m, run *r, int code, const uint64_t *numbers, int n);
+/* The first meeting, when the model is open, or has failed to: returns `code`, or why all end. */
+int meet_first(run *r, int code);
 
 /* ---------------------------------------------------------------------------------------------------- spreading.c */
 /* Whether this rank answers line i (from 0; blank ones do not count), and whether a round of all ranks ends with it. */

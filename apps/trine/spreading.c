@@ -4,6 +4,7 @@
 #include "run.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,47 +64,20 @@ static trine_status write_from(run *r, int from, trine_error *err)
     return status;
 }
 
-/* What a rank tells of itself: whether it cannot go on, the lines it has read, and their checksum in two halves. */
-enum { FAILED, N_READ, SUM_HIGH, SUM_LOW, N_TOLD };
-
-/* The first rank that has read other lines than rank 0, or 0. A rank that cannot go on has not come as far, and says why by itself. */
-static int find_other(const double *told, int size)
+/* Ranks that have read other lines than rank 0 end all. A rank that cannot go on has not come as far, and says why by itself. */
+static int same_lines(meeting *m, run *r, int code)
 {
-    for (int i = 0; i < size; i++)
-        if (told[i * N_TOLD + FAILED] > 0) return 0;
-    for (int i = 1; i < size; i++)
-        for (int k = 0; k < N_TOLD; k++)
-            if (told[i * N_TOLD + k] != told[k]) return i;
-    return 0;
-}
-
-static int same_lines(run *r, int code)
-{
-    trine_ranks *ranks = r->ranks;
-    trine_error err = { 0 };
-    double *told = calloc((size_t)ranks->size * N_TOLD, sizeof *told);
-    if (!told) return fail_memory(r);
-    double *own = told + ranks->rank * N_TOLD;
-    own[FAILED] = code != 0;
-    own[N_READ] = (double)r->n_read;
-    own[SUM_HIGH] = (double)(r->read_sum >> 32);
-    own[SUM_LOW] = (double)(r->read_sum & 0xffffffffu);
-    const trine_status status = ranks->sum(ranks->self, told, ranks->size * N_TOLD, &err);
-    const int other = status ? 0 : find_other(told, ranks->size);
-    const double here = told[N_READ], there = told[other * N_TOLD + N_READ];
-    free(told);
-    if (status) return fail_status(r, status, &err);
-    if (!other) return 0;
-    ranks->over = true; /* all know */
+    const int lost = meet(m, r, code, (uint64_t[]) { (uint64_t)r->n_read, r->read_sum }, 2);
+    if (lost || !m->other) return lost;
+    r->ranks->over = true; /* all know */
     r->line = 0;
-    if (ranks->rank) return EXIT_DATA;
-    if (here == there)
-        return fail(r, EXIT_DATA, "rank %d sees another text in the first %.0f lines than rank 0: all ranks must see the same file",
-                    other, here);
-    return fail(
-        r, EXIT_DATA,
-        "rank %d has read %.0f lines where rank 0 has read %.0f: all ranks must see the same file, and have the same options",
-        other, there, here);
+    if (r->ranks->rank) return EXIT_DATA;
+    if (m->what)
+        return fail(r, EXIT_DATA, "rank %d sees another text in the first %ld lines than rank 0: all ranks must see the same file",
+                    m->other, r->n_read);
+    return fail(r, EXIT_DATA,
+                "rank %d has read %" PRIu64 " lines where rank 0 has read %" PRIu64 ": all ranks must see the same file", m->other,
+                m->there, m->here);
 }
 
 int end_round(run *r, int code)
@@ -112,7 +86,8 @@ int end_round(run *r, int code)
     if (!ranks) return code;
     trine_error err = { 0 };
     trine_status status = TRINE_OK;
-    const int differs = same_lines(r, code);
+    meeting m;
+    const int differs = same_lines(&m, r, code);
     if (differs) return differs;
     if (!ranks->rank) {
         for (int i = 1; i < ranks->size && !status; i++) status = write_from(r, i, &err);
@@ -129,7 +104,7 @@ int end_round(run *r, int code)
     if ((status = ranks->sum(ranks->self, &failed, 1, &err))) return fail_status(r, status, &err);
     if (!(failed > 0)) return 0;
     ranks->over = true; /* who failed has said why */
-    return code ? code : EXIT_FAILED;
+    return code ? code : m.code ? m.code : EXIT_FAILED;
 }
 
 int share_failure(run *r, int code)

@@ -127,7 +127,7 @@ static int for_each_line(run *r, const char *path, int most, each_fn *each, void
 {
     FILE *file;
     int code = open_file(r, &file, path);
-    if (code) return code;
+    if (code) return end_round(r, code);
     struct stat info;
     if (fstat(fileno(file), &info) != 0 || !S_ISREG(info.st_mode)) most = 1; /* a pipe: answer at once */
     bool blanks = r->command->id == CMD_TOKENIZE;
@@ -140,10 +140,11 @@ static int for_each_line(run *r, const char *path, int most, each_fn *each, void
     input *items = calloc((size_t)most, sizeof *items);
     if (!items) {
         close_file(file);
-        return fail_memory(r);
+        return end_round(r, fail_memory(r));
     }
     bool end = false, round_ends = false, told_failure = false;
     while (!end) {
+        told_failure = false;
         errno = 0;
         ssize_t got = getline(&line, &size, file);
         end = got < 0;

@@ -70,6 +70,9 @@ typedef struct trine_model_info {
 
 /* Facts about the model; borrowed, lives as long as the model. */
 TRINE_API const trine_model_info *trine_model_get_info(const trine_model *model);
+/* A checksum of the names, shapes and contents of all weights and of an adapter beside them, of long ones by samples: processes that are
+ * to run one model see whether they do. It is of the file's bytes: the same model in another type has another. */
+TRINE_API uint64_t trine_model_checksum(const trine_model *model);
 /* The model's tokenizer, or NULL when none lies beside it; borrowed. */
 TRINE_API const trine_tokenizer *trine_model_get_tokenizer(const trine_model *model);
 /* Name of label `i`, or NULL; borrowed. */

@@ -29,6 +29,18 @@ trine_status trine_ranks_count(trine_ranks *r, int64_t *x, int n, trine_error *e
     return status;
 }
 
+trine_status trine_ranks_same(trine_ranks *r, uint64_t checksum, const char *what, trine_error *err)
+{
+    if (trine_n_ranks(r) == 1) return TRINE_OK;
+    if (r->over) return ended(err);
+    uint64_t first = checksum;
+    trine_status status = r->broadcast(r->self, &first, sizeof first, 0, err);
+    if (status) return status; /* a rank is lost */
+    if (first != checksum)
+        status = trine_fail(err, TRINE_ERROR_ARGUMENT, "%s is not what rank 0 has: all ranks must see the same files", what);
+    return trine_ranks_agree(r, status, err);
+}
+
 trine_status trine_ranks_agree(trine_ranks *r, trine_status status, trine_error *err)
 {
     if (trine_n_ranks(r) == 1) return status;

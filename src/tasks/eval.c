@@ -3,6 +3,8 @@
 
 #include <limits.h>
 
+#include "base/checksum.h"
+#include "base/file.h"
 #include "base/status.h"
 #include "generate/clock.h"
 #include "generate/sampler.h"
@@ -35,6 +37,18 @@ trine_status trine_eval_loss(double *out, const trine_session *s, const float *l
     return status;
 }
 
+/* Each rank measures some of the examples by a copy of its own of the model and the file: another copy would go into the sum unseen. */
+static trine_status same_at_all(const trine_session *s, const char *path, const trine_eval_options *o, trine_error *err)
+{
+    if (trine_n_ranks(o->ranks) == 1) return TRINE_OK;
+    trine_mapping file = { 0 };
+    trine_status status = trine_ranks_agree(o->ranks, trine_mapping_open(&file, path, err), err);
+    if (!status) status = trine_ranks_same(o->ranks, trine_model_checksum(s->model), s->model->info.path, err);
+    if (!status) status = trine_ranks_same(o->ranks, trine_checksum(0, file.data, file.size), path, err);
+    trine_mapping_close(&file);
+    return status;
+}
+
 trine_status trine_eval(trine_eval_result *out, trine_session *s, trine_eval_task task, const char *path,
                         const trine_eval_options *options, trine_error *err)
 {
@@ -55,6 +69,8 @@ trine_status trine_eval(trine_eval_result *out, trine_session *s, trine_eval_tas
     const double start = trine_clock_ms();
     trine_eval_result result = { 0 };
     trine_status status = trine_eval_needs_tokenizer(s, err);
+    status = trine_ranks_agree(o->ranks, status, err);
+    if (!status) status = same_at_all(s, path, o, err);
     if (!status) status = tasks[task](&result, s, path, o, err);
     status = trine_ranks_agree(o->ranks, status, err);
     if (status) return status;

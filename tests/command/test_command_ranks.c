@@ -149,6 +149,18 @@ static void ranks_that_see_other_files_are_named(void **state)
     assert_int_equal(r.status, 2);
     assert_contains(r.err, "rank 1: the data's checksum = ");
     process_result_clear(&r);
+    r = run_apart(stem, "embed", "-q", "-m", "model", "--lines", "-f", "same.txt", "-t", "1");
+    assert_int_equal(r.status, 3);
+    assert_contains(r.err, "model: rank 1 has other weights under this name than rank 0");
+    process_result_clear(&r);
+    r = run_apart(stem, "eval", "-q", "--task", "lm", "-m", "model", "same.txt", "-t", "1");
+    assert_int_equal(r.status, 3);
+    assert_contains(r.err, "model: rank 1 has other weights under this name than rank 0");
+    process_result_clear(&r);
+    r = run_apart(stem, "eval", "-q", "--task", "lm", "-m", LLAMA, "text.txt", "-t", "1");
+    assert_int_equal(r.status, 2);
+    assert_contains(r.err, "rank 1: text.txt is not what rank 0 has");
+    process_result_clear(&r);
     r = run_apart(stem, "classify", "-q", "-m", LABELS, "--lines", "-f", "short.txt", "-t", "1");
     assert_int_equal(r.status, 3);
     assert_contains(r.err, "rank 1 has read 128 lines where rank 0 has read 256");
@@ -159,21 +171,49 @@ static void ranks_that_see_other_files_are_named(void **state)
     process_result_clear(&r);
 }
 
+static void assert_told_once(process_result *r, int status, const char *text)
+{
+    assert_int_equal(r->status, status);
+    const char *first = strstr(r->err, text);
+    if (!first || strstr(first + 1, text)) fail_msg("'%s' is not told once in:\n%s", text, r->err);
+    process_result_clear(r);
+}
+
 static void a_failure_is_told_once(void **state)
 {
     (void)state;
     process_result r =
         run_ranks("2", "train", "--arch", "gpt2", "--tokenizer", LLAMA, temp_path("none.txt"), "--no-record", "-o", temp_path("x"));
-    assert_int_equal(r.status, 3);
-    const char *first = strstr(r.err, "there is no such file");
-    assert_non_null(first);
-    assert_null(strstr(first + 1, "there is no such file"));
-    process_result_clear(&r);
+    assert_told_once(&r, 3, "there is no such file");
     r = run_ranks("2", "train", "--arch", "gpt2", text_path);
-    assert_int_equal(r.status, 2);
-    first = strstr(r.err, "expected -o OUT");
-    assert_non_null(first);
-    assert_null(strstr(first + 1, "expected -o OUT"));
+    assert_told_once(&r, 2, "expected -o OUT");
+#define CLASSIFY "classify", "-q", "--lines", "-t", "1"
+    r = run_ranks("2", CLASSIFY, "-m", LABELS, "-f", temp_path("none.txt"));
+    assert_told_once(&r, 3, "none.txt: cannot be read");
+    r = run_ranks("2", CLASSIFY, "-m", temp_path("nosuch"), "-f", text_path);
+    assert_told_once(&r, 3, "nosuch");
+    r = run_ranks("2", CLASSIFY, "-m", LABELS, "-f", text_path, "--nonsense");
+    assert_told_once(&r, 2, "--nonsense");
+    r = run_ranks("2", CLASSIFY, "-m", LABELS, "-f", temp_write("zero.txt", "one\ntwo\0\n", 9));
+    assert_told_once(&r, 3, "holds a zero byte");
+    /* After a round that went well. */
+    char lines[2 * 128 + 3];
+    for (int i = 0; i < 128; i++) memcpy(lines + 2 * i, "a\n", 2);
+    memcpy(lines + 2 * 128, "b\0\n", 3);
+    r = run_ranks("2", CLASSIFY, "-m", LABELS, "-f", temp_write("late.txt", lines, sizeof lines), "--json");
+    assert_non_null(document(&r, 127));
+    assert_told_once(&r, 3, "line 129: ");
+}
+
+/* mpirun starts another command for each rank where it is asked to. */
+static void other_arguments_are_refused(void **state)
+{
+    (void)state;
+#define ONE(...) "-n", "1", TRINE_COMMAND, CLASSIFY, "-m", LABELS, "-f", text_path, __VA_ARGS__
+    process_result r = process_run((const char *const[]) { TRINE_MPIRUN, ONE("--json"), ":", ONE("--top", "2"), NULL }, &mpi);
+    assert_told_once(&r, 2, "rank 1 has other arguments than rank 0");
+    r = process_run((const char *const[]) { TRINE_MPIRUN, ONE("--json"), ":", ONE("--json", "-t", "2"), NULL }, &mpi);
+    assert_status(&r, 0);
     process_result_clear(&r);
 }
 
@@ -358,6 +398,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(moments_that_are_shared_out_change_nothing, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(ranks_that_see_other_files_are_named, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_failure_is_told_once, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(other_arguments_are_refused, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(killed_ranks_end_the_others, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(signalled_ranks_save_before_they_end, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(killed_and_resumed_it_is_the_same_run, set_up, temp_tear_down),
