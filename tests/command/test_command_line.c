@@ -241,7 +241,16 @@ static void wrong_options_are_explained(void **state)
     assert_error(run_trine(NULL, "generate", "--top_k", "3"), 2, "did you mean --top-k?");
     assert_error(run_trine(NULL, "generate", "-temp", "3"), 2, "did you mean --temp?");
     assert_error(run_trine(NULL, "embed", "--beam", "3"), 2,
-                 "--beam is an option of generate, translate, summarize, eval, quantize, not of embed");
+                 "--beam is an option of generate, translate, summarize, eval, bench, quantize, not of embed");
+    /* several options of one name, and more commands than a line has room for */
+    assert_error(
+        run_trine(NULL, "eval", "--lines", "x"), 2,
+        "--lines is an option of trace, tokenize, detokenize, fill, classify, tag and others (`trine help all`), not of eval\n");
+    assert_error(run_trine(NULL, "inspect", "-n", "3"), 2,
+                 "-n is an option of generate, chat, translate, summarize, eval, quantize, not of inspect");
+    assert_error(
+        run_trine(NULL, "help", "--json"), 2,
+        "--json is an option of inspect, trace, models, tokenize, detokenize, fill and others (`trine help all`), not of help\n");
     assert_error(run_trine(NULL, "generate", "-n", "many"), 2, "-n takes a whole number from 0 to 16777216, not 'many'");
     assert_error(run_trine(NULL, "generate", "-n"), 2, "-n needs a value: N");
     assert_error(run_trine(NULL, "generate", "--temp", "-1"), 2, "--temp takes a number from 0 to 100, not '-1'");
