@@ -140,6 +140,16 @@ static void a_source_longer_than_its_room_says_how_to_give_more(void **state)
     process_result_clear(&r);
 }
 
+static void a_missing_tokenizer_is_told_of_one_line(void **state)
+{
+    (void)state;
+    const char *model = changed_model("bare", MLM, "rm tokenizer*");
+    char path[400], says[900];
+    snprintf(path, sizeof path, "%s", temp_write("lines.txt", "one\ntwo\nthree\n", 14));
+    snprintf(says, sizeof says, "trine embed: line 1: there is no tokenizer beside %s: give ids in place of text\n", model);
+    assert_error(run_trine(NULL, "embed", "-q", "-m", model, "--lines", "-f", path), 3, says);
+}
+
 static void bad_utf8_becomes_a_replacement(void **state)
 {
     (void)state;
@@ -265,6 +275,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(ids_are_as_long_as_texts, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_decoder_embeds_its_whole_context, temp_set_up, temp_tear_down),
         cmocka_unit_test(a_source_longer_than_its_room_says_how_to_give_more),
+        cmocka_unit_test_setup_teardown(a_missing_tokenizer_is_told_of_one_line, temp_set_up, temp_tear_down),
         cmocka_unit_test(bad_utf8_becomes_a_replacement),
         cmocka_unit_test(zero_bytes_are_refused),
         cmocka_unit_test(a_line_that_fails_does_not_stop_the_others),
