@@ -49,7 +49,9 @@ static void empty_text_is_an_error(void **state)
 static void text_without_a_mask_is_an_error(void **state)
 {
     (void)state;
-    assert_error(run_trine(NULL, "fill", "-q", "-m", MLM, "a cat"), 2, "[MASK]");
+    assert_error(run_trine(NULL, "fill", "-q", "-m", MLM, "a cat"), 2, "no mask to fill: write [MASK] or <mask>");
+    assert_error(run_trine(NULL, "fill", "-q", "-m", MLM, "a [MASK"), 2, "write [MASK] or <mask>");
+    assert_error(run_trine(NULL, "fill", "-q", "-m", MLM, "--tokens", "2,5,3"), 2, "the ids have no mask (4) to fill");
 }
 
 static const char long_text[] =
