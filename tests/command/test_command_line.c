@@ -236,7 +236,12 @@ static void wrong_options_are_explained(void **state)
     assert_error(r, 2, "no model: expected -m MODEL");
     assert_error(run_trine(NULL, "embedd"), 2, "did you mean embed?");
     assert_error(run_trine(NULL, "qqqqq"), 2, "unknown command 'qqqqq'");
-    assert_error(run_trine(NULL, "--versoin"), 2, "unknown option '--versoin'");
+    assert_error(run_trine(NULL, "--versoin"), 2, "unknown option '--versoin'; did you mean --version?");
+    assert_error(run_trine(NULL, "--verson"), 2, "did you mean --version?");
+    assert_error(run_trine(NULL, "--Help"), 2, "did you mean --help?");
+    assert_error(run_trine(NULL, "-help"), 2, "did you mean --help?");
+    assert_error(run_trine(NULL, "--embed"), 2, "did you mean embed?");
+    assert_error(run_trine(NULL, "-x"), 2, "unknown option '-x'; `trine help` lists the commands");
     assert_error(run_trine(NULL, "embed", "--poolin=mean"), 2, "did you mean --pooling?");
     assert_error(run_trine(NULL, "generate", "--top_k", "3"), 2, "did you mean --top-k?");
     assert_error(run_trine(NULL, "generate", "-temp", "3"), 2, "did you mean --temp?");
