@@ -183,10 +183,14 @@ static void bash_completes_commands_options_and_words(void **state)
     static const char script[] = "eval \"$(\"$0\" help --completion bash)\"\n"
                                  "COMP_WORDS=(trine gen); COMP_CWORD=1; _trine; echo \"${COMPREPLY[*]}\"\n"
                                  "COMP_WORDS=(trine generate --top); COMP_CWORD=2; _trine; echo \"${COMPREPLY[*]}\"\n"
-                                 "COMP_WORDS=(trine convert --type b); COMP_CWORD=3; _trine; echo \"${COMPREPLY[*]}\"\n";
+                                 "COMP_WORDS=(trine convert --type b); COMP_CWORD=3; _trine; echo \"${COMPREPLY[*]}\"\n"
+                                 "COMP_WORDS=(trine finetune -m x ''); COMP_CWORD=4; _trine; echo \"${COMPREPLY[*]}\"\n"
+                                 "COMP_WORDS=(trine finetune tag /et); COMP_CWORD=3; _trine; echo \"${COMPREPLY[*]}\"\n"
+                                 "COMP_WORDS=(trine compare l); COMP_CWORD=2; _trine; echo \"${COMPREPLY[*]}\"\n"
+                                 "COMP_WORDS=(trine help ve); COMP_CWORD=2; _trine; echo \"${COMPREPLY[*]}\"\n";
     process_result r = process_run((const char *const[]) { "/bin/bash", "-c", script, TRINE_COMMAND, NULL }, NULL);
     assert_status(&r, 0);
-    assert_string_equal(r.out, "generate\n--top-k --top-p\nbf16\n");
+    assert_string_equal(r.out, "generate\n--top-k --top-p\nbf16\nclassify tag seq2seq lm embed\n/etc\nlong-document\nversion\n");
     process_result_clear(&r);
 }
 
