@@ -73,6 +73,8 @@ extern const command trine_commands[];
 extern const int trine_n_commands;
 /* The command called `name`, or NULL. */
 const command *command_find(const char *name);
+/* What the first argument of a command is one of, "a|b|c"; NULL: a text or a path. */
+const char *command_words(const command *cmd);
 /* The name of the command nearest to a misspelt one, or NULL. */
 const char *command_near(const char *name);
 
@@ -236,6 +238,9 @@ typedef struct option {
     const char *more;        /* further sentences for the manual and `trine help COMMAND`, or NULL */
 } option;
 
+/* What finetune and compare do, by their first argument. */
+#define FINETUNE_TASKS "classify|tag|seq2seq|lm|embed"
+#define EXPERIMENTS "paradigms|masks|scaling|long-document"
 /* The choices of corpus --kind. */
 #define CORPUS_KINDS "text|pairs|labelled|documents|recall|translate|reverse|world"
 

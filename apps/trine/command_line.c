@@ -90,14 +90,16 @@ static const char *option_name_at(int i, const void *data)
     return name && (o->commands & (unsigned)cmd->id) ? name : "";
 }
 
+static bool is_called(const option *o, const char *name, size_t length)
+{
+    return (strlen(o->name) == length && strncmp(o->name, name, length) == 0) ||
+           (o->alias && strlen(o->alias) == length && strncmp(o->alias, name, length) == 0);
+}
+
 static const option *find_long(const char *name, size_t length, unsigned commands)
 {
-    for (int i = 0; i < trine_n_options; i++) {
-        const option *o = &trine_options[i];
-        if (!(o->commands & commands)) continue;
-        if (strlen(o->name) == length && strncmp(o->name, name, length) == 0) return o;
-        if (o->alias && strlen(o->alias) == length && strncmp(o->alias, name, length) == 0) return o;
-    }
+    for (int i = 0; i < trine_n_options; i++)
+        if ((trine_options[i].commands & commands) && is_called(&trine_options[i], name, length)) return &trine_options[i];
     return NULL;
 }
 
@@ -108,21 +110,38 @@ static const option *find_letter(char letter, unsigned commands)
     return NULL;
 }
 
+/* The commands that know the option `name`, by whichever row: options of one name take other values after other commands. */
+static unsigned commands_with(const char *name, size_t length)
+{
+    unsigned commands = 0;
+    for (int i = 0; i < trine_n_options; i++)
+        if (length == 1 ? trine_options[i].letter == *name : is_called(&trine_options[i], name, length))
+            commands |= trine_options[i].commands;
+    return commands;
+}
+
+/* Says whose option it is: of the first commands where there are many. */
+static bool elsewhere(const complaint *c, const char *shown, unsigned commands, const command *cmd)
+{
+    enum { MOST = 6 };
+    char which[160] = "";
+    size_t used = 0;
+    int n = 0;
+    for (int i = 0; i < trine_n_commands; i++)
+        if (commands & (unsigned)trine_commands[i].id && ++n <= MOST)
+            used += (size_t)snprintf(which + used, sizeof which - used, "%s%s", n > 1 ? ", " : "", trine_commands[i].name);
+    return complain(c, "%s is an option of %s%s, not of %s", shown, which, n > MOST ? " and others (`trine help all`)" : "",
+                    cmd->name);
+}
+
 static bool unknown_option(const complaint *c, const char *shown, const char *name, size_t length, const command *cmd)
 {
     char copy[64];
     snprintf(copy, sizeof copy, "%.*s", (int)length, name);
     for (char *p = copy; *p; p++)
         if (*p == '_') *p = '-';
-    const option *elsewhere = length == 1 ? find_letter(copy[0], CMD_ALL) : find_long(name, length, CMD_ALL);
-    if (elsewhere) {
-        char which[160] = "";
-        size_t used = 0;
-        for (int i = 0; i < trine_n_commands; i++)
-            if ((elsewhere->commands & (unsigned)trine_commands[i].id) && used < sizeof which)
-                used += (size_t)snprintf(which + used, sizeof which - used, "%s%s", used ? ", " : "", trine_commands[i].name);
-        return complain(c, "%s is an option of %s, not of %s", shown, which, cmd->name);
-    }
+    const unsigned commands = commands_with(name, length);
+    if (commands) return elsewhere(c, shown, commands, cmd);
     const char *near = length == 1 ? NULL : nearest_name(copy, option_name_at, cmd);
     if (near) return complain(c, "unknown option %s; did you mean --%s?", shown, near);
     return complain(c, "unknown option %s", shown);

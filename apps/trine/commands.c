@@ -509,6 +509,11 @@ const command *command_find(const char *name)
     return NULL;
 }
 
+const char *command_words(const command *cmd)
+{
+    return cmd->id == CMD_FINETUNE ? FINETUNE_TASKS : cmd->id == CMD_COMPARE ? EXPERIMENTS : NULL;
+}
+
 /* What a script can rely on. */
 const exit_meaning trine_exits[] = {
     { EXIT_DONE, "done" },

@@ -6,13 +6,8 @@
 
 #include "show_report.h"
 
-static const struct {
-    const char *name;
-    experiment_fn *run;
-} experiments[] = { { "paradigms", compare_paradigms },
-                    { "masks", compare_masks },
-                    { "scaling", compare_scaling },
-                    { "long-document", compare_long_document } };
+/* In the order of EXPERIMENTS. */
+static experiment_fn *const experiments[] = { compare_paradigms, compare_masks, compare_scaling, compare_long_document };
 enum { N_EXPERIMENTS = sizeof experiments / sizeof *experiments };
 
 bool compare_progress(void *user, const char *what, int done, int total)
@@ -68,16 +63,10 @@ int compare_main(run *r)
 {
     const arguments *a = &r->args;
     const char *name = a->rest.n ? a->rest.items[0] : "paradigms";
+    char word[32];
     int which = 0;
-    while (which < N_EXPERIMENTS && strcmp(experiments[which].name, name)) which++;
-    if (which == N_EXPERIMENTS) {
-        char names[128] = "";
-        for (int i = 0; i < N_EXPERIMENTS; i++) {
-            strncat(names, i ? ", " : "", sizeof names - strlen(names) - 1);
-            strncat(names, experiments[i].name, sizeof names - strlen(names) - 1);
-        }
-        return fail_usage(r, "no experiment is called '%s'; there are: %s", name, names);
-    }
+    while (choice_name(word, sizeof word, EXPERIMENTS, which) && strcmp(word, name)) which++;
+    if (which == N_EXPERIMENTS) return fail_usage(r, "no experiment is called '%s'; expected one of %s", name, EXPERIMENTS);
     int code = check_options(r, name);
     if (code) return code;
     trine_record *record = NULL;
@@ -89,7 +78,7 @@ int compare_main(run *r)
     if (code) return code;
     interrupt_catch_end();
     if (!a->no_record) status = trine_record_open(&record, a->record, false, &err);
-    if (!status) status = experiments[which].run(&report, r, record, &err);
+    if (!status) status = experiments[which](&report, r, record, &err);
     progress_end(r);
     if (!status && record) status = keep_report(record, report, name, seconds_now() - began, &err);
     trine_record_close(record);

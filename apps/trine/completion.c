@@ -18,19 +18,37 @@ static void quoted(run *r, const char *text, const char *also)
     }
 }
 
-/* "f32|f16" as "f32 f16"; the kernel levels are those of this machine. */
-static void words_of(run *r, const option *o)
+/* "f32|f16" as "f32 f16". */
+static void spaced(run *r, const char *choices)
 {
     char word[64];
-    if (o->kind == OPTION_CPU) {
-        puts_out(r, "auto");
-        for (int i = 0; trine_cpu_level(i); i++) print(r, " %s", trine_cpu_level(i));
-    }
-    for (int i = 0; o->choices && choice_name(word, sizeof word, o->choices, i); i++) {
+    for (int i = 0; choices && choice_name(word, sizeof word, choices, i); i++) {
         char *n = strstr(word, ":N");
         if (n) n[1] = 0; /* prefix: and a number to type */
         print(r, "%s%s", i ? " " : "", word);
     }
+}
+
+/* The words that an option takes; the kernel levels are those of this machine. */
+static void words_of(run *r, const option *o)
+{
+    if (o->kind == OPTION_CPU) {
+        puts_out(r, "auto");
+        for (int i = 0; trine_cpu_level(i); i++) print(r, " %s", trine_cpu_level(i));
+    }
+    spaced(r, o->choices);
+}
+
+static bool has_first_words(const command *c) { return c->id == CMD_HELP || command_words(c); }
+
+/* The words that a command takes first. */
+static void first_words_of(run *r, const command *c)
+{
+    if (c->id == CMD_HELP) {
+        puts_out(r, "all");
+        for (int i = 0; i < trine_n_commands; i++) print(r, " %s", trine_commands[i].name);
+    }
+    spaced(r, command_words(c));
 }
 
 static bool has_words(const option *o) { return o->choices || o->kind == OPTION_CPU; }
@@ -66,7 +84,7 @@ static void bash(run *r)
 {
     puts_out(r, "# bash completion of trine, made by `trine help --completion bash`\n"
                 "_trine()\n{\n"
-                "    local cur prev cmd words\n"
+                "    local cur prev cmd words first word\n"
                 "    COMPREPLY=()\n"
                 "    cur=${COMP_WORDS[COMP_CWORD]}\n"
                 "    prev=${COMP_WORDS[COMP_CWORD-1]}\n"
@@ -99,15 +117,22 @@ static void bash(run *r)
             print(r, "--%s ", trine_options[k].name);
             if (trine_options[k].alias) print(r, "--%s ", trine_options[k].alias);
         }
-        puts_out(r, "\";;\n");
+        puts_out(r, "\"");
+        if (has_first_words(c)) {
+            puts_out(r, " first=\"");
+            first_words_of(r, c);
+            puts_out(r, "\"");
+        }
+        puts_out(r, ";;\n");
     }
     puts_out(r, "    esac\n"
-                "    if [ \"$cmd\" = help ] && [ \"${cur#-}\" = \"$cur\" ]; then\n        words=\"all");
-    for (int i = 0; i < trine_n_commands; i++) print(r, " %s", trine_commands[i].name);
-    puts_out(r, "\"\n"
+                "    for word in \"${COMP_WORDS[@]:2:COMP_CWORD-2}\"; do\n" /* once one is there, files follow it */
+                "        case \" $first \" in *\" $word \"*) first=;; esac\n"
+                "    done\n"
+                "    if [ \"${cur#-}\" != \"$cur\" ]; then\n"
                 "        COMPREPLY=( $(compgen -W \"$words\" -- \"$cur\") )\n"
-                "    elif [ \"${cur#-}\" != \"$cur\" ]; then\n"
-                "        COMPREPLY=( $(compgen -W \"$words\" -- \"$cur\") )\n"
+                "    elif [ -n \"$first\" ]; then\n"
+                "        COMPREPLY=( $(compgen -W \"$first\" -- \"$cur\") )\n"
                 "    else\n"
                 "        COMPREPLY=( $(compgen -f -- \"$cur\") )\n"
                 "        compopt -o filenames 2>/dev/null\n"
@@ -170,13 +195,12 @@ static void zsh(run *r)
         print(r, "    %s) _arguments -s \\\n", c->name);
         for (int k = 0; k < trine_n_options; k++)
             if (trine_options[k].commands & (unsigned)c->id) zsh_option(r, &trine_options[k]);
-        if (c->id == CMD_HELP) {
-            puts_out(r, "        '1:command:(all");
-            for (int k = 0; k < trine_n_commands; k++) print(r, " %s", trine_commands[k].name);
-            puts_out(r, ")'");
-        } else {
-            puts_out(r, "        '*:argument:_files'");
+        if (has_first_words(c)) {
+            puts_out(r, "        '1:argument:(");
+            first_words_of(r, c);
+            puts_out(r, c->max_arguments == 1 ? ")'" : ")' \\\n");
         }
+        if (!has_first_words(c) || c->max_arguments != 1) puts_out(r, "        '*:argument:_files'");
         puts_out(r, " ;;\n");
     }
     puts_out(r, "    esac\n}\n_trine \"$@\"\n");
@@ -191,9 +215,18 @@ static void fish(run *r)
         puts_out(r, "'\n");
     }
     puts_out(r, "complete -c trine -n __fish_use_subcommand -f -l version -d 'show the version and how it was built'\n");
-    puts_out(r, "complete -c trine -n '__fish_seen_subcommand_from help' -f -a 'all");
-    for (int i = 0; i < trine_n_commands; i++) print(r, " %s", trine_commands[i].name);
-    puts_out(r, "'\n");
+    for (int i = 0; i < trine_n_commands; i++) {
+        const command *c = &trine_commands[i];
+        if (!has_first_words(c)) continue;
+        print(r, "complete -c trine -n '__fish_seen_subcommand_from %s", c->name);
+        if (c->max_arguments != 1) { /* once one is there, files follow it */
+            puts_out(r, "; and not __fish_seen_subcommand_from ");
+            first_words_of(r, c);
+        }
+        puts_out(r, "' -f -a '");
+        first_words_of(r, c);
+        puts_out(r, "'\n");
+    }
     for (int k = 0; k < trine_n_options; k++) {
         const option *o = &trine_options[k];
         puts_out(r, "complete -c trine -n '__fish_seen_subcommand_from");

@@ -166,22 +166,32 @@ int fail_usage(run *r, const char *format, ...)
 static const char *remedy(const run *r, trine_status status, const char *text)
 {
     const unsigned id = r->command ? (unsigned)r->command->id : 0;
+    const bool pair = r->info && r->info->paradigm == TRINE_ENCODER_DECODER;
+    const bool writes = id & (CMD_GENERATE | CMD_TRANSLATE | CMD_SUMMARIZE) || (id == CMD_FILL && pair);
     if (status == TRINE_ERROR_MEMORY && strstr(text, "no memory"))
         return "; close other programs, or take a smaller model (`trine quantize` makes one)";
     if (status != TRINE_ERROR_TOO_LONG) return "";
+    /* Where none was chosen a decoder has what memory allows, an encoder-decoder a few tokens of as many as one likes. */
+    if (writes) return (pair || r->args.ctx) && strstr(text, "larger one") ? " (-c N)" : "";
     if ((id & (CMD_FILL | CMD_CLASSIFY | CMD_TAG | CMD_EMBED)) && !r->args.truncate && !r->args.chunk &&
         !strstr(text, "--truncate"))
         return "; --truncate cuts its end, --chunk reads it in parts";
     if (id == CMD_EMBED && !r->args.ctx && strstr(text, "in this session")) return "; -c N takes longer ones";
-    if ((id & (CMD_GENERATE | CMD_TRANSLATE | CMD_SUMMARIZE)) && r->args.ctx) return " (-c N)";
     return "";
+}
+
+static const char *without_name(const char *text, const char *name)
+{
+    const size_t length = strlen(name);
+    return strncmp(text, name, length) == 0 && strncmp(text + length, ": ", 2) == 0 ? text + length + 2 : text;
 }
 
 int fail_status(run *r, trine_status status, const trine_error *err)
 {
     const char *text = err && err->text[0] ? err->text : trine_status_text(status);
-    size_t length = r->command ? strlen(r->command->name) : 0;
-    if (length && strncmp(text, r->command->name, length) == 0 && strncmp(text + length, ": ", 2) == 0) text += length + 2;
+    if (r->command) text = without_name(text, r->command->name); /* it stands before already */
+    /* These write by the library's generate, whose name tells nothing here. */
+    if (r->command && r->command->id & (CMD_FILL | CMD_CHAT | CMD_TRANSLATE | CMD_SUMMARIZE)) text = without_name(text, "generate");
     int code = fail(r, exit_of_status(status), "%s%s", text, remedy(r, status, text));
     r->last_status = status;
     if (r->to_json_errors && r->line && is_input_failure(status)) {

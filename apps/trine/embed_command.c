@@ -90,8 +90,8 @@ static int embed_some(run *r, const input *in, int n, void *user)
     trine_status status = TRINE_OK;
     for (int i = 0; i < n; i++) texts[i] = in[i].text;
     if (n > 1) status = trine_embed_batch(vectors, r->session, texts, n, &options, &err);
-    if (n == 1 || is_input_failure(status)) {
-        /* One by one: a failure is told of its own line, and the others are answered. */
+    if (n == 1 || status) {
+        /* One by one: a failure is told of its own line, and where it is the line's alone the others are answered. */
         trine_status last = TRINE_OK;
         for (int i = 0; i < n && !interrupted() && !output_failed(r); i++) {
             r->line = in[i].line;
@@ -102,8 +102,6 @@ static int embed_some(run *r, const input *in, int n, void *user)
             if (!is_input_failure(last)) break;
         }
         r->last_status = last;
-    } else if (status) {
-        code = fail_status(r, status, &err);
     } else {
         for (int i = 0; i < n && !code; i++) code = give(r, &in[i], vectors + (size_t)i * (size_t)d, d, user);
     }

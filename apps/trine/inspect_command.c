@@ -115,6 +115,7 @@ static void write_json(run *r)
     jw_set_text(&j, "head", head_name(m->head));
     jw_set_text(&j, "container", m->container);
     jw_set_text(&j, "path", m->path);
+    jw_set_text(&j, "adapter", r->args.adapter);
     jw_set_int(&j, "parameters", m->n_parameters);
     jw_set_int(&j, "weights_bytes", (int64_t)m->weights_bytes);
     jw_set_text(&j, "weights_type", trine_dtype_name(m->weights_type));
@@ -343,19 +344,27 @@ static void draw_tensors(run *r)
     }
 }
 
+static void draw_path(run *r, const char *before, const char *path)
+{
+    char *shown = text_shown(r, path, strlen(path), 0);
+    puts_out(r, before);
+    print_style(r, STYLE_BOLD);
+    print(r, "%s\n", shown ? shown : "");
+    print_style(r, STYLE_NONE);
+    free(shown);
+}
+
 static void draw(run *r)
 {
     const trine_model_info *m = r->info;
     char parameters[32], bytes[32];
     tally by_kind[KIND_COUNT] = { 0 }, by_type[TRINE_DTYPE_COUNT] = { 0 };
     count_kinds(by_kind, by_type, r->model);
-    char *name = text_shown(r, r->args.model, strlen(r->args.model), 0);
-    print_style(r, STYLE_BOLD);
-    print(r, "%s\n", name ? name : "");
-    print_style(r, STYLE_NONE);
-    free(name);
-    print(r, "%s%s%s%s, %s, %s parameters, %s, %s\n", m->family, m->architecture[0] ? " (" : "", m->architecture,
-          m->architecture[0] ? ")" : "", paradigm_name(m->paradigm), show_count(parameters, (double)m->n_parameters),
+    draw_path(r, "", r->args.model);
+    if (r->args.adapter) draw_path(r, "with the adapter ", r->args.adapter);
+    print(r, "%s%s%s%s, %s\n", m->family, m->architecture[0] ? " (" : "", m->architecture, m->architecture[0] ? ")" : "",
+          paradigm_name(m->paradigm));
+    print(r, "%s parameters, %s, %s\n", show_count(parameters, (double)m->n_parameters),
           show_bytes(bytes, (double)m->weights_bytes), m->container);
     if (r->tokenizer)
         print(r, "tokenizer: %s, %d tokens%s\n", trine_tokenizer_algorithm(r->tokenizer), trine_tokenizer_vocab_size(r->tokenizer),

@@ -4,10 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *option_at(int i, const void *data)
+{
+    static const char *const options[] = { "--help", "--version", NULL };
+    (void)data;
+    return options[i];
+}
+
 static int unknown_command(run *r, const char *name)
 {
-    const char *near = command_near(name);
-    const char *what = name[0] == '-' ? "option" : "command";
+    const bool is_option = name[0] == '-';
+    const char *near = is_option ? nearest_name(name, option_at, NULL) : NULL;
+    const char *what = is_option ? "option" : "command";
+    if (!near) near = command_near(name + strspn(name, "-"));
     if (near) return fail_usage(r, "unknown %s '%s'; did you mean %s?", what, name, near);
     return fail_usage(r, "unknown %s '%s'; `trine help` lists the commands", what, name);
 }

@@ -155,7 +155,7 @@ static void draw_fits(run *r, const plan_report *p)
         else if (!m->weights)
             print(r, "it needs a %s cache (%s)\n", trine_dtype_name(m->cache_type), show_size(cache, m->bytes.cache_bytes));
         else if (m->bytes.kv_bytes_per_token && m->cache_type != p->options.cache_type)
-            print(r, "%s weights and a %s cache (%s) do\n", m->weights, trine_dtype_name(m->cache_type),
+            print(r, "%s weights, %s cache do (%s)\n", m->weights, trine_dtype_name(m->cache_type),
                   show_size(size, m->bytes.total_bytes));
         else
             print(r, "%s weights do (%s)\n", m->weights, show_size(size, m->bytes.total_bytes));

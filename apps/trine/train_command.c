@@ -359,13 +359,11 @@ int train_main(run *r)
     return code ? code : learn(r, 0, train);
 }
 
-static const char finetune_tasks[] = "classify|tag|seq2seq|lm|embed";
-
 static trine_status finetune(trine_train_result *out, run *r, const trine_train_options *o, trine_error *err)
 {
     char word[32];
     int task = 0;
-    while (choice_name(word, sizeof word, finetune_tasks, task) && strcmp(word, r->args.rest.items[0])) task++;
+    while (choice_name(word, sizeof word, FINETUNE_TASKS, task) && strcmp(word, r->args.rest.items[0])) task++;
     return trine_finetune(out, (trine_finetune_task)task, r->args.model, o, err);
 }
 
@@ -373,8 +371,8 @@ int finetune_main(run *r)
 {
     char word[32];
     bool known = false;
-    for (int i = 0; choice_name(word, sizeof word, finetune_tasks, i); i++) known |= !strcmp(word, r->args.rest.items[0]);
-    if (!known) return fail_usage(r, "the task is one of %s, not '%s'", finetune_tasks, r->args.rest.items[0]);
+    for (int i = 0; choice_name(word, sizeof word, FINETUNE_TASKS, i); i++) known |= !strcmp(word, r->args.rest.items[0]);
+    if (!known) return fail_usage(r, "the task is one of %s, not '%s'", FINETUNE_TASKS, r->args.rest.items[0]);
     if (!r->args.model) return fail_usage(r, "no model: expected -m MODEL");
     if (r->args.template_file && strcmp(r->args.rest.items[0], "lm"))
         return fail_usage(r, "--template is of conversations, which lm learns from, not %s", r->args.rest.items[0]);

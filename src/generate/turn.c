@@ -80,14 +80,14 @@ static trine_status read_prompt(trine_turn *t, const char *text, trine_error *er
     return TRINE_OK;
 }
 
-static trine_status too_long(const char *what, int n, int limit, const char *option, const trine_model *m, trine_error *err)
+static trine_status too_long(const char *what, int n, int limit, const trine_model *m, trine_error *err)
 {
     if (limit == m->info.max_tokens)
         return trine_fail(err, TRINE_ERROR_TOO_LONG, "generate: the %s has %d tokens, and %s takes at most %d: shorten it", what, n,
                           m->info.family, limit);
     return trine_fail(err, TRINE_ERROR_TOO_LONG,
-                      "generate: the %s has %d tokens, and the session was opened for %d (%s): shorten it, or open a larger one",
-                      what, n, limit, option);
+                      "generate: the %s has %d tokens, and the session was opened for %d: shorten it, or open a larger one", what,
+                      n, limit);
 }
 
 /* How long the text may become. The last token need not be fed, so it may lie beyond the context. */
@@ -96,10 +96,9 @@ static trine_status plan_length(trine_turn *t, trine_error *err)
     const trine_session_options *s = &t->session->options;
     const trine_model *m = t->session->model;
     if (m->info.paradigm == TRINE_ENCODER_DECODER && t->out.n_prompt > s->source_ctx)
-        return too_long("source", t->out.n_prompt, s->source_ctx, "source_ctx", m, err);
+        return too_long("source", t->out.n_prompt, s->source_ctx, m, err);
     if (t->n_begin > s->ctx)
-        return too_long(m->info.paradigm == TRINE_DECODER ? "prompt" : "beginning of the target", t->n_begin, s->ctx, "ctx", m,
-                        err);
+        return too_long(m->info.paradigm == TRINE_DECODER ? "prompt" : "beginning of the target", t->n_begin, s->ctx, m, err);
     t->max_new = s->ctx - t->n_begin + 1;
     if (t->o.max_tokens) t->max_new = trine_min_int(t->max_new, t->o.max_tokens);
     t->out.tokens = malloc((size_t)t->max_new * sizeof *t->out.tokens);

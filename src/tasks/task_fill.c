@@ -53,8 +53,8 @@ static trine_status find_gaps(trine_fill_result *out, int n, filling *f, int32_t
         trine_fill_result *r = &out[i];
         r->n_choices = f->k;
         if (!r->n_masks)
-            return trine_fail(err, TRINE_ERROR_ARGUMENT, "fill: the text has no %s to fill",
-                              f->tokenizer ? trine_tokenizer_token(f->tokenizer, mask) : "mask");
+            return f->ids ? trine_fail(err, TRINE_ERROR_ARGUMENT, "fill: the ids have no mask (%d) to fill", (int)mask)
+                          : trine_fail(err, TRINE_ERROR_ARGUMENT, "fill: the text has no mask to fill: write [MASK] or <mask>");
         r->choices = calloc((size_t)r->n_masks * (size_t)f->k, sizeof *r->choices);
         if (!r->choices) return trine_fail(err, TRINE_ERROR_MEMORY, "fill: no memory for %d masks of %d choices", r->n_masks, f->k);
     }

@@ -70,7 +70,8 @@ static trine_status find_gaps(restoring *r, const trine_tokenizer *t, const char
         trine_buffer_puts(&r->source, name);
         p += bytes;
     }
-    if (!r->n) return trine_fail(err, TRINE_ERROR_ARGUMENT, "fill: the text has no <mask> or <extra_id_0> to fill");
+    if (!r->n)
+        return trine_fail(err, TRINE_ERROR_ARGUMENT, "fill: the text has no gap to fill: write [MASK], <mask> or <extra_id_0>");
     return r->source.failed ? trine_fail(err, TRINE_ERROR_MEMORY, "fill: no memory for the text") : TRINE_OK;
 }
 

@@ -185,9 +185,9 @@ static trine_status read_examples(trine_stored **out, tuning *u, const trine_tra
     }
     if (!status) {
         const int n = (*out)->pairs ? (*out)->all.n_texts / 2 : (*out)->all.n_texts;
-        trine_train_log(o, "%d %s%s, %d tokens", n, (*out)->pairs ? "pair" : "example", n == 1 ? "" : "s",
-                        (*out)->all.n_rows + (*out)->all.n_target_rows);
-        trine_train_log_cut(&r, o);
+        trine_train_log(o, "%s%d %s%s, %d tokens", trine_train_whose(part, o), n, (*out)->pairs ? "pair" : "example",
+                        n == 1 ? "" : "s", (*out)->all.n_rows + (*out)->all.n_target_rows);
+        trine_train_log_cut(&r, part, o);
         return TRINE_OK;
     }
     trine_examples_close(&(*out)->base);

@@ -111,7 +111,8 @@ static trine_status add_pair(const filling *f, const char *source, const char *t
     if (!status) {
         const trine_encode_options o = { .max_tokens = r->target_len, .no_special = decoder };
         status = trine_tokenizer_encode(&t, r->tokenizer, target, 0, &o, err);
-        r->n_cut += !status && t.n_cut > 0 && !s.n_cut;
+        r->n_targets += !status;
+        r->n_cut_targets += !status && t.n_cut > 0;
     }
     if (!status) status = decoder ? add_to_decoder(f->out, r, &s, &t, err) : add_to_encoder(f->out, r, &s, &t, err);
     trine_encoding_clear(&s);

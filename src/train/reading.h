@@ -9,7 +9,8 @@ typedef struct trine_reading {
     const trine_tokenizer *tokenizer;
     const trine_model_info *info; /* of the model that learns */
     int seq_len, target_len;      /* most tokens; what is longer is cut, and counted */
-    int64_t n_read, n_cut;
+    int64_t n_read, n_cut;        /* of texts, and of sources */
+    int64_t n_targets, n_cut_targets;
 } trine_reading;
 
 /* A label for a text or a pair, from tables or JSON lines: columns "label", "text" (sentence, content, sentence1, premise, question1)

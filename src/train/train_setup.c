@@ -178,11 +178,20 @@ trine_status trine_train_length(int *out, const trine_train_options *o, const tr
     return TRINE_OK;
 }
 
-void trine_train_log_cut(const trine_reading *r, const trine_train_options *o)
+const char *trine_train_whose(const trine_train_part *part, const trine_train_options *o)
 {
+    return part == o->valid ? "validation: " : "";
+}
+
+void trine_train_log_cut(const trine_reading *r, const trine_train_part *part, const trine_train_options *o)
+{
+    const char *whose = trine_train_whose(part, o);
     if (r->n_cut)
-        trine_train_log(o, "%lld of %lld texts are longer than %d tokens and were cut", (long long)r->n_cut, (long long)r->n_read,
-                        r->seq_len);
+        trine_train_log(o, "%s%lld of %lld %s are longer than %d tokens and were cut", whose, (long long)r->n_cut,
+                        (long long)r->n_read, r->n_targets ? "sources" : "texts", r->seq_len);
+    if (r->n_cut_targets)
+        trine_train_log(o, "%s%lld of %lld targets are longer than %d tokens and were cut", whose, (long long)r->n_cut_targets,
+                        (long long)r->n_targets, r->target_len);
 }
 
 static json_t *part_json(const trine_train_part *p)

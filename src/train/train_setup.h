@@ -48,8 +48,10 @@ trine_status trine_train_open_feeds(trine_trainer *t, const trine_train_options 
 /* One feed of `examples`, for training or (not shuffled) for measuring. Takes the examples over. */
 trine_status trine_train_feed(trine_feed **out, trine_examples *examples, const trine_train_options *o, bool shuffle,
                               trine_error *err);
-/* Logs how many texts were cut. */
-void trine_train_log_cut(const trine_reading *r, const trine_train_options *o);
+/* What stands before a line of the log about `part`: "validation: ", or nothing. */
+const char *trine_train_whose(const trine_train_part *part, const trine_train_options *o);
+/* Logs how many texts, or sources and targets, were cut. */
+void trine_train_log_cut(const trine_reading *r, const trine_train_part *part, const trine_train_options *o);
 void trine_train_log(const trine_train_options *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Runs the trainer over a step of its own: t->params, model, feeds, configuration, options and measure are set. `contrast`: the loss

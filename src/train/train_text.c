@@ -139,7 +139,7 @@ static trine_status read_pairs(trine_examples **out, trine_examples **held, cons
         trine_examples_close(&pairs->base);
         return status;
     }
-    trine_train_log_cut(&r, o);
+    trine_train_log_cut(&r, part, o);
     *out = &pairs->base;
     if (held) *held = &others->base;
     return TRINE_OK;
@@ -165,8 +165,8 @@ trine_status trine_train_read_part(trine_examples **out, trine_examples **held, 
                                            .user = o->user };
     if (!status) status = trine_corpus_open(&corpus, part->paths, part->n_paths, model->tokenizer, &reading, team, err);
     if (!status)
-        trine_train_log(o, "%zu tokens in %zu document%s, %.2f bytes a token", corpus.n, corpus.n_documents,
-                        corpus.n_documents == 1 ? "" : "s", (double)corpus.n_bytes / (double)corpus.n);
+        trine_train_log(o, "%s%zu tokens in %zu document%s, %.2f bytes a token", trine_train_whose(part, o), corpus.n,
+                        corpus.n_documents, corpus.n_documents == 1 ? "" : "s", (double)corpus.n_bytes / (double)corpus.n);
     if (!status && model->info.paradigm == TRINE_DECODER && t.after < 0)
         trine_train_log(
             o, "this tokenizer has no end token: documents stand one after another without one, and no text ends by itself");

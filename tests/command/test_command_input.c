@@ -49,7 +49,9 @@ static void empty_text_is_an_error(void **state)
 static void text_without_a_mask_is_an_error(void **state)
 {
     (void)state;
-    assert_error(run_trine(NULL, "fill", "-q", "-m", MLM, "a cat"), 2, "[MASK]");
+    assert_error(run_trine(NULL, "fill", "-q", "-m", MLM, "a cat"), 2, "no mask to fill: write [MASK] or <mask>");
+    assert_error(run_trine(NULL, "fill", "-q", "-m", MLM, "a [MASK"), 2, "write [MASK] or <mask>");
+    assert_error(run_trine(NULL, "fill", "-q", "-m", MLM, "--tokens", "2,5,3"), 2, "the ids have no mask (4) to fill");
 }
 
 static const char long_text[] =
@@ -119,6 +121,35 @@ static void a_decoder_embeds_its_whole_context(void **state)
     r = run_trine(NULL, "embed", "-q", "-m", model, "-c", "3000", "--tokens", many_ids(5, 2500));
     assert_status(&r, 0);
     process_result_clear(&r);
+}
+
+/* An encoder-decoder has room for 2048 tokens unless it is given more. */
+static void a_source_longer_than_its_room_says_how_to_give_more(void **state)
+{
+    (void)state;
+    static const char *const commands[] = { "translate", "summarize", "generate" };
+    for (int i = 0; i < 3; i++) {
+        char says[200];
+        snprintf(
+            says, sizeof says,
+            "trine %s: the source has 2500 tokens, and the session was opened for 2048: shorten it, or open a larger one (-c N)\n",
+            commands[i]);
+        assert_error(run_trine(NULL, commands[i], "-q", "-m", T5, "--tokens", many_ids(5, 2500)), 1, says);
+    }
+    assert_error(run_trine(NULL, "translate", "-q", "-m", T5, "-c", "100", "--tokens", many_ids(5, 200)), 1, "larger one (-c N)");
+    process_result r = run_trine(NULL, "translate", "-q", "-m", T5, "-c", "2500", "-n", "2", "--tokens", many_ids(5, 2500));
+    assert_status(&r, 0);
+    process_result_clear(&r);
+}
+
+static void a_missing_tokenizer_is_told_of_one_line(void **state)
+{
+    (void)state;
+    const char *model = changed_model("bare", MLM, "rm tokenizer*");
+    char path[400], says[900];
+    snprintf(path, sizeof path, "%s", temp_write("lines.txt", "one\ntwo\nthree\n", 14));
+    snprintf(says, sizeof says, "trine embed: line 1: there is no tokenizer beside %s: give ids in place of text\n", model);
+    assert_error(run_trine(NULL, "embed", "-q", "-m", model, "--lines", "-f", path), 3, says);
 }
 
 static void bad_utf8_becomes_a_replacement(void **state)
@@ -245,6 +276,8 @@ int main(void)
         cmocka_unit_test(long_text_is_cut_only_when_asked),
         cmocka_unit_test_setup_teardown(ids_are_as_long_as_texts, temp_set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_decoder_embeds_its_whole_context, temp_set_up, temp_tear_down),
+        cmocka_unit_test(a_source_longer_than_its_room_says_how_to_give_more),
+        cmocka_unit_test_setup_teardown(a_missing_tokenizer_is_told_of_one_line, temp_set_up, temp_tear_down),
         cmocka_unit_test(bad_utf8_becomes_a_replacement),
         cmocka_unit_test(zero_bytes_are_refused),
         cmocka_unit_test(a_line_that_fails_does_not_stop_the_others),

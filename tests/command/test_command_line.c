@@ -183,10 +183,14 @@ static void bash_completes_commands_options_and_words(void **state)
     static const char script[] = "eval \"$(\"$0\" help --completion bash)\"\n"
                                  "COMP_WORDS=(trine gen); COMP_CWORD=1; _trine; echo \"${COMPREPLY[*]}\"\n"
                                  "COMP_WORDS=(trine generate --top); COMP_CWORD=2; _trine; echo \"${COMPREPLY[*]}\"\n"
-                                 "COMP_WORDS=(trine convert --type b); COMP_CWORD=3; _trine; echo \"${COMPREPLY[*]}\"\n";
+                                 "COMP_WORDS=(trine convert --type b); COMP_CWORD=3; _trine; echo \"${COMPREPLY[*]}\"\n"
+                                 "COMP_WORDS=(trine finetune -m x ''); COMP_CWORD=4; _trine; echo \"${COMPREPLY[*]}\"\n"
+                                 "COMP_WORDS=(trine finetune tag /et); COMP_CWORD=3; _trine; echo \"${COMPREPLY[*]}\"\n"
+                                 "COMP_WORDS=(trine compare l); COMP_CWORD=2; _trine; echo \"${COMPREPLY[*]}\"\n"
+                                 "COMP_WORDS=(trine help ve); COMP_CWORD=2; _trine; echo \"${COMPREPLY[*]}\"\n";
     process_result r = process_run((const char *const[]) { "/bin/bash", "-c", script, TRINE_COMMAND, NULL }, NULL);
     assert_status(&r, 0);
-    assert_string_equal(r.out, "generate\n--top-k --top-p\nbf16\n");
+    assert_string_equal(r.out, "generate\n--top-k --top-p\nbf16\nclassify tag seq2seq lm embed\n/etc\nlong-document\nversion\n");
     process_result_clear(&r);
 }
 
@@ -236,12 +240,26 @@ static void wrong_options_are_explained(void **state)
     assert_error(r, 2, "no model: expected -m MODEL");
     assert_error(run_trine(NULL, "embedd"), 2, "did you mean embed?");
     assert_error(run_trine(NULL, "qqqqq"), 2, "unknown command 'qqqqq'");
-    assert_error(run_trine(NULL, "--versoin"), 2, "unknown option '--versoin'");
+    assert_error(run_trine(NULL, "--versoin"), 2, "unknown option '--versoin'; did you mean --version?");
+    assert_error(run_trine(NULL, "--verson"), 2, "did you mean --version?");
+    assert_error(run_trine(NULL, "--Help"), 2, "did you mean --help?");
+    assert_error(run_trine(NULL, "-help"), 2, "did you mean --help?");
+    assert_error(run_trine(NULL, "--embed"), 2, "did you mean embed?");
+    assert_error(run_trine(NULL, "-x"), 2, "unknown option '-x'; `trine help` lists the commands");
     assert_error(run_trine(NULL, "embed", "--poolin=mean"), 2, "did you mean --pooling?");
     assert_error(run_trine(NULL, "generate", "--top_k", "3"), 2, "did you mean --top-k?");
     assert_error(run_trine(NULL, "generate", "-temp", "3"), 2, "did you mean --temp?");
     assert_error(run_trine(NULL, "embed", "--beam", "3"), 2,
-                 "--beam is an option of generate, translate, summarize, eval, quantize, not of embed");
+                 "--beam is an option of generate, translate, summarize, eval, bench, quantize, not of embed");
+    /* several options of one name, and more commands than a line has room for */
+    assert_error(
+        run_trine(NULL, "eval", "--lines", "x"), 2,
+        "--lines is an option of trace, tokenize, detokenize, fill, classify, tag and others (`trine help all`), not of eval\n");
+    assert_error(run_trine(NULL, "inspect", "-n", "3"), 2,
+                 "-n is an option of generate, chat, translate, summarize, eval, quantize, not of inspect");
+    assert_error(
+        run_trine(NULL, "help", "--json"), 2,
+        "--json is an option of inspect, trace, models, tokenize, detokenize, fill and others (`trine help all`), not of help\n");
     assert_error(run_trine(NULL, "generate", "-n", "many"), 2, "-n takes a whole number from 0 to 16777216, not 'many'");
     assert_error(run_trine(NULL, "generate", "-n"), 2, "-n needs a value: N");
     assert_error(run_trine(NULL, "generate", "--temp", "-1"), 2, "--temp takes a number from 0 to 100, not '-1'");

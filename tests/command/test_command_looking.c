@@ -120,7 +120,7 @@ static void an_encoder_decoder_restores_gaps(void **state)
     assert_status(&r, 0);
     assert_contains(r.out, "gap 2");
     process_result_clear(&r);
-    assert_error(run_trine(NULL, "fill", "-q", "-m", model, "no gap"), 2, "has no <mask>");
+    assert_error(run_trine(NULL, "fill", "-q", "-m", model, "a cat"), 2, "write [MASK], <mask> or <extra_id_0>");
     assert_error(run_trine(NULL, "fill", "-q", "-m", model, "<extra_id_0> <extra_id_0>"), 2, "twice");
     assert_error(run_trine(NULL, "fill", "-q", "-m", model, "<extra_id_0> [MASK]"), 2, "both masks and sentinels");
     assert_error(run_trine(NULL, "fill", "-q", "-m", T5, "a [MASK]"), 2, "no <extra_id_0>");

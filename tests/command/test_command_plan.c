@@ -130,6 +130,11 @@ static void what_makes_it_fit_is_said(void **state)
     assert_contains(r.out, "100,000 does not fit");
     assert_contains(r.out, "it needs a q4_0 cache (3.43 GiB)");
     process_result_clear(&r);
+    r = run_trine(NULL, "plan", "llama-3-8b", "-c", "8192,100000", "--memory", "10GiB");
+    assert_status(&r, 0);
+    assert_contains(r.out, "weights, q4_0 cache do (");
+    assert_true(longest_line(r.out) <= 80);
+    process_result_clear(&r);
     r = run_trine(NULL, "plan", "llama-3-70b", "--memory", "1GiB");
     assert_status(&r, 0);
     assert_contains(r.out, "in no type that there is");

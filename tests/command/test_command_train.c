@@ -210,7 +210,8 @@ static void every_task_is_learnt(void **state)
     process_result cut = run_trine(NULL, "finetune", "seq2seq", "-m", LLAMA, temp_write("long.tsv", row, strlen(row)), "--steps",
                                    "1", "--no-record", "-o", temp_path("cut"));
     assert_status(&cut, 0);
-    assert_contains(cut.err, "1 of 1 texts are longer");
+    assert_contains(cut.err, "1 of 1 sources are longer than 256 tokens");
+    assert_contains(cut.err, "1 of 1 targets are longer than 256 tokens");
     process_result_clear(&cut);
     json_decref(learnt(run_trine(NULL, "finetune", "lm", "-m", LLAMA, chats, TUNE, "-o", temp_path("l"))));
     json_decref(learnt(run_trine(NULL, "finetune", "embed", "-m", MLM, pairs, TUNE, "-o", temp_path("e"))));
@@ -238,6 +239,25 @@ static void every_task_is_learnt(void **state)
     r = only_document(run_trine(NULL, "embed", "-m", temp_path("e"), "--json", "-q", "the cat"));
     assert_true(json_array_size(array_of(r, "embedding")) > 0);
     json_decref(r);
+}
+
+static void what_is_read_and_cut_is_told_apart(void **state)
+{
+    (void)state;
+    const char lines[] = "the cat\tthe cat sat on the mat and the dog ran to the mat\nthe mat\ta\n";
+    process_result r = run_trine(NULL, "finetune", "seq2seq", "-m", T5, temp_write("two.tsv", lines, strlen(lines)), "--valid",
+                                 pairs, "--target-len", "6", "--steps", "1", "--no-record", "-o", temp_path("apart"));
+    assert_status(&r, 0);
+    assert_contains(r.err, "trine finetune: 2 examples, ");
+    assert_contains(r.err, "trine finetune: 1 of 2 targets are longer than 6 tokens and were cut");
+    assert_lacks(r.err, "sources are longer");
+    assert_contains(r.err, "trine finetune: validation: 80 examples, ");
+    process_result_clear(&r);
+    r = run_trine(NULL, "train", "--arch", "gpt2", "--tokenizer", LLAMA, text_path, "--valid", text_path, "--steps", "1", TINY,
+                  "-o", temp_path("valid"));
+    assert_status(&r, 0);
+    assert_contains(r.err, "trine train: validation: ");
+    process_result_clear(&r);
 }
 
 static void products_in_bf16_that_are_not_are_told(void **state)
@@ -537,6 +557,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pairs_are_learnt_and_mixed, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(a_model_goes_on_with_other_text, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(every_task_is_learnt, set_up, temp_tear_down),
+        cmocka_unit_test_setup_teardown(what_is_read_and_cut_is_told_apart, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(products_in_bf16_that_are_not_are_told, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(conversations_bring_their_template, set_up, temp_tear_down),
         cmocka_unit_test_setup_teardown(words_that_begin_with_their_space_are_tagged, set_up, temp_tear_down),

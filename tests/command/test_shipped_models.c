@@ -37,6 +37,35 @@ static void the_encoder_fills_judges_and_finds(void **state)
     expect_said(run_trine(NULL, "tag", "-q", "Mary was happy to see her friends in London."), "[London LOC]");
 }
 
+static void entities_are_an_adapter_beside_the_encoder(void **state)
+{
+    (void)state;
+    process_result r = run_trine(NULL, "inspect", "-m", "entities");
+    assert_status(&r, 0);
+    assert_contains(r.out, "encoder.gguf\nwith the adapter ");
+    assert_contains(r.out, "/entities\n");
+    process_result_clear(&r);
+    json_t *doc = only_document(run_trine(NULL, "inspect", "-m", "entities", "--json"));
+    assert_contains(text_of(doc, "adapter"), "/entities");
+    json_decref(doc);
+    doc = only_document(run_trine(NULL, "inspect", "-m", "encoder", "--json"));
+    assert_true(json_is_null(json_object_get(doc, "adapter")));
+    json_decref(doc);
+}
+
+/* But for the path of the file, which is as long as it is. */
+static void a_diagram_fits_a_terminal(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "encoder", "sentiment", "embedder", "decoder", "translator" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        process_result r = run_trine(NULL, "inspect", "-m", names[i]);
+        assert_status(&r, 0);
+        if (longest_line(strchr(r.out, '\n') + 1) > 80) fail_msg("wider than 80 columns:\n%s", r.out);
+        process_result_clear(&r);
+    }
+}
+
 static void the_decoder_tells_stories(void **state)
 {
     (void)state;
@@ -95,9 +124,14 @@ static void the_translator_turns_text_into_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_model_is_whole_and_small),      cmocka_unit_test(the_encoder_fills_judges_and_finds),
-        cmocka_unit_test(the_decoder_tells_stories),           cmocka_unit_test(the_embedder_brings_translations_together),
-        cmocka_unit_test(the_translator_turns_text_into_text), cmocka_unit_test(unknown_writing_is_summarized_in_parts),
+        cmocka_unit_test(entities_are_an_adapter_beside_the_encoder),
+        cmocka_unit_test(a_diagram_fits_a_terminal),
+        cmocka_unit_test(every_model_is_whole_and_small),
+        cmocka_unit_test(the_encoder_fills_judges_and_finds),
+        cmocka_unit_test(the_decoder_tells_stories),
+        cmocka_unit_test(the_embedder_brings_translations_together),
+        cmocka_unit_test(the_translator_turns_text_into_text),
+        cmocka_unit_test(unknown_writing_is_summarized_in_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
