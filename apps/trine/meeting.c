@@ -7,11 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* FNV-1a's, with a zero after each. */
-static uint64_t add_text(uint64_t h, const char *text)
+uint64_t add_to_sum(uint64_t h, const char *text, size_t n)
 {
-    for (; *text; text++) h = (h ^ (unsigned char)*text) * 0x100000001B3u;
-    return h * 0x100000001B3u;
+    for (size_t i = 0; i < n; i++) h = (h ^ (unsigned char)text[i]) * 0x100000001B3u; /* FNV-1a's */
+    return (h ^ '\n') * 0x100000001B3u;
 }
 
 void note_options(run *r, int argc, char **argv)
@@ -22,7 +21,7 @@ void note_options(run *r, int argc, char **argv)
             i++; /* machines may have other numbers of cores */
         else if (strncmp(a, "--threads=", 10) && !(strncmp(a, "-t", 2) == 0 && isdigit((unsigned char)a[2])) && strcmp(a, "-q") &&
                  strcmp(a, "--quiet"))
-            r->options_sum = add_text(r->options_sum, a);
+            r->options_sum = add_to_sum(r->options_sum, a, strlen(a));
     }
 }
 

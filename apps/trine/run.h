@@ -107,6 +107,8 @@ bool is_other_process(void);
 static inline bool is_silent(const run *r) { return r->ranks && r->ranks->rank; }
 
 /* ----------------------------------------------------------------------------------------------------- meeting.c */
+/* A checksum that goes on with n bytes and the end of a line. */
+uint64_t add_to_sum(uint64_t sum, const char *text, size_t n);
 /* The arguments, before ranks are joined: but for the number of threads and --quiet they must be alike. */
 void note_options(run *r, int argc, char **argv);
 /* A line for standard error, kept until ranks meet. */

@@ -25,9 +25,7 @@ void note_line(run *r, const char *line, size_t n)
 {
     if (!r->ranks) return;
     r->n_read++;
-    uint64_t h = r->read_sum;
-    for (size_t i = 0; i < n; i++) h = (h ^ (unsigned char)line[i]) * 0x100000001B3u; /* FNV-1a's */
-    r->read_sum = (h ^ '\n') * 0x100000001B3u;
+    r->read_sum = add_to_sum(r->read_sum, line, n);
 }
 
 void keep_output(run *r, const char *bytes, size_t n)

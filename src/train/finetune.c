@@ -76,7 +76,8 @@ static trine_eval_options eval_options(const tuning *u)
     };
 }
 
-/* trine_eval on the files to measure on, with the weights as they are. */
+/* The file to measure on, with the weights as they are. Of trine_eval the measurement alone: that all ranks have the same file and model they
+ * have compared before the first step. */
 static trine_status measure(double *out, void *self, trine_error *err)
 {
     tuning *u = self;
@@ -85,9 +86,8 @@ static trine_status measure(double *out, void *self, trine_error *err)
     const trine_eval_options eval = eval_options(u);
     trine_eval_result r = { 0 };
     trine_status status = trine_ranks_agree(u->o.ranks, trine_session_open(&s, u->t.model, &options, err), err);
-    if (!status)
-        status = trine_eval(&r, s, u->task == TRINE_FINETUNE_TAG ? TRINE_EVAL_TAG : TRINE_EVAL_CLASSIFY, u->o.valid->paths[0],
-                            &eval, err);
+    trine_eval_fn *const run = u->task == TRINE_FINETUNE_TAG ? trine_eval_tag : trine_eval_classify;
+    if (!status) status = trine_ranks_agree(u->o.ranks, run(&r, s, u->o.valid->paths[0], &eval, err), err);
     *out = u->task == TRINE_FINETUNE_TAG ? r.f1 : r.accuracy;
     trine_session_close(s);
     return status;

@@ -64,25 +64,32 @@ static void count_line(void *user, const char *text)
     ++*(int *)user;
 }
 
+/* The last line of the log that has `word`. */
+typedef struct kept_line {
+    const char *word;
+    char text[512];
+} kept_line;
+
 static void keep_line(void *user, const char *text)
 {
-    if (strstr(text, "generation_config")) snprintf(user, 512, "%s", text);
+    kept_line *k = user;
+    if (strstr(text, k->word)) snprintf(k->text, sizeof k->text, "%s", text);
 }
 
 /* What a model asks of transformers' generate() and does not get here is said, once and by its name. */
 static void test_generation_config(void **state)
 {
     const char *dir = *state;
-    char line[512] = "";
-    const trine_model_options options = { .cpu = "scalar", .log = keep_line, .log_user = line };
+    kept_line line = { .word = "generation_config" };
+    const trine_model_options options = { .cpu = "scalar", .log = keep_line, .log_user = &line };
     copy_model("gpt2");
     write_text("generation_config.json",
                "{\"eos_token_id\": 1, \"num_beams\": 1, \"repetition_penalty\": 1.0, \"suppress_tokens\": []}");
     trine_model_close(open_model(dir, &options));
-    assert_string_equal(line, "");
+    assert_string_equal(line.text, "");
     write_text("generation_config.json", "{\"repetition_penalty\": 1.8, \"no_repeat_ngram_size\": 2, \"suppress_tokens\": [3]}");
     trine_model_close(open_model(dir, &options));
-    assert_non_null(strstr(line, "repetition_penalty 1.8 no_repeat_ngram_size 2 suppress_tokens"));
+    assert_non_null(strstr(line.text, "repetition_penalty 1.8 no_repeat_ngram_size 2 suppress_tokens"));
 }
 
 static void test_facts(void **state)
@@ -335,17 +342,12 @@ static void test_longest_text(void **state)
     }
 }
 
-static void keep_prompt(void *user, const char *text)
-{
-    if (strstr(text, "default prompt")) snprintf(user, 512, "%s", text);
-}
-
 /* What sentence-transformers puts before each text by itself is said. */
 static void test_default_prompt(void **state)
 {
     const char *dir = *state;
-    char line[512] = "";
-    const trine_model_options options = { .cpu = "scalar", .log = keep_prompt, .log_user = line };
+    kept_line line = { .word = "default prompt" };
+    const trine_model_options options = { .cpu = "scalar", .log = keep_line, .log_user = &line };
     static const char *const silent[] = { "{\"prompts\":{\"query\":\"to find: \"},\"default_prompt_name\":null}",
                                           "{\"prompts\":{\"query\":\"\"},\"default_prompt_name\":\"query\"}",
                                           "{\"default_prompt_name\":\"query\"}" };
@@ -353,17 +355,17 @@ static void test_default_prompt(void **state)
     copy_model("bert-plain");
     write_text("config_sentence_transformers.json", says);
     trine_model_close(open_model(dir, &options));
-    assert_string_equal(line, ""); /* without modules.json the library does not read it */
+    assert_string_equal(line.text, ""); /* without modules.json the library does not read it */
     write_text("modules.json", "[{\"path\":\"\",\"type\":\"a.Transformer\"}]");
     for (size_t i = 0; i < sizeof silent / sizeof *silent; i++) {
         write_text("config_sentence_transformers.json", silent[i]);
         trine_model_close(open_model(dir, &options));
-        assert_string_equal(line, "");
+        assert_string_equal(line.text, "");
     }
     write_text("config_sentence_transformers.json", says);
     trine_model_close(open_model(dir, &options));
-    assert_non_null(strstr(line, "not applied"));
-    assert_non_null(strstr(line, "\"to find: \""));
+    assert_non_null(strstr(line.text, "not applied"));
+    assert_non_null(strstr(line.text, "\"to find: \""));
 }
 
 /* A model converted to GGUF keeps its labels, its pooling and its tokenizer. */
